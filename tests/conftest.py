@@ -23,3 +23,7 @@ if os.environ["KERAS_BACKEND"] == "jax":
         "--xla_backend_optimization_level=0 "
         "--xla_cpu_use_fusion_emitters=false",
     )
+
+# Read as plugins only, not for doctests as well: as modules, the `conftest.py`
+# of several folders would all have one name.
+collect_ignore_glob = ["*conftest.py"]

@@ -1,0 +1,168 @@
+"""Schemas as plain data, as JSON and as files."""
+
+import json
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+from schema_examples import full_schema, small_schema
+
+from keras_infnet.schema import Behavior, Categorical, Numeric, Schema, Task
+
+
+class TestPlainData:
+    def test_json_round_trip(self):
+        schema = full_schema(table_sizes={"tab": 4})
+        copy = Schema.from_json(schema.to_json())
+        assert copy == schema
+        assert hash(copy) == hash(schema)
+        assert copy.fields == schema.fields
+        assert copy.behaviors == schema.behaviors
+        assert copy.tasks == schema.tasks
+        assert (copy.group, copy.scenario) == ("user_id", "tab")
+        assert (copy.request_time, copy.time_unit) == ("time", "s")
+        assert copy.table_sizes == {"tab": 4}
+
+    def test_equality(self):
+        assert full_schema() != full_schema(group=None)
+        assert full_schema() != "schema"
+
+    def test_optional_keys(self):
+        config = {
+            "fields": [{"kind": "categorical", "name": "a"}],
+            "tasks": [{"name": "y"}],
+        }
+        assert Schema.from_dict(config) == small_schema()
+        config |= {"behaviors": None, "group": None, "table_sizes": None}
+        assert Schema.from_dict(config) == small_schema()
+
+    def test_plain_data_is_not_changed(self):
+        config = full_schema().to_dict()
+        text = json.dumps(config)
+        Schema.from_dict(config)
+        assert json.dumps(config) == text
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"feilds": []}, "unknown schema key 'feilds'. Did you mean 'fi"),
+            ({"fields": {"a": 1}}, "fields must be a list. Received: {'a': 1}"),
+            ({"fields": 3}, "fields must be a list. Received: 3"),
+            ({"fields": ["a"]}, "a field must be a mapping"),
+            ({"fields": [{"name": "a"}]}, "unknown kind of field None"),
+            (
+                {"fields": [{"kind": "numerc", "name": "a"}]},
+                "unknown kind of field 'numerc'. Did you mean 'numeric'",
+            ),
+            (
+                {"fields": [{"kind": "numeric", "name": "a", "bin": 3}]},
+                "unknown argument of Numeric 'bin'. Did you mean 'bins'",
+            ),
+            ({"fields": [{"kind": "numeric"}]}, "Numeric needs 'name'"),
+            ({"tasks": ["y"]}, "a Task must be a mapping"),
+            ({"tasks": "y"}, "tasks must be a list. Received: 'y'"),
+            ({"tasks": [{"name": "y", "wieght": 1}]}, "Did you mean 'weight'"),
+            ({"behaviors": [3]}, "a behavior must be a mapping"),
+            ({"behaviors": [{"name": "b"}]}, "Behavior needs 'attributes'"),
+            (
+                {"behaviors": [{"name": "b", "attributes": "item"}]},
+                "attributes must be a list. Received: 'item'",
+            ),
+        ],
+    )
+    def test_bad_plain_data(self, changes, message):
+        config = {**small_schema().to_dict(), **changes}
+        with pytest.raises(ValueError, match=message):
+            Schema.from_dict(config)
+
+    @pytest.mark.parametrize("key", ["fields", "tasks"])
+    def test_needed_keys(self, key):
+        config = full_schema().to_dict()
+        del config[key]
+        with pytest.raises(ValueError, match=f"the schema has no '{key}'"):
+            Schema.from_dict(config)
+
+    def test_bad_json(self):
+        with pytest.raises(ValueError, match="not valid JSON: .*line 1"):
+            Schema.from_json("{")
+        with pytest.raises(ValueError, match="a schema must be a mapping"):
+            Schema.from_json("[]")
+
+
+class TestFiles:
+    def test_round_trip(self, tmp_path):
+        path = tmp_path / "schema.json"
+        full_schema().save(path)
+        full_schema(group=None).save(path)
+        assert Schema.load(path) == full_schema(group=None)
+        assert Schema.load(str(path)) == full_schema(group=None)
+        assert [file.name for file in tmp_path.iterdir()] == ["schema.json"]
+
+    def test_errors_name_the_file(self, tmp_path):
+        path = tmp_path / "schema.json"
+        path.write_text("{")
+        with pytest.raises(ValueError, match="schema.json: the schema is not"):
+            Schema.load(path)
+        with pytest.raises(FileNotFoundError):
+            Schema.load(tmp_path / "other.json")
+
+    def test_failure_leaves_the_old_file(self, tmp_path, monkeypatch):
+        path = tmp_path / "schema.json"
+        full_schema().save(path)
+
+        def fail(*paths):
+            raise OSError("disk full")
+
+        monkeypatch.setattr("os.replace", fail)
+        with pytest.raises(OSError, match="disk full"):
+            full_schema(group=None).save(path)
+        assert Schema.load(path) == full_schema()
+        assert [file.name for file in tmp_path.iterdir()] == ["schema.json"]
+
+
+names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
+categoricals = st.builds(
+    Categorical,
+    names,
+    dtype=st.sampled_from(["int", "string"]),
+    min_count=st.integers(1, 9),
+    max_size=st.none() | st.integers(1, 99),
+    hash_buckets=st.none() | st.integers(1, 99),
+    multivalued=st.booleans(),
+    max_values=st.integers(1, 9),
+    separator=st.sampled_from([",", "|", ";"]),
+)
+numerics = st.builds(
+    Numeric,
+    names,
+    bins=st.integers(2, 99),
+    binning=st.sampled_from(["quantile", "log"]),
+)
+tasks = st.builds(
+    Task,
+    names.map("task_{}".format),
+    kind=st.sampled_from(["binary", "regression"]),
+    weight=st.floats(0, 10),
+    label=st.none() | st.just("Some Label"),
+)
+
+
+@hypothesis.settings(max_examples=50, deadline=None)
+@hypothesis.given(
+    st.lists(
+        categoricals | numerics, min_size=1, unique_by=lambda part: part.name
+    ),
+    st.lists(tasks, min_size=1, unique_by=lambda task: task.name),
+    st.integers(1, 99),
+)
+def test_any_schema_survives_json(fields, tasks, max_length):
+    behavior = Behavior(
+        "Past", [part.name for part in fields], max_length, timed=True
+    )
+    schema = Schema(fields, tasks, [behavior], request_time="Now")
+    copy = Schema.from_json(schema.to_json())
+    assert copy == schema
+    assert copy.inputs == schema.inputs
+    assert copy.raw_inputs == schema.raw_inputs
+    assert copy.fields == tuple(fields)
+    assert copy.tasks == tuple(tasks)
