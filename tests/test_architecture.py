@@ -15,7 +15,7 @@ IDS = [str(path.relative_to(PACKAGE)) for path in MODULES]
 each_module = pytest.mark.parametrize("path", MODULES, ids=IDS)
 
 FLOORS = (
-    {"schema", "api_export", "version"},
+    {"schema", "api_export", "label_rows", "version"},
     {"layers", "losses", "metrics", "data"},
     {"models", "training"},
     {"evaluation", "serving", "visualization"},
@@ -26,7 +26,14 @@ LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 GROUND = FLOORS[0]
 # Single files at the top that make up one room.
 ONE_ROOM = {"commands": "cli", "__main__": "cli"}
-KERAS_ONLY = {"layers", "losses", "metrics", "models"}
+KERAS_ONLY = {
+    "api_export",
+    "label_rows",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+}
 BACKENDS = {"tensorflow", "torch", "jax"}
 BACKEND_ROOMS = {"data", "training", "serving"}
 OPTIONAL = BACKENDS | {"matplotlib"}

@@ -10,7 +10,11 @@ import importlib
 import pathlib
 import pkgutil
 
-NOT_FOR_USERS = {"keras_infnet.commands", "keras_infnet.__main__"}
+NOT_FOR_USERS = {
+    "keras_infnet.__main__",
+    "keras_infnet.commands",
+    "keras_infnet.label_rows",
+}
 LIST = pathlib.Path(__file__).with_name("public_api.txt")
 
 

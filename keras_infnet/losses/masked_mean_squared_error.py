@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.losses.rows import aligned, observed_rows
+from keras_infnet.label_rows import aligned, observed_labels
 
 __all__ = ["MaskedMeanSquaredError"]
 
@@ -58,7 +58,7 @@ class MaskedMeanSquaredError(keras.losses.Loss):
     def __call__(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> Any:
-        labels, weights = observed_rows(y_true, sample_weight, self.dtype)
+        labels, weights = observed_labels(y_true, sample_weight, self.dtype)
         return super().__call__(labels, ops.convert_to_tensor(y_pred), weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -6,7 +6,8 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.metrics.rows import RunningSum, cross_entropy, observed_rows
+from keras_infnet.label_rows import cross_entropy
+from keras_infnet.metrics.rows import RunningSum, observed_rows
 
 __all__ = ["NormalizedEntropy"]
 

@@ -5,7 +5,9 @@ from typing import Any
 import keras
 from keras import ops
 
-__all__ = ["RunningSum", "cross_entropy", "observed_rows"]
+from keras_infnet.label_rows import aligned, observed_labels
+
+__all__ = ["RunningSum", "observed_rows"]
 
 
 def observed_rows(
@@ -35,63 +37,14 @@ def observed_rows(
     >>> [[float(value) for value in column] for column in rows]
     [[1.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
     """
-    labels = _flat(labels)
-    predictions = _flat(predictions)
-    if sample_weight is None:
-        weights = ops.ones_like(labels)
-    else:
-        weights = ops.convert_to_tensor(sample_weight)
-        if len(weights.shape) == 0:
-            weights = ops.cast(weights, "float32") * ops.ones_like(labels)
-        weights = _flat(weights)
-    sizes = [x.shape[0] for x in (labels, predictions, weights)]
-    if len({size for size in sizes if size is not None}) > 1:
-        raise ValueError(
-            "labels, predictions and weights must have one value a row. "
-            f"Received: {sizes[0]} labels, {sizes[1]} predictions and "
-            f"{sizes[2]} weights."
-        )
-    observed = ops.logical_and(
-        ops.logical_not(ops.isnan(labels)), ops.not_equal(weights, 0)
-    )
+    labels, weights = observed_labels(labels, sample_weight, "float32")
+    labels, predictions = aligned(labels, ops.cast(predictions, "float32"))
+    observed = ops.not_equal(weights, 0)
     zeros = ops.zeros_like(labels)
     return (
         ops.where(observed, labels, zeros),
         ops.where(observed, predictions, zeros),
-        ops.where(observed, weights, zeros),
-    )
-
-
-def _flat(values: Any) -> Any:
-    return ops.reshape(ops.cast(values, "float32"), (-1,))
-
-
-def cross_entropy(labels: Any, predictions: Any, from_logits: bool) -> Any:
-    """Computes the binary cross-entropy of every row.
-
-    `keras.ops.binary_crossentropy` raises on PyTorch where a prediction is
-    NaN; here the result is NaN on every backend.
-
-    Args:
-        labels: tensor of shape `(batch,)`.
-        predictions: tensor of shape `(batch,)`.
-        from_logits: boolean. Whether predictions are logits.
-
-    Returns:
-        Tensor of shape `(batch,)`.
-
-    Example:
-
-    >>> zero = ops.convert_to_tensor([0.0])
-    >>> round(float(cross_entropy(1.0, zero, from_logits=True)[0]), 4)
-    0.6931
-    """
-    if from_logits:
-        return ops.softplus(predictions) - labels * predictions
-    epsilon = keras.config.epsilon()
-    predictions = ops.clip(predictions, epsilon, 1 - epsilon)
-    return -(
-        labels * ops.log(predictions) + (1 - labels) * ops.log(1 - predictions)
+        weights,
     )
 
 

@@ -163,7 +163,7 @@ def test_a_gradient_step_ignores_missing_rows(cls):
 def test_rows_must_match(cls):
     with pytest.raises(ValueError, match=r"one value a row.*\(1,\)"):
         cls()([1.0], [[0.5], [0.5]])
-    with pytest.raises(ValueError, match="one value a row"):
+    with pytest.raises(ValueError, match="labels and weights must have one"):
         cls()([1.0, 0.0], [[0.5], [0.5]], [1.0, 1.0, 1.0])
 
 

@@ -1,19 +1,23 @@
-"""What the masked losses share: one row a label, missing labels left out."""
+"""Labels row by row: missing ones left out, the cross-entropy of the others."""
 
 from typing import Any
 
 import keras
 from keras import ops
 
-__all__ = ["aligned", "cross_entropy", "observed_rows"]
+__all__ = ["aligned", "cross_entropy", "observed_labels"]
 
 
-def aligned(labels: Any, predictions: Any) -> tuple[Any, Any]:
-    """Flattens labels and predictions to one value a row.
+def aligned(
+    labels: Any, values: Any, name: str = "predictions"
+) -> tuple[Any, Any]:
+    """Flattens labels and what belongs to them to one value a row.
 
     Args:
         labels: tensor of shape `(batch,)` or `(batch, 1)`.
-        predictions: tensor of shape `(batch, 1)` or `(batch,)`.
+        values: tensor of shape `(batch, 1)` or `(batch,)`.
+        name: string. What the values are, for the message. Defaults to
+            `"predictions"`.
 
     Returns:
         Two tensors of shape `(batch,)`.
@@ -28,25 +32,25 @@ def aligned(labels: Any, predictions: Any) -> tuple[Any, Any]:
     >>> tuple(labels.shape), tuple(predictions.shape)
     ((3,), (3,))
     """
-    shapes = tuple(labels.shape), tuple(predictions.shape)
-    flat = ops.reshape(labels, (-1,)), ops.reshape(predictions, (-1,))
+    shapes = tuple(labels.shape), tuple(values.shape)
+    flat = ops.reshape(labels, (-1,)), ops.reshape(values, (-1,))
     rows, others = flat[0].shape[0], flat[1].shape[0]
     if rows is not None and others is not None and rows != others:
         raise ValueError(
-            "labels and predictions must have one value a row. Received: "
-            f"labels of shape {shapes[0]}, predictions of shape {shapes[1]}. "
-            "Give one label column and one output a task."
+            f"labels and {name} must have one value a row. Received: "
+            f"labels of shape {shapes[0]}, {name} of shape {shapes[1]}. "
+            "Give every task one label, one output and one weight a row."
         )
     return flat
 
 
-def observed_rows(
+def observed_labels(
     labels: Any, sample_weight: Any, dtype: str
 ) -> tuple[Any, Any]:
     """Takes the rows with a NaN label out of a weighted mean.
 
-    The label is replaced before the loss is computed: a weight of 0 alone
-    would leave `0 * NaN = NaN` in the value and in the gradient.
+    The label is replaced before anything is computed from it: a weight of 0
+    alone would leave `0 * NaN = NaN` in the value and in the gradient.
 
     Args:
         labels: tensor of any shape; NaN means "not observed".
@@ -57,22 +61,25 @@ def observed_rows(
         Labels with 0 in place of NaN, in their shape, and weights of shape
         `(batch,)` that are 0 there.
 
+    Raises:
+        ValueError: If labels and weights differ in their number.
+
     Example:
 
-    >>> labels, weights = observed_rows([1.0, float("nan")], None, "float32")
+    >>> labels, weights = observed_labels([1.0, float("nan")], 3, "float32")
     >>> [float(v) for v in labels], [float(v) for v in weights]
-    ([1.0, 0.0], [1.0, 0.0])
+    ([1.0, 0.0], [3.0, 0.0])
     """
     labels = ops.convert_to_tensor(labels, dtype=dtype)
     missing = ops.isnan(labels)
     labels = ops.where(missing, ops.zeros_like(labels), labels)
-    observed = ops.cast(ops.logical_not(ops.reshape(missing, (-1,))), dtype)
     if sample_weight is None:
-        return labels, observed
-    sample_weight = ops.convert_to_tensor(sample_weight, dtype=dtype)
-    if len(sample_weight.shape) > 0:
-        _, sample_weight = aligned(labels, sample_weight)
-    return labels, observed * sample_weight
+        sample_weight = 1.0
+    weights = ops.convert_to_tensor(sample_weight, dtype=dtype)
+    if len(weights.shape) == 0:
+        weights = weights * ops.ones_like(labels)
+    missing, weights = aligned(missing, weights, "weights")
+    return labels, ops.where(missing, ops.zeros_like(weights), weights)
 
 
 def cross_entropy(labels: Any, predictions: Any, from_logits: bool) -> Any:
