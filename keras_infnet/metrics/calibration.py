@@ -2,17 +2,16 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.metrics.rows import RunningSum, observed_rows
+from keras_infnet.metrics.row_sums import RowSums
 
 __all__ = ["Calibration"]
 
 
 @export("keras_infnet.metrics.Calibration")
-class Calibration(keras.metrics.Metric):
+class Calibration(RowSums):
     """Sum of the predictions over the sum of the labels.
 
     `calibration = sum(w * p) / sum(w * y)`. At 1 the model promises as many
@@ -52,30 +51,20 @@ class Calibration(keras.metrics.Metric):
         name: str = "calibration",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(("predicted", "observed"), name, dtype)
         self.from_logits = from_logits
-        self._predicted = RunningSum(self, "predicted")
-        self._observed = RunningSum(self, "observed")
 
-    def update_state(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> None:
-        labels, predictions, weights = observed_rows(
-            y_true, y_pred, sample_weight
-        )
+    def _terms(self, labels: Any, predictions: Any) -> tuple[Any, ...]:
         if self.from_logits:
             predictions = ops.sigmoid(predictions)
-        self._predicted.add(ops.sum(weights * predictions))
-        self._observed.add(ops.sum(weights * labels))
+        return predictions, labels
 
-    def result(self) -> Any:
-        predicted, observed = self._predicted.value(), self._observed.value()
-        ratio = ops.where(
+    def _combine(self, predicted: Any, observed: Any) -> Any:
+        return ops.where(
             observed > 0,
             ops.divide_no_nan(predicted, observed),
             ops.full_like(observed, float("nan")),
         )
-        return ops.cast(ratio, self.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {"from_logits": self.from_logits, **super().get_config()}

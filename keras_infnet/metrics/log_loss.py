@@ -2,18 +2,15 @@
 
 from typing import Any
 
-import keras
-from keras import ops
-
 from keras_infnet.api_export import export
 from keras_infnet.label_rows import cross_entropy
-from keras_infnet.metrics.rows import RunningSum, observed_rows
+from keras_infnet.metrics.row_sums import RowSums
 
 __all__ = ["LogLoss"]
 
 
 @export("keras_infnet.metrics.LogLoss")
-class LogLoss(keras.metrics.Metric):
+class LogLoss(RowSums):
     """Mean binary cross-entropy over all batches, weights honoured.
 
     `log_loss = sum(w * l) / sum(w)` with
@@ -54,24 +51,14 @@ class LogLoss(keras.metrics.Metric):
         name: str = "log_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(("losses", "weights"), name, dtype)
         self.from_logits = from_logits
-        self._losses = RunningSum(self, "losses")
-        self._weights = RunningSum(self, "weights")
 
-    def update_state(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> None:
-        labels, predictions, weights = observed_rows(
-            y_true, y_pred, sample_weight
-        )
-        losses = cross_entropy(labels, predictions, self.from_logits)
-        self._losses.add(ops.sum(weights * losses))
-        self._weights.add(ops.sum(weights))
+    def _terms(self, labels: Any, predictions: Any) -> tuple[Any, ...]:
+        return cross_entropy(labels, predictions, self.from_logits), 1.0
 
-    def result(self) -> Any:
-        mean = self._losses.value() / self._weights.value()
-        return ops.cast(mean, self.dtype)
+    def _combine(self, losses: Any, weights: Any) -> Any:
+        return losses / weights
 
     def get_config(self) -> dict[str, Any]:
         return {"from_logits": self.from_logits, **super().get_config()}

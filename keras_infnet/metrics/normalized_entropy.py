@@ -2,18 +2,17 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.label_rows import cross_entropy
-from keras_infnet.metrics.rows import RunningSum, observed_rows
+from keras_infnet.metrics.row_sums import RowSums
 
 __all__ = ["NormalizedEntropy"]
 
 
 @export("keras_infnet.metrics.NormalizedEntropy")
-class NormalizedEntropy(keras.metrics.Metric):
+class NormalizedEntropy(RowSums):
     """Log loss over the log loss of the base rate.
 
     `ne = log_loss / (-r * log(r) - (1 - r) * log(1 - r))` with the observed
@@ -57,31 +56,19 @@ class NormalizedEntropy(keras.metrics.Metric):
         name: str = "normalized_entropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name=name, dtype=dtype)
+        super().__init__(("losses", "positives", "negatives"), name, dtype)
         self.from_logits = from_logits
-        self._losses = RunningSum(self, "losses")
-        self._positives = RunningSum(self, "positives")
-        self._negatives = RunningSum(self, "negatives")
 
-    def update_state(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> None:
-        labels, predictions, weights = observed_rows(
-            y_true, y_pred, sample_weight
-        )
+    def _terms(self, labels: Any, predictions: Any) -> tuple[Any, ...]:
         losses = cross_entropy(labels, predictions, self.from_logits)
-        self._losses.add(ops.sum(weights * losses))
-        self._positives.add(ops.sum(weights * labels))
-        self._negatives.add(ops.sum(weights * (1 - labels)))
+        return losses, labels, 1 - labels
 
-    def result(self) -> Any:
-        positives = self._positives.value()
-        negatives = self._negatives.value()
+    def _combine(self, losses: Any, positives: Any, negatives: Any) -> Any:
         total = positives + negatives
         # 0 * log(0) = NaN where a class is absent, as documented.
         entropy = -positives * ops.log(positives / total)
         entropy = entropy - negatives * ops.log(negatives / total)
-        return ops.cast(self._losses.value() / entropy, self.dtype)
+        return losses / entropy
 
     def get_config(self) -> dict[str, Any]:
         return {"from_logits": self.from_logits, **super().get_config()}

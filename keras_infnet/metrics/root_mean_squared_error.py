@@ -2,17 +2,16 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.metrics.rows import RunningSum, observed_rows
+from keras_infnet.metrics.row_sums import RowSums
 
 __all__ = ["RootMeanSquaredError"]
 
 
 @export("keras_infnet.metrics.RootMeanSquaredError")
-class RootMeanSquaredError(keras.metrics.Metric):
+class RootMeanSquaredError(RowSums):
     """Root of the mean squared error over all batches, weights honoured.
 
     `rmse = sqrt(sum(w * (p - y)**2) / sum(w))`.
@@ -43,20 +42,10 @@ class RootMeanSquaredError(keras.metrics.Metric):
     """
 
     def __init__(self, name: str = "rmse", dtype: Any = None) -> None:
-        super().__init__(name=name, dtype=dtype)
-        self._squares = RunningSum(self, "squares")
-        self._weights = RunningSum(self, "weights")
+        super().__init__(("squares", "weights"), name, dtype)
 
-    def update_state(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> None:
-        labels, predictions, weights = observed_rows(
-            y_true, y_pred, sample_weight
-        )
-        errors = ops.square(predictions - labels)
-        self._squares.add(ops.sum(weights * errors))
-        self._weights.add(ops.sum(weights))
+    def _terms(self, labels: Any, predictions: Any) -> tuple[Any, ...]:
+        return ops.square(predictions - labels), 1.0
 
-    def result(self) -> Any:
-        mean = self._squares.value() / self._weights.value()
-        return ops.cast(ops.sqrt(mean), self.dtype)
+    def _combine(self, squares: Any, weights: Any) -> Any:
+        return ops.sqrt(squares / weights)
