@@ -78,7 +78,8 @@ def entries_of(section: str) -> dict[str, str]:
 
 def parameters_of(thing: Any) -> dict[str, inspect.Parameter]:
     if inspect.isclass(thing):
-        own = {"__init__", "__new__"} & vars(thing).keys()
+        ours = [c for c in thing.__mro__ if c.__module__ in MODULES]
+        own = [c for c in ours if {"__init__", "__new__"} & vars(c).keys()]
         if not own or issubclass(thing, BaseException):
             return {}
     stars = {

@@ -2,19 +2,17 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.arguments import check_positive
-from keras_infnet.layers.mlp import MLP
+from keras_infnet.layers.flat_mlp import FlatMLP
 from keras_infnet.layers.token_normalization import TokenNormalization
 
 __all__ = ["BroadcastGatedUnit"]
 
 
 @export("keras_infnet.layers.BroadcastGatedUnit")
-class BroadcastGatedUnit(keras.layers.Layer):
+class BroadcastGatedUnit(FlatMLP):
     """Scales and shifts all tokens of a group by what its hubs say.
 
     `[a ; b] = MLP(flatten(H))` and `BGU(X, H) = LN(X + X * sigmoid(a) + b)`,
@@ -55,36 +53,14 @@ class BroadcastGatedUnit(keras.layers.Layer):
     - [INFNet](https://arxiv.org/abs/2508.11565), version 2, affine broadcast
     """
 
-    def __init__(
-        self,
-        expansion: int = 4,
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        check_positive(expansion=expansion)
-        self.expansion = expansion
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
-        self.normalization = TokenNormalization(
-            dtype=self.dtype_policy, name="normalization"
-        )
-
     def build(
         self, tokens_shape: Any, hubs_shape: Any, valid_shape: Any = None
     ) -> None:
-        dim = tokens_shape[-1]
-        self.mlp = MLP(
-            2 * dim,
-            hidden_dims=(self.expansion * dim,),
-            activation=self.activation,
-            dropout=self.dropout,
-            dtype=self.dtype_policy,
-            name="mlp",
+        self.normalization = TokenNormalization(
+            dtype=self.dtype_policy, name="normalization"
         )
-        self.mlp.build((None, hubs_shape[1] * hubs_shape[2]))
         self.normalization.build(tokens_shape)
+        self._build_mlp(hubs_shape, 2, tokens_shape[-1])
         self.built = True
 
     def call(
@@ -94,9 +70,7 @@ class BroadcastGatedUnit(keras.layers.Layer):
         valid: Any = None,
         training: bool | None = None,
     ) -> Any:
-        _, count, dim = hubs.shape
-        flat = ops.reshape(hubs, (-1, count * dim))
-        affine = ops.expand_dims(self.mlp(flat, training=training), 1)
+        affine = ops.expand_dims(self._apply_mlp(hubs, training), 1)
         scale, shift = ops.split(affine, 2, axis=-1)  # (batch, 1, dim)
         tokens = tokens * (1.0 + ops.sigmoid(scale)) + shift
         return self.normalization(tokens, valid)
@@ -105,12 +79,3 @@ class BroadcastGatedUnit(keras.layers.Layer):
         self, tokens_shape: Any, hubs_shape: Any, valid_shape: Any = None
     ) -> Any:
         return tokens_shape
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            expansion=self.expansion,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config

@@ -2,18 +2,16 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.arguments import check_positive
-from keras_infnet.layers.mlp import MLP
+from keras_infnet.layers.flat_mlp import FlatMLP
 
 __all__ = ["ProxyGatedUnit"]
 
 
 @export("keras_infnet.layers.ProxyGatedUnit")
-class ProxyGatedUnit(keras.layers.Layer):
+class ProxyGatedUnit(FlatMLP):
     """Scales all tokens of a group by one gate made from its proxies.
 
     `PGU(X, X~) = X * sigmoid(MLP(flatten(X~)))`, with one hidden layer.
@@ -57,37 +55,13 @@ class ProxyGatedUnit(keras.layers.Layer):
       information flow
     """
 
-    def __init__(
-        self,
-        expansion: int = 4,
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        check_positive(expansion=expansion)
-        self.expansion = expansion
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
-
     def build(self, tokens_shape: Any, proxies_shape: Any) -> None:
-        dim = tokens_shape[-1]
-        self.mlp = MLP(
-            dim,
-            hidden_dims=(self.expansion * dim,),
-            activation=self.activation,
-            dropout=self.dropout,
-            dtype=self.dtype_policy,
-            name="mlp",
-        )
-        self.mlp.build((None, proxies_shape[1] * proxies_shape[2]))
+        self._build_mlp(proxies_shape, 1, tokens_shape[-1])
         self.built = True
 
     def gate(self, proxies: Any, training: bool | None = None) -> Any:
         """Returns the gate of shape `(batch, 1, dim)`."""
-        _, count, dim = proxies.shape
-        flat = ops.reshape(proxies, (-1, count * dim))
-        gate = ops.sigmoid(self.mlp(flat, training=training))
+        gate = ops.sigmoid(self._apply_mlp(proxies, training))
         return ops.expand_dims(gate, 1)
 
     def call(
@@ -99,12 +73,3 @@ class ProxyGatedUnit(keras.layers.Layer):
         self, tokens_shape: Any, proxies_shape: Any
     ) -> Any:
         return tokens_shape
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            expansion=self.expansion,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config

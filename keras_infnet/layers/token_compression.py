@@ -2,18 +2,17 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
-from keras_infnet.layers.mlp import MLP
+from keras_infnet.layers.flat_mlp import FlatMLP
 
 __all__ = ["TokenCompression"]
 
 
 @export("keras_infnet.layers.TokenCompression")
-class TokenCompression(keras.layers.Layer):
+class TokenCompression(FlatMLP):
     """Compresses a fixed number of tokens to fewer ones.
 
     `outputs = reshape(MLP(flatten(x)))`, one hidden layer: the categorical
@@ -58,41 +57,20 @@ class TokenCompression(keras.layers.Layer):
         dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        check_positive(num_tokens=num_tokens, expansion=expansion)
+        super().__init__(expansion, activation, dropout, **kwargs)
+        check_positive(num_tokens=num_tokens)
         self.num_tokens = num_tokens
-        self.expansion = expansion
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
 
     def build(self, x_shape: Any) -> None:
-        _, tokens, dim = x_shape
-        self.mlp = MLP(
-            self.num_tokens * dim,
-            hidden_dims=(self.expansion * dim,),
-            activation=self.activation,
-            dropout=self.dropout,
-            dtype=self.dtype_policy,
-            name="mlp",
-        )
-        self.mlp.build((None, tokens * dim))
+        self._build_mlp(x_shape, self.num_tokens, x_shape[-1])
         self.built = True
 
     def call(self, x: Any, training: bool | None = None) -> Any:
-        _, tokens, dim = x.shape
-        flat = ops.reshape(x, (-1, tokens * dim))
-        outputs = self.mlp(flat, training=training)
-        return ops.reshape(outputs, (-1, self.num_tokens, dim))
+        outputs = self._apply_mlp(x, training)
+        return ops.reshape(outputs, (-1, self.num_tokens, x.shape[-1]))
 
     def compute_output_shape(self, x_shape: Any) -> Any:
         return (x_shape[0], self.num_tokens, x_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_tokens=self.num_tokens,
-            expansion=self.expansion,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config
+        return {"num_tokens": self.num_tokens, **super().get_config()}
