@@ -7,15 +7,13 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.arguments import check_groups, check_positive
+from keras_infnet.layers.arguments import GROUPS, check_groups, check_positive
 from keras_infnet.layers.broadcast_gated_unit import BroadcastGatedUnit
 from keras_infnet.layers.cross_attention import CrossAttention
 from keras_infnet.layers.proxy_gated_unit import ProxyGatedUnit
 from keras_infnet.layers.token_normalization import TokenNormalization
 
 __all__ = ["AllToAllBlock"]
-
-_GROUPS = ("categorical", "sequence", "task")
 
 
 @export("keras_infnet.layers.AllToAllBlock")
@@ -78,8 +76,8 @@ class AllToAllBlock(keras.layers.Layer):
     def __init__(
         self,
         variant: str = "hub",
-        updates: Sequence[str] = _GROUPS,
-        broadcasts: Sequence[str] = _GROUPS,
+        updates: Sequence[str] = GROUPS,
+        broadcasts: Sequence[str] = GROUPS,
         num_heads: int = 1,
         expansion: int = 4,
         activation: Any = "relu",
@@ -91,7 +89,7 @@ class AllToAllBlock(keras.layers.Layer):
             raise ValueError(
                 f"`variant` must be 'hub' or 'proxy'. Received: {variant!r}."
             )
-        check_groups(updates, broadcasts, _GROUPS)
+        check_groups(updates, broadcasts)
         check_positive(num_heads=num_heads, expansion=expansion)
         self.variant = variant
         self.updates = tuple(updates)
@@ -103,7 +101,7 @@ class AllToAllBlock(keras.layers.Layer):
 
     def build(self, state_shape: Any) -> None:
         shapes = dict(state_shape)
-        self.sources = [group for group in _GROUPS if group in shapes]
+        self.sources = [group for group in GROUPS if group in shapes]
         dim = shapes[self.sources[0]][-1]
         self.attention = CrossAttention(
             dim,

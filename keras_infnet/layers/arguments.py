@@ -2,26 +2,26 @@
 
 from collections.abc import Sequence
 
-__all__ = ["check_groups", "check_positive"]
+__all__ = ["GROUPS", "check_groups", "check_positive"]
+
+#: The groups of tokens that the blocks of INFNet know.
+GROUPS = ("categorical", "sequence", "task")
 
 
-def check_groups(
-    updates: Sequence[str], broadcasts: Sequence[str], known: Sequence[str]
-) -> None:
-    """Raises where `broadcasts` is no part of `updates`, or that of `known`.
+def check_groups(updates: Sequence[str], broadcasts: Sequence[str]) -> None:
+    """Raises where `broadcasts` is no part of `updates`, or that of `GROUPS`.
 
     Args:
         updates: names of groups.
         broadcasts: names of groups.
-        known: names of all groups.
 
     Raises:
         ValueError: If a name is not known, or broadcast without an update.
     """
     for group in updates:
-        if group not in known:
+        if group not in GROUPS:
             raise ValueError(
-                f"`updates` must be among {tuple(known)}. Received: {group!r}."
+                f"`updates` must be among {GROUPS}. Received: {group!r}."
             )
     for group in broadcasts:
         if group not in updates:

@@ -7,13 +7,11 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.arguments import check_groups, check_positive
+from keras_infnet.layers.arguments import GROUPS, check_groups, check_positive
 from keras_infnet.layers.broadcast_gated_unit import BroadcastGatedUnit
 from keras_infnet.layers.cross_attention import CrossAttention
 
 __all__ = ["HubBlock"]
-
-_GROUPS = ("categorical", "sequence", "task")
 
 
 @export("keras_infnet.layers.HubBlock")
@@ -80,8 +78,8 @@ class HubBlock(keras.layers.Layer):
 
     def __init__(
         self,
-        updates: Sequence[str] = _GROUPS,
-        broadcasts: Sequence[str] = _GROUPS,
+        updates: Sequence[str] = GROUPS,
+        broadcasts: Sequence[str] = GROUPS,
         num_heads: int = 1,
         expansion: int = 4,
         activation: Any = "relu",
@@ -90,7 +88,7 @@ class HubBlock(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_groups(updates, broadcasts, _GROUPS)
+        check_groups(updates, broadcasts)
         check_positive(num_heads=num_heads, expansion=expansion)
         self.updates = tuple(updates)
         self.broadcasts = tuple(broadcasts)
@@ -102,7 +100,7 @@ class HubBlock(keras.layers.Layer):
 
     def build(self, state_shape: Any) -> None:
         shapes = dict(state_shape)
-        sources = [group for group in _GROUPS if group in shapes]
+        sources = [group for group in GROUPS if group in shapes]
         dim = shapes[sources[0]][-1]
         hubs = {group: shapes[f"{group}_hubs"] for group in self.updates}
         count = sum(shape[1] for shape in hubs.values())

@@ -6,13 +6,11 @@ from typing import Any
 import keras
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.arguments import check_groups, check_positive
+from keras_infnet.layers.arguments import GROUPS, check_groups, check_positive
 from keras_infnet.layers.cross_attention import CrossAttention
 from keras_infnet.layers.proxy_gated_unit import ProxyGatedUnit
 
 __all__ = ["ProxyBlock"]
-
-_GROUPS = ("categorical", "sequence", "task")
 
 
 @export("keras_infnet.layers.ProxyBlock")
@@ -82,8 +80,8 @@ class ProxyBlock(keras.layers.Layer):
 
     def __init__(
         self,
-        updates: Sequence[str] = _GROUPS,
-        broadcasts: Sequence[str] = _GROUPS,
+        updates: Sequence[str] = GROUPS,
+        broadcasts: Sequence[str] = GROUPS,
         residual: bool = True,
         num_heads: int = 1,
         expansion: int = 4,
@@ -93,7 +91,7 @@ class ProxyBlock(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_groups(updates, broadcasts, _GROUPS)
+        check_groups(updates, broadcasts)
         check_positive(num_heads=num_heads, expansion=expansion)
         self.updates = tuple(updates)
         self.broadcasts = tuple(broadcasts)
@@ -106,7 +104,7 @@ class ProxyBlock(keras.layers.Layer):
 
     def build(self, state_shape: Any) -> None:
         shapes = dict(state_shape)
-        present = [group for group in _GROUPS if group in shapes]
+        present = [group for group in GROUPS if group in shapes]
         dim = shapes[present[0]][-1]
         readers = {f"{g}_proxies": g for g in self.updates}
         if "task" in present:
