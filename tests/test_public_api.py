@@ -13,6 +13,7 @@ import pkgutil
 NOT_FOR_USERS = {
     "keras_infnet.__main__",
     "keras_infnet.commands",
+    "keras_infnet.json_values",
     "keras_infnet.label_rows",
 }
 LIST = pathlib.Path(__file__).with_name("public_api.txt")

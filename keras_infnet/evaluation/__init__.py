@@ -35,7 +35,8 @@ from keras_infnet.evaluation.experiment import (
 )
 from keras_infnet.evaluation.ranking import GroupAUC, auc, gauc, group_aucs
 from keras_infnet.evaluation.regression import r2, rmse
-from keras_infnet.evaluation.report import evaluate, format_report, json_safe
+from keras_infnet.evaluation.report import evaluate, format_report
+from keras_infnet.json_values import json_safe
 
 __all__ = [
     "CalibrationCurve",

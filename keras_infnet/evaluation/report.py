@@ -17,7 +17,7 @@ from keras_infnet.evaluation.regression import r2, rmse
 from keras_infnet.evaluation.rows import observed_rows
 from keras_infnet.schema import Schema, Task, nearest_name
 
-__all__ = ["evaluate", "format_report", "json_safe"]
+__all__ = ["evaluate", "format_report"]
 
 Results = dict[str, dict[str, float]]
 
@@ -192,32 +192,6 @@ def format_report(
         if tasks:
             tables.append("\n".join(_align(lines)))
     return "\n\n".join(tables)
-
-
-def json_safe(value: Any) -> Any:
-    """Copies plain data so that `json.dump(allow_nan=False)` takes it.
-
-    Args:
-        value: dicts, lists and tuples of numbers, NumPy values among them.
-
-    Returns:
-        The same with `None` for NaN and infinities, and Python's own numbers
-        and lists for NumPy's.
-
-    Example:
-
-    >>> json_safe({"auc": float("nan"), "rows": np.int64(3)})
-    {'auc': None, 'rows': 3}
-    """
-    if isinstance(value, Mapping):
-        return {str(key): json_safe(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return [json_safe(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _lines(

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 
+from keras_infnet.json_values import json_safe
 from keras_infnet.schema import Schema
 
 if TYPE_CHECKING:
@@ -246,25 +246,9 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         content: mapping of plain data and NumPy scalars.
     """
     path.write_text(
-        json.dumps(_plain(content), indent=2, allow_nan=False) + "\n",
+        json.dumps(json_safe(content), indent=2, allow_nan=False) + "\n",
         encoding="utf-8",
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    return value
 
 
 def _write_history(path: Path, history: Mapping[str, Any]) -> None:
