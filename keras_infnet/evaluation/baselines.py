@@ -1,5 +1,6 @@
 """Baselines that a ranking model has to beat."""
 
+import abc
 import warnings
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ from keras_infnet.schema import Schema
 __all__ = ["GradientBoostingBaseline", "LogisticRegressionBaseline"]
 
 
-class _Baseline:
+class _Baseline(abc.ABC):
     """One scikit-learn estimator a task, on the rows that it observes."""
 
     def __init__(self, schema: Schema, seed: int) -> None:
@@ -88,14 +89,15 @@ class _Baseline:
             predictions[name] = values.astype(np.float32)
         return predictions
 
+    @abc.abstractmethod
     def _features(
         self, schema: Schema, table: Table, encoded: Table
     ) -> tuple[Any, Any]:
         """Returns the features, and what the estimator must know of them."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def _estimator(self, kind: str, options: Any) -> Any:
-        raise NotImplementedError
+        """Returns an estimator of this kind of task, not fitted."""
 
 
 class LogisticRegressionBaseline(_Baseline):

@@ -104,7 +104,9 @@ class INFNetGraph:
             state["sequence_mask"] = _join([mask for _, _, mask in behaviors])
         if "task" in self.groups:
             tokens = self._learned("task_tokens", len(self.schema.tasks))
-            state["task"] = self._normalize("task")(tokens(fields))
+            # Not normalised: learned tokens of unit size, the same in every
+            # row, would drown what their hubs read of the row.
+            state["task"] = tokens(fields)
         return state, behaviors
 
     def _normalize(self, group: str) -> Any:

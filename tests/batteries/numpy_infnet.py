@@ -148,9 +148,9 @@ class _Forward:
             task = self.weights["task_tokens/tokens"][None]
             self.X["task"] = np.repeat(task, self.batch, 0)
         if self.normalize:
-            for group, x in self.X.items():
+            for group in set(self.X) - {"task"}:
                 path = f"{group}_normalization/normalization"
-                self.X[group] = self.norm(path, x)
+                self.X[group] = self.norm(path, self.X[group])
         self.valid = {
             group: np.ones(x.shape[:2], bool) for group, x in self.X.items()
         }
