@@ -70,7 +70,8 @@ class INFNet(Ranker):
         residual: boolean. Whether the attention results of `"proxy"` are
             added to what read them. `"hub"` always adds them. Defaults to
             `True`.
-        ablate: sequence of `"task"` (towers read pooled hubs), `"aggregate"`
+        ablate: sequence of `"task"` (all towers read one vector, the mean of
+            the pooled categorical and sequence hubs), `"aggregate"`
             (no attention; the tasks see the first hubs), `"broadcast"`
             (tokens stay as they are) and `"hubs"` (all tokens attend to all,
             at quadratic cost). Defaults to `()`.

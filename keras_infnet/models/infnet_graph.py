@@ -262,20 +262,18 @@ class INFNetGraph:
         return outputs
 
     def _pooled(self, state: dict[str, Any]) -> Any:
+        """One vector of the width of a task token, so that towers compare."""
         pooled = []
         for group in self.groups:
             compact = state.get(f"{group}_{self.suffix}")
-            if compact is not None:
-                pooled.append(ops.mean(compact, axis=1))
+            mask = state.get(f"{group}_mask")
+            if compact is not None or mask is None:
+                tokens = state[group] if compact is None else compact
+                pooled.append(ops.mean(tokens, axis=1))
                 continue
             pool = BehaviorPooling(dtype=self.dtype, name=f"pooled_{group}")
-            tokens = state[group]
-            mask = state.get(f"{group}_mask")
-            if mask is None:
-                pooled.append(ops.mean(tokens, axis=1))
-            else:
-                pooled.append(pool(tokens, mask)[:, 0])
-        return ops.concatenate(pooled, axis=-1) if pooled[1:] else pooled[0]
+            pooled.append(pool(state[group], mask)[:, 0])
+        return sum(pooled[1:], pooled[0]) / len(pooled)
 
 
 def _without_unused(

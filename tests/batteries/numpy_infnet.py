@@ -223,7 +223,7 @@ class _Forward:
                 self.X[group] = self._broadcast(path, group, hubs)
         if "task" in self.ablate:
             pooled = [hub.mean(1) for hub in hubs.values()]
-            return self.towers(np.concatenate(pooled, -1)[:, None])
+            return self.towers(np.mean(pooled, 0)[:, None])
         if "broadcast" in self.ablate:
             return self.towers(hubs["task"][:, : len(self.schema.tasks)])
         return self.towers(self.X["task"])

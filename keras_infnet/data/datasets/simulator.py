@@ -36,6 +36,7 @@ TAGS = tuple(
 HOUR = 3_600_000
 
 _STYLES = 4  # tastes of users, styles of authors: never shown
+_AGE_BANDS = 7  # the last of users whose age is not known
 _DAYS = 21
 _START = 1_704_067_200_000  # 2024-01-01, in milliseconds
 
@@ -80,6 +81,10 @@ class World:
         segment_item: floats of shape `(segments, items)`, the sum over the
             tags of an item.
         hour_tab: floats of shape `(24, tabs)`.
+        age_category: floats of shape `(age bands, categories)`.
+        category_tab: floats of shape `(categories, tabs)`.
+        segment_tab: floats of shape `(segments, tabs)`.
+        hour_category: floats of shape `(24, categories)`.
         by_author: draws an item of each given author.
         by_category: draws an item of each given category.
     """
@@ -97,6 +102,10 @@ class World:
     segment_category: Array
     segment_item: Array
     hour_tab: Array
+    age_category: Array
+    category_tab: Array
+    segment_tab: Array
+    hour_category: Array
     by_author: _Draw
     by_category: _Draw
 
@@ -145,6 +154,10 @@ def make_world(
         segment_item=sums / np.sqrt(tag_counts),
         # Four hours behave alike.
         hour_tab=rng.normal(size=(6, len(TABS))).repeat(4, axis=0),
+        age_category=rng.normal(size=(_AGE_BANDS, len(CATEGORIES))),
+        category_tab=rng.normal(size=(len(CATEGORIES), len(TABS))),
+        segment_tab=rng.normal(size=(len(SEGMENTS), len(TABS))),
+        hour_category=rng.normal(size=(6, len(CATEGORIES))).repeat(4, axis=0),
         by_author=_Draw(popularity, author),
         by_category=_Draw(popularity, category),
     )
@@ -266,6 +279,7 @@ def _log_odds(
     click = (
         1.0 * world.segment_category[world.segment, category]
         + 0.8 * world.hour_tab[hour, tab]
+        + 0.8 * world.age_category[_age_bands(world.age), category]
         + 0.5 * world.quality[item]
         - 0.8 * (fatigue - 1.8)
     )
@@ -273,6 +287,7 @@ def _log_odds(
         2.2 * match
         + 0.6 * np.minimum(likes, 3)
         + 0.7 * world.segment_item[world.segment, item]
+        + 0.8 * world.category_tab[category, tab]
     )
     # A stranger, or an item without a price, is neither cheap nor dear.
     budget = 2.0 + (world.age - 16.0) / 27.0
@@ -283,12 +298,20 @@ def _log_odds(
         + 0.3 * click
         - 1.2 * (distance - 0.8)
         + 0.8 * (bought == category[:, None]).any(axis=1)
+        + 0.8 * world.segment_tab[world.segment, tab]
+        + 0.8 * world.hour_category[hour, category]
     )
     return {
         "click": click - 0.6,
         "like": like - 2.2,
         "purchase": purchase - 4.0,
     }
+
+
+def _age_bands(age: Array) -> Array:
+    """Returns bands of nine years; the last is for ages not known."""
+    known = np.minimum((age - 16.0) // 9, _AGE_BANDS - 2)
+    return np.where(np.isnan(age), _AGE_BANDS - 1, known).astype(int)
 
 
 def _push(history: Array, who: Array, values: Array) -> None:

@@ -49,16 +49,19 @@ def load(
     """Simulates a feed with three tasks and three behaviours.
 
     A row is one item shown to one user. The log-odds of the tasks are sums
-    of
+    of effects of pairs of fields, different ones for each task, and of single
+    events:
 
-    - `click`: user segment x category, hour x tab, quality of the item, less
-      a fatigue that grows with every recent view of the same category;
+    - `click`: user segment x category, hour x tab, user age x category,
+      quality of the item, less a fatigue that grows with every recent view
+      of the same category;
     - `like`: taste of the user x style of the author (both hidden; the taste
       shows in the authors liked before), likes of the same author before,
-      user segment x tags;
+      user segment x tags, category x tab;
     - `purchase`, rare and given a click: what makes a like, what makes a
-      click, closeness of the price to what the user's age can spend, and
-      purchases in the same category before.
+      click, closeness of the price to what the user's age can spend, user
+      segment x tab, hour x category, and purchases in the same category
+      before.
 
     Users are told apart by what they did: `user_id` is the group, by which
     ranking within a user is measured, and no field.
