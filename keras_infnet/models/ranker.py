@@ -1,5 +1,6 @@
 """What all ranking models have in common."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -34,7 +35,8 @@ class Ranker(keras.Model):
         **kwargs: Arguments of the base class.
 
     Raises:
-        ValueError: If `loss_weighting` is not known.
+        ValueError: If `loss_weighting` is not known, or a name of the schema
+            is that of a layer.
 
     Example:
 
@@ -58,7 +60,19 @@ class Ranker(keras.Model):
                 "`loss_weighting` must be 'fixed' or 'uncertainty'. "
                 f"Received: loss_weighting={loss_weighting!r}."
             )
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        try:
+            super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+        except ValueError as error:
+            # Layers and inputs share their names with parts of the schema.
+            twice = re.search(r'name "(.+)" is used \d+ times', str(error))
+            if twice is None:
+                raise
+            raise ValueError(
+                f"{twice[1]!r} is the name of a layer of "
+                f"{type(self).__name__} and comes from the schema too. "
+                "Rename the field, behaviour or task; a `Task` keeps its "
+                "column with `label`."
+            ) from None
         self.schema = schema
         self.loss_weighting = loss_weighting
         self.uncertainty = None

@@ -80,6 +80,16 @@ def test_wrong_keys_are_named():
     check_keys(small(plain_schema()), plain_schema())
 
 
+@pytest.mark.parametrize("name", ["embedding", "block_0", "task_tokens"])
+def test_names_of_layers_are_not_for_the_schema(name):
+    schema = Schema(
+        [Categorical("item")], [Task(name)], table_sizes={"item": 5}
+    )
+    message = f"'{name}' is the name of a layer of INFNet.*Rename"
+    with pytest.raises(ValueError, match=message):
+        small(schema, num_blocks=1)
+
+
 @pytest.mark.parametrize(
     ("missing", "loss_weighting"),
     [("weight", "uncertainty"), ("label", "fixed")],

@@ -164,11 +164,9 @@ np.savez({path!r} + "/expected.npz", **model.predict(inputs, verbose=0))
 
 @pytest.mark.serving
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "backend, variant",
-    [("jax", "hub"), ("torch", "proxy")],
-)
-def test_infnet_from_other_backends(backend, variant, table, tmp_path):
+@pytest.mark.parametrize("variant", ["hub", "proxy"])
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_infnet_from_every_backend(backend, variant, table, tmp_path):
     path = tmp_path / "news"
     code = TRAINED_ELSEWHERE.format(
         folder=os.path.dirname(__file__), path=str(path), variant=variant
