@@ -64,9 +64,9 @@ class INFNet(Ranker):
             counted back from the request. Defaults to `True`.
         use_time_gaps: boolean. Whether events of timed behaviours carry the
             time between event and request. Defaults to `True`.
-        normalize_tokens: boolean. Whether the tokens of fields and events are
-            normalised before the first block; those of tasks never are.
-            Defaults to `True`.
+        normalize_tokens: boolean. Whether tokens are normalised before the
+            first block; of `"hub"` only those of fields and events. Defaults
+            to `True`.
         residual: boolean. Whether the attention results of `"proxy"` are
             added to what read them. `"hub"` always adds them. Defaults to
             `True`.

@@ -104,9 +104,11 @@ class INFNetGraph:
             state["sequence_mask"] = _join([mask for _, _, mask in behaviors])
         if "task" in self.groups:
             tokens = self._learned("task_tokens", len(self.schema.tasks))
-            # Not normalised: learned tokens of unit size, the same in every
-            # row, would drown what their hubs read of the row.
             state["task"] = tokens(fields)
+            # Hubs start as these tokens: of unit size, and the same in every
+            # row, they would drown what the hubs read of the row.
+            if not self.is_hub:
+                state["task"] = self._normalize("task")(state["task"])
         return state, behaviors
 
     def _normalize(self, group: str) -> Any:

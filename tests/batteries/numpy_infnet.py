@@ -17,7 +17,9 @@ def infnet(weights, inputs, schema, variant="hub", **settings):
     of the equations: nothing would train it.
     """
     weights = _Weights(weights)
-    forward = _Forward(weights, inputs, schema, **settings)
+    # The hubs of the tasks begin as task tokens, which stay as learned.
+    apart = {"task"} if variant == "hub" else set()
+    forward = _Forward(weights, inputs, schema, apart, **settings)
     outputs = {"hub": forward.hub, "proxy": forward.proxy}[variant]()
     assert weights.read == set(weights), set(weights) - weights.read
     return outputs
@@ -69,6 +71,7 @@ class _Forward:
         weights,
         inputs,
         schema,
+        not_normalized,
         num_blocks=2,
         num_categorical_tokens=None,
         num_heads=1,
@@ -88,6 +91,7 @@ class _Forward:
         self.use_positions = use_positions
         self.use_time_gaps = use_time_gaps
         self.normalize = normalize_tokens
+        self.not_normalized = not_normalized
         self.residual = residual
         self.ablate = ablate
         self.batch = len(self.inputs[schema.fields[0].name])
@@ -148,7 +152,7 @@ class _Forward:
             task = self.weights["task_tokens/tokens"][None]
             self.X["task"] = np.repeat(task, self.batch, 0)
         if self.normalize:
-            for group in set(self.X) - {"task"}:
+            for group in set(self.X) - self.not_normalized:
                 path = f"{group}_normalization/normalization"
                 self.X[group] = self.norm(path, self.X[group])
         self.valid = {
