@@ -45,7 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Only now: the backend is fixed when Keras is imported.
     try:
         with _quiet_start():
+            import keras
+
             from keras_infnet import commands
+
+            if options.command in ("quickstart", "train"):
+                # To seed it, Keras loads TensorFlow where it is installed,
+                # whatever the backend.
+                keras.utils.set_random_seed(0)
     except ImportError as error:
         return _fail(f"{error}. {_install_hint()}")
     try:

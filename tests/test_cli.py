@@ -192,6 +192,31 @@ def test_the_program_chooses_the_backend(tmp_path):
     assert "x.toml" in result.stderr
 
 
+@pytest.mark.slow
+def test_training_says_nothing_of_tensorflow_under_jax(tmp_path):
+    program = pathlib.Path(sys.executable).parent / "keras-infnet"
+    if not program.exists():
+        pytest.skip("the package is not installed")
+    settings = {
+        "directory": "run",
+        "data": {
+            "dataset": "synthetic",
+            "options": {"num_rows": 200, "num_users": 20},
+        },
+        "model": {"name": "SharedBottom", "preset": "small"},
+    }
+    (tmp_path / "tiny.json").write_text(json.dumps(settings))
+    result = subprocess.run(
+        [str(program), "train", "--backend", "jax", "--config", "tiny.json"],
+        cwd=tmp_path,
+        env={k: v for k, v in os.environ.items() if not k.startswith("TF_")},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+
+
 def test_another_backend_than_the_one_loaded(capsys):
     import keras
 
