@@ -207,6 +207,13 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--examples", nargs="+", help="table of raw rows to check the export by"
     )
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=1e-5,
+        help="largest difference to the model; one in mixed precision needs "
+        "more, about 0.05 (default: %(default)s)",
+    )
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:

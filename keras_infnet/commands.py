@@ -49,6 +49,7 @@ from keras_infnet.serving import (
     save_model_directory,
 )
 from keras_infnet.serving import export as export_model
+from keras_infnet.serving.versions import versions
 
 __all__ = ["evaluate", "export", "predict", "quickstart", "schema", "train"]
 
@@ -206,7 +207,12 @@ def export(options: argparse.Namespace) -> None:
         metrics = json.loads(metrics_file.read_text("utf-8"))
     _say("Exporting and checking the export in another process.")
     version = export_model(
-        model, encoder, options.output, examples=examples, metrics=metrics
+        model,
+        encoder,
+        options.output,
+        examples=examples,
+        metrics=metrics,
+        tolerance=options.tolerance,
     )
     _say(f"Exported: {version}")
 
@@ -265,9 +271,11 @@ def schema(options: argparse.Namespace) -> None:
 def _scorer(path: str, batch_size: int) -> Any:
     """Returns a function from raw rows to predictions, and an encoder."""
     folder = pathlib.Path(path)
-    if (folder / "model.keras").exists() and not (
-        folder / "saved_model.pb"
-    ).exists():
+    trained = (folder / "model.keras").exists()
+    if not (folder / "saved_model.pb").exists() and (
+        # Of a folder that is neither, the error for a trained one says more.
+        trained or not versions(folder)
+    ):
         model, encoder = load_model_directory(folder)
 
         def score(chunk: Table) -> Any:

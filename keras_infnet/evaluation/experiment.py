@@ -1,6 +1,7 @@
 """From settings to a trained model and its honest metrics."""
 
 import dataclasses
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from keras_infnet.evaluation.configuration import (
 )
 from keras_infnet.evaluation.report import evaluate
 from keras_infnet.schema import Schema
+from keras_infnet.schema.agreement import check_same_schema
 from keras_infnet.training import compile_ranker, fit_ranker
 
 __all__ = [
@@ -33,6 +35,11 @@ __all__ = [
 ]
 
 Results = dict[str, dict[str, float]]
+
+_LOGGER = logging.getLogger("keras_infnet")
+
+# To look at all labels of tables larger than memory would cost a pass.
+_MOST_ROWS_LOOKED_AT = 5_000_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,6 +175,9 @@ def run_experiment(
 
     Returns:
         `Run`.
+
+    Raises:
+        ValueError: If there is no label to learn from, or training diverges.
     """
     keras.utils.set_random_seed(seed)
     training = settings.training
@@ -175,6 +185,7 @@ def run_experiment(
     train = Batches(
         data.train, data.encoder, training.batch_size, shuffle=True, seed=seed
     )
+    _check_labels(train, data.encoder.schema)
     validation = None
     if data.validation is not None:
         validation = Batches(
@@ -192,6 +203,12 @@ def run_experiment(
         verbose=verbose,
     )
     seconds = time.perf_counter() - started
+    loss = history.history.get("loss", [0.0])[-1]
+    if not np.isfinite(loss):
+        raise ValueError(
+            f"training diverged: the loss is {loss}. Lower learning_rate and "
+            "embedding_learning_rate, raise warmup_steps, or set clipnorm."
+        )
     metrics = None
     if evaluated and data.evaluated is not None:
         metrics = evaluate_model(
@@ -216,7 +233,11 @@ def evaluate_model(
 
     Returns:
         Results by task, as `keras_infnet.evaluation.evaluate` gives them.
+
+    Raises:
+        ValueError: If the encoder is not that of the model.
     """
+    check_same_schema(model.schema, encoder.schema)
     rows = Batches(source, encoder, batch_size)
     predictions = _predict(model, rows)
     groups = None if encoder.schema.group is None else rows.group()
@@ -263,6 +284,37 @@ def fit_baseline(
     return evaluate(
         rows.labels(), baseline.predict(test), rows.weights(), schema, groups
     )
+
+
+def _check_labels(train: Batches, schema: Schema) -> None:
+    """Raises where nothing can be learned, and reports such tasks."""
+    if train.num_rows > _MOST_ROWS_LOOKED_AT:
+        return
+    labels, weights = train.labels(), train.weights()
+    observed = {
+        task.name: labels[task.name][weights[task.name] > 0]
+        for task in schema.tasks
+    }
+    if not any(map(len, observed.values())):
+        raise ValueError(
+            "no row of the training part has a label with a weight above 0, "
+            f"of no task: {', '.join(observed)}. Look at the label columns, "
+            "`given` and the weights of the tasks."
+        )
+    for task in schema.tasks:
+        values = observed[task.name]
+        if not len(values):
+            what = "no label"
+        elif task.kind == "binary" and values.min() == values.max():
+            what = f"no label but {values[0]:g}"
+        else:
+            continue
+        _LOGGER.warning(
+            "task %r has %s in the training part: the model learns nothing "
+            "of it.",
+            task.name,
+            what,
+        )
 
 
 def _predict(model: Any, rows: Batches) -> dict[str, np.ndarray]:

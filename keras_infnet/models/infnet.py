@@ -150,7 +150,7 @@ class INFNet(Ranker):
         use_time_gaps: bool = True,
         normalize_tokens: bool = True,
         residual: bool = True,
-        ablate: Sequence[str] = (),
+        ablate: str | Sequence[str] = (),
         fold: bool | None = None,
         embeddings_initializer: Any = "uniform",
         loss_weighting: str = "fixed",

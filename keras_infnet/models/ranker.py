@@ -1,12 +1,15 @@
 """What all ranking models have in common."""
 
+import inspect
 import re
+import typing
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import keras
 from keras import ops
 
+from keras_infnet.kinds import fits, in_words
 from keras_infnet.layers import StackedEmbedding
 from keras_infnet.losses import UncertaintyWeighting, task_losses
 from keras_infnet.schema import Categorical, Schema, nearest_name
@@ -32,11 +35,11 @@ class Ranker(keras.Model):
         inputs: dict of `keras.Input`, by name.
         outputs: dict of tensors, by task.
         loss_weighting: `"fixed"` or `"uncertainty"`. Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class.
+        **kwargs: Arguments of the base class: `name`, `dtype`.
 
     Raises:
-        ValueError: If `loss_weighting` is not known, or a name of the schema
-            is that of a layer.
+        ValueError: If an argument is not known, or a name of the schema is
+            that of a layer.
 
     Example:
 
@@ -46,6 +49,11 @@ class Ranker(keras.Model):
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        # Before any layer is built; what Keras does not know, it would drop.
+        _check_arguments(cls, args, kwargs)
+        return super().__new__(cls, *args, **kwargs)
 
     def __init__(
         self,
@@ -60,6 +68,7 @@ class Ranker(keras.Model):
                 "`loss_weighting` must be 'fixed' or 'uncertainty'. "
                 f"Received: loss_weighting={loss_weighting!r}."
             )
+        policy = keras.dtype_policies.get(kwargs.pop("dtype", None))
         try:
             super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         except ValueError as error:
@@ -73,6 +82,9 @@ class Ranker(keras.Model):
                 "Rename the field, behaviour or task; a `Task` keeps its "
                 "column with `label`."
             ) from None
+        # Keras leaves functional models at float32 whatever their layers do,
+        # and the config would forget it.
+        self.dtype_policy = policy
         self.schema = schema
         self.loss_weighting = loss_weighting
         self.uncertainty = None
@@ -222,6 +234,28 @@ class Ranker(keras.Model):
             raise ValueError(
                 f"the {what} must be a dict with every task and nothing "
                 f"else: {', '.join(tasks)}. Received: {received}."
+            )
+
+
+def _check_arguments(
+    cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> None:
+    """Raises for arguments of a model that are unknown or of a wrong kind."""
+    hints = typing.get_type_hints(cls.__init__)
+    names = list(inspect.signature(cls.__init__).parameters)[1:]
+    known = {name: hints[name] for name in names if name != "kwargs"}
+    known |= {"name": str | None, "dtype": Any}
+    for name in kwargs:
+        if name not in known:
+            raise ValueError(
+                nearest_name(name, known, f"argument of {cls.__name__}")
+            )
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    for name, value in given.items():
+        if not fits(value, known[name]):
+            raise ValueError(
+                f"`{name}` of {cls.__name__} must be {in_words(known[name])}. "
+                f"Received: {name}={value!r}."
             )
 
 

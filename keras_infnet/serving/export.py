@@ -72,8 +72,9 @@ def export(
             model card. Defaults to `None`.
         description: string. What the model is for and what it was trained
             on, for the model card. Defaults to `None`.
-        tolerance: float. Largest difference to `predict`. Defaults to
-            `1e-5`.
+        tolerance: float. Largest difference to `predict`, of values beyond 1
+            as a part of the value. Models in mixed precision need more.
+            Defaults to `1e-5`.
 
     Returns:
         Path of the version folder.

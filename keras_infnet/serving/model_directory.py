@@ -12,6 +12,7 @@ import keras
 
 from keras_infnet.json_values import json_safe
 from keras_infnet.schema import Schema
+from keras_infnet.schema.agreement import check_same_schema
 
 if TYPE_CHECKING:
     from keras_infnet.data.encoder import Encoder
@@ -132,7 +133,7 @@ def load_model_directory(
     if missing:
         raise FileNotFoundError(
             f"{directory} is not a whole model directory. Missing: "
-            f"{', '.join(missing)}. It needs {', '.join(_NEEDED)}."
+            f"{', '.join(missing)}. {_advice(directory)}"
         )
     encoder = Encoder.load(directory)
     model = load_model(directory / "model.keras")
@@ -141,6 +142,15 @@ def load_model_directory(
     except ValueError as error:
         raise ValueError(f"{directory}: {error}") from error
     return model, encoder
+
+
+def _advice(directory: Path) -> str:
+    inner = sorted(str(file.parent) for file in directory.glob("*/model.keras"))
+    if inner:
+        return f"Choose one of {', '.join(inner)}."
+    if (directory / "resume.npz").is_file():
+        return "Its training is unfinished: start it again, and it continues."
+    return f"It needs {', '.join(_NEEDED)}."
 
 
 def load_model(path: Path) -> Any:
@@ -185,12 +195,8 @@ def check_agreement(model: Any, schema: Schema) -> None:
         ValueError: If tables, inputs or outputs differ.
     """
     own = getattr(model, "schema", None)
-    if isinstance(own, Schema) and own != schema:
-        raise ValueError(
-            "the schema of the model is not that of the encoder. They differ "
-            f"in {'; '.join(_differences(own, schema))}. Use the encoder "
-            "that encoded the training data of this very model."
-        )
+    if isinstance(own, Schema):
+        check_same_schema(own, schema)
     inputs = model.input
     if isinstance(inputs, Mapping):
         _check_same(inputs, schema.inputs, "inputs")
@@ -214,28 +220,6 @@ def _check_same(received: Any, expected: Any, what: str) -> None:
             f"{', '.join(missing) or 'none'}. Not in the schema: "
             f"{', '.join(extra) or 'none'}."
         )
-
-
-def _differences(model: Schema, encoder: Schema) -> list[str]:
-    tables = []
-    for name in sorted({*model.tables, *encoder.tables}):
-        sizes = [
-            str(schema.table_sizes.get(name, "no"))
-            if name in schema.tables
-            else "no"
-            for schema in (model, encoder)
-        ]
-        if sizes[0] != sizes[1]:
-            tables.append(
-                f"table {name!r} ({sizes[0]} rows in the model, {sizes[1]} in "
-                "the encoder)"
-            )
-    ours, theirs = model.to_dict(), encoder.to_dict()
-    return tables + [
-        f"{key!r}"
-        for key in ours
-        if key != "table_sizes" and ours[key] != theirs[key]
-    ]
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

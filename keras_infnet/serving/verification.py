@@ -126,10 +126,12 @@ def compare(
     Args:
         cases: list of `Case`.
         results: outputs of every case.
-        tolerance: float. Largest difference allowed.
+        tolerance: float. Largest difference allowed. Of values beyond 1,
+            which regression tasks have, it is a part of the value: float32
+            has seven digits.
 
     Returns:
-        Largest absolute difference of every signature and task.
+        Largest difference of every signature and task, in the same measure.
 
     Raises:
         ValueError: If a difference is larger, a shape differs or a value is
@@ -166,7 +168,8 @@ def compare(
 def _difference(found: np.ndarray, expected: np.ndarray) -> float:
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
     with np.errstate(invalid="ignore"):
-        difference = np.where(same, 0.0, np.abs(found - expected))
+        scale = np.maximum(np.abs(expected), 1.0)
+        difference = np.where(same, 0.0, np.abs(found - expected) / scale)
     # NaN on one side only must not compare as equal.
     difference = np.where(np.isnan(difference), np.inf, difference)
     return float(difference.max(initial=0.0))

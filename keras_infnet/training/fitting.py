@@ -6,6 +6,8 @@ from typing import Any
 
 import keras
 
+from keras_infnet.schema import Schema
+from keras_infnet.schema.agreement import check_same_schema
 from keras_infnet.training.best_weights import BestWeights
 from keras_infnet.training.mean_auc import MeanAUC
 from keras_infnet.training.resume import Resume
@@ -52,8 +54,20 @@ def fit_ranker(
         The `keras.callbacks.History` of the run.
 
     Raises:
-        ValueError: If TensorBoard logs are asked for without a directory.
+        ValueError: If TensorBoard logs are asked for without a directory,
+            the batches were encoded for another model, or a number is out of
+            range.
     """
+    for name, value in (("epochs", epochs), ("patience", patience)):
+        if value is not None and value < 1:
+            raise ValueError(
+                f"`{name}` must be a positive integer. "
+                f"Received: {name}={value!r}."
+            )
+    for batches in (train, validation):
+        schema = getattr(batches, "schema", None)
+        if isinstance(schema, Schema):
+            check_same_schema(model.schema, schema)
     standard = ranker_callbacks(
         model, train, validation, directory, patience, tensorboard, callbacks
     )

@@ -148,6 +148,13 @@ def _check_no_events(model, schema, batch):
 def _check_precision(model_fn, model, batch, expected):
     for policy, near in _NEAR.items():
         half = model_fn(dtype=policy)
+        assert half.dtype_policy.name == policy
+        again = type(half).from_config(half.get_config())
+        assert {layer.dtype_policy.name for layer in again.layers} <= {
+            policy,
+            "float32",  # operations of the graph
+        }
+        assert again.dtype_policy.name == policy
         half.set_weights(model.get_weights())
         for task, y in run(half, batch).items():
             assert keras.backend.standardize_dtype(y.dtype) == "float32"

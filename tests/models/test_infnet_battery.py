@@ -80,6 +80,24 @@ def test_wrong_keys_are_named():
     check_keys(small(plain_schema()), plain_schema())
 
 
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"num_block": 6}, "argument of INFNet 'num_block'.*'num_blocks'"),
+        ({"dropout": "0.1"}, "`dropout` of INFNet must be a number"),
+        ({"tower_dims": 64}, "`tower_dims` of INFNet must be a list of int"),
+        ({"residual": "no"}, "`residual` of INFNet must be true or false"),
+        ({"token_dim": 8.0}, "`token_dim` of INFNet must be an integer"),
+        ({"ablate": None}, "`ablate` of INFNet must be a string or a list"),
+    ],
+)
+def test_arguments_are_checked_by_name_and_kind(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        small(plain_schema(), **arguments)
+    with pytest.raises(ValueError, match=message):
+        INFNet.from_preset("small", plain_schema(), **arguments)
+
+
 @pytest.mark.parametrize("name", ["embedding", "block_0", "task_tokens"])
 def test_names_of_layers_are_not_for_the_schema(name):
     schema = Schema(

@@ -120,6 +120,15 @@ def test_no_directory(small, tmp_path):
         save_model_directory(*small, tmp_path / "file")
 
 
+def test_directories_around_a_model(small, tmp_path):
+    save_model_directory(*small, tmp_path / "runs/seed_0")
+    with pytest.raises(FileNotFoundError, match=r"Choose one of .*seed_0\."):
+        load_model_directory(tmp_path / "runs")
+    (tmp_path / "resume.npz").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="training is unfinished"):
+        load_model_directory(tmp_path)
+
+
 def test_a_damaged_model_file(saved):
     path = saved / "model.keras"
     path.write_bytes(path.read_bytes()[:1000])

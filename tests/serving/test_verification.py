@@ -34,6 +34,15 @@ def test_compare_reports_the_largest_difference():
     assert compare(cases, results, 0.25) == {"serve_raw": {"a": 0.25}}
 
 
+def test_large_values_are_compared_by_their_digits():
+    cases = [case(a=column(-12_800.0, 0.5))]
+    found = [{"a": column(-12_800.001, 0.5)}]
+    (worst,) = compare(cases, found, 1e-5)["serve_raw"].values()
+    assert worst == pytest.approx(0.000977 / 12_800, rel=0.01)
+    with pytest.raises(ValueError, match="does not answer"):
+        compare(cases, [{"a": column(-12_801.0, 0.5)}], 1e-5)
+
+
 def test_compare_names_task_signature_and_difference():
     cases = [case(a=column(0.5), b=column(0.5))]
     with pytest.raises(ValueError, match="as `predict` does") as caught:

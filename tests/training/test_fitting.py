@@ -210,6 +210,20 @@ def test_mean_auc_of_one_task():
     assert (logs["mean_auc"], logs["val_mean_auc"]) == (0.6, 0.7)
 
 
+@pytest.mark.parametrize("number", [{"epochs": 0}, {"patience": 0}], ids=str)
+def test_numbers_of_fit_are_positive(encoder, number):
+    batches = Batches(make_table(), encoder, 32)
+    with pytest.raises(ValueError, match="must be a positive integer"):
+        fit_ranker(make_model(encoder), batches, **number)
+
+
+def test_batches_of_another_encoder(encoder):
+    fewer = make_table().slice(0, 5)
+    other = Encoder(encoder.schema).fit(fewer)
+    with pytest.raises(ValueError, match="not that of the encoder"):
+        fit_ranker(make_model(encoder), Batches(fewer, other, 32))
+
+
 def test_tensorboard_needs_a_directory(encoder):
     with pytest.raises(ValueError, match="directory"):
         fit_ranker(
@@ -248,7 +262,9 @@ def test_half_precision_learns(encoder, policy):
         tower_dims=(4,),
         dtype=policy,
     )
-    compile_ranker(model, learning_rate=0.01)
+    compile_ranker(model, learning_rate=0.01, ema_momentum=0.5)
+    scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scaled == (policy == "mixed_float16")
     history = fit_ranker(
         model, Batches(make_table(), encoder, 32), epochs=4, verbose=0
     ).history

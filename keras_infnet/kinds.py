@@ -1,0 +1,79 @@
+"""Which kind of value an annotation asks for, in words for people."""
+
+import collections.abc
+import types
+import typing
+from typing import Any
+
+__all__ = ["fits", "in_words"]
+
+
+def fits(value: Any, hint: Any) -> bool:
+    """Tells whether a value is of the kind that an annotation names.
+
+    `True` is no number, and an integer is a number. Sequences are lists and
+    tuples, whose items are looked at too.
+
+    Args:
+        value: any value.
+        hint: annotation: a class, `Any`, a union, a sequence or a tuple.
+
+    Returns:
+        Boolean.
+
+    Example:
+
+    >>> fits(3, float), fits(True, int), fits([1, "a"], tuple[int, ...])
+    (True, False, False)
+    """
+    return any(_fits(value, kind) for kind in _alternatives(hint))
+
+
+def in_words(hint: Any) -> str:
+    """Names the kinds of an annotation.
+
+    Args:
+        hint: annotation, as for `fits`.
+
+    Returns:
+        String.
+
+    Example:
+
+    >>> in_words(int | None), in_words(tuple[int, ...])
+    ('an integer or left out', 'a list of int')
+    """
+    return " or ".join(_name(kind) for kind in _alternatives(hint))
+
+
+def _alternatives(hint: Any) -> tuple[Any, ...]:
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        return typing.get_args(hint)
+    return (hint,)
+
+
+def _is_sequence(kind: Any) -> bool:
+    return typing.get_origin(kind) in (tuple, collections.abc.Sequence)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind is Any:
+        return True
+    if _is_sequence(kind):
+        item = typing.get_args(kind)[0]
+        return isinstance(value, (list, tuple)) and all(
+            _fits(part, item) for part in value
+        )
+    if isinstance(value, bool):
+        return kind is bool
+    if kind is float:
+        return isinstance(value, (int, float))
+    return isinstance(value, typing.get_origin(kind) or kind)
+
+
+def _name(kind: Any) -> str:
+    if _is_sequence(kind):
+        return f"a list of {typing.get_args(kind)[0].__name__}"
+    words = {int: "an integer", float: "a number", str: "a string"}
+    words |= {bool: "true or false", type(None): "left out"}
+    return words.get(kind, f"a {getattr(kind, '__name__', 'table')}")

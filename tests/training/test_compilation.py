@@ -1,0 +1,37 @@
+"""Numbers of the recipe are checked before training."""
+
+import pytest
+
+from keras_infnet.training import make_optimizer
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"learning_rate": "x"},
+        {"learning_rate": 0.0},
+        {"embedding_learning_rate": float("nan")},
+        {"weight_decay": -1.0},
+        {"weight_decay": float("nan")},
+        {"warmup_steps": 2.5},
+        {"decay_steps": 0},
+        {"ema_momentum": 1.0},
+        {"clipnorm": 0},
+        {"clipnorm": -1.0},
+        {"clipnorm": "a"},
+        {"learning_rate": float("inf")},
+    ],
+    ids=str,
+)
+def test_numbers_out_of_range(arguments):
+    ((name, value),) = arguments.items()
+    with pytest.raises(ValueError, match=f"`{name}` must be .*{value!r}"):
+        make_optimizer(**arguments)
+
+
+def test_numbers_in_range():
+    table, dense = make_optimizer(
+        learning_rate=1, weight_decay=0, decay_steps=5, clipnorm=1
+    ).optimizers
+    assert (dense.weight_decay, dense.clipnorm) == (0, 1)
+    assert table.clipnorm is None
