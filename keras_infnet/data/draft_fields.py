@@ -101,6 +101,12 @@ def describe_values(
         and len(distinct) > _UNIQUE * len(known)
     ):
         return skip(name, "almost every row has a value of its own")
+    if kind == "O" and _are_lists(distinct):
+        return skip(
+            name,
+            "its texts are lists such as '[1, 2]'; write the table as Parquet, "
+            "which keeps lists, or join the values by commas",
+        )
     if kind == "O":
         separator = _separator(distinct)
         return Categorical(
@@ -149,6 +155,12 @@ def _separator(texts: np.ndarray) -> str | None:
         if 2 * items.nunique() <= len(texts):
             return separator
     return None
+
+
+def _are_lists(texts: np.ndarray) -> bool:
+    """Tells whether all texts look as Python or JSON writes lists."""
+    series = pd.Series(texts, dtype=object).astype(str).str.strip()
+    return bool(series.str.fullmatch(r"\[.*\]", flags=re.DOTALL).all())
 
 
 def _all_integers(texts: np.ndarray, separator: str) -> bool:

@@ -102,6 +102,8 @@ class Encoder:
         self.boundaries: dict[str, np.ndarray] = {}
         #: Behaviour name to rows so far that were cut to its max_length.
         self.truncated: dict[str, int] = {}
+        #: Behaviour name to events so far that were later than their request.
+        self.later: dict[str, int] = {}
         self._indexes: dict[str, VocabularyIndex] = {}
 
     @property
@@ -233,7 +235,8 @@ class Encoder:
         if history.times is not None:
             name = str(self.schema.request_time)
             request = times(table[name], unit, Place(name))
-            gaps = gap_column(history.times, request, unit)
+            gaps, later = gap_column(history.times, request, unit)
+            self._count_later(behavior, later, len(gaps.values))
             columns[f"{behavior.name}_gap"] = gaps
         return columns
 
@@ -277,6 +280,23 @@ class Encoder:
             )
         total = self.truncated.get(behavior.name, 0)
         self.truncated[behavior.name] = total + longer
+
+    def _count_later(
+        self, behavior: Behavior, later: int, num_events: int
+    ) -> None:
+        if not later:
+            return
+        if behavior.name not in self.later:
+            _LOGGER.warning(
+                "behavior %r: %d of %d events are later than their request. "
+                "Either `time_unit` is not the unit of both times, or the "
+                "history knows what came after. This is reported once; "
+                "`encoder.later` goes on counting.",
+                behavior.name,
+                later,
+                num_events,
+            )
+        self.later[behavior.name] = self.later.get(behavior.name, 0) + later
 
     # ---------------------------------------------------------------- files
 

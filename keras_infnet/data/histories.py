@@ -108,7 +108,9 @@ def _missing(values: np.ndarray | ListColumn) -> np.ndarray:
     return present[values.ends] == present[values.starts]
 
 
-def gap_column(times: ListColumn, request: np.ndarray, unit: str) -> ListColumn:
+def gap_column(
+    times: ListColumn, request: np.ndarray, unit: str
+) -> tuple[ListColumn, int]:
     """Returns the gap buckets of all events.
 
     A gap belongs to an event and a request, so that nothing is shared between
@@ -120,14 +122,17 @@ def gap_column(times: ListColumn, request: np.ndarray, unit: str) -> ListColumn:
         unit: string. Unit of both.
 
     Returns:
-        `ListColumn` of int32.
+        `ListColumn` of int32, and the number of events that are later than
+        their request.
     """
-    lengths = times.lengths
+    lengths, later = times.lengths, 0
     ends = np.cumsum(lengths)
     gaps = np.empty(int(lengths.sum()), np.int32)
     for start in range(0, len(times), _ROWS):
         part = times[start : start + _ROWS]
         rows = np.repeat(request[start : start + _ROWS], part.lengths)
         first = int(ends[start] - lengths[start])
-        gaps[first : first + len(rows)] = gap_ids(rows, part.flatten(), unit)
-    return ListColumn(gaps, ends - lengths, ends)
+        events = part.flatten()
+        gaps[first : first + len(rows)] = gap_ids(rows, events, unit)
+        later += int(np.count_nonzero((events > rows) & (rows >= 0)))
+    return ListColumn(gaps, ends - lengths, ends), later

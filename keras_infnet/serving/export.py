@@ -147,7 +147,8 @@ def _cases(
 
 
 def _quiet(encoder: Encoder) -> Encoder:
-    """A copy that neither reports nor counts the long lists of a check."""
+    """A copy that neither reports nor counts the odd histories of a check."""
     quiet = copy.copy(encoder)
     quiet.truncated = {b.name: 0 for b in encoder.schema.behaviors}
+    quiet.later = dict(quiet.truncated)
     return quiet

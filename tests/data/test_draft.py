@@ -189,3 +189,17 @@ def test_names_that_tensorflow_refuses(caplog):
     messages = [record.getMessage() for record in caplog.records]
     for name in ("class", "age", "USER"):
         assert any(f"column {name!r} is left out" in m for m in messages)
+
+
+def test_lists_that_became_texts_are_left_out(caplog):
+    table = Table(
+        {
+            "item": [1, 2, 1, 2],
+            "tags": ["['a', 'b']", "[]", "['b']", "['a']"],
+            "click": [0, 1, 1, 0],
+        }
+    )
+    with caplog.at_level(logging.INFO, "keras_infnet"):
+        schema = draft_schema(table, ["click"])
+    assert [field.name for field in schema.fields] == ["item"]
+    assert "'tags' is left out of the draft: its texts are lists" in caplog.text

@@ -181,3 +181,30 @@ def test_long_sequences_are_reported_once(caplog):
     ]
     assert encoder.truncated == {"seen": 4}
     assert encoded["seen_item"].to_lists() == [[2, 3], [0], [0, 0]]
+
+
+def test_events_after_their_request_are_reported_once(caplog):
+    schema = Schema(
+        [Categorical("item")],
+        [Task("y")],
+        [Behavior("seen", ["item"], max_length=3, timed=True)],
+        request_time="time",
+        time_unit="s",
+    )
+    table = Table(
+        {
+            "item": [1, 2, 3],
+            "seen_item": ListColumn.from_lists([[1, 2], [3], [1]]),
+            # Equal times are no leak, unknown ones say nothing.
+            "seen_time": ListColumn.from_lists([[90, 101], [100], [-1]]),
+            "time": [100, 100, 100],
+            "y": [0, 1, 0],
+        }
+    )
+    encoder = Encoder(schema).fit(table)
+    with caplog.at_level(logging.INFO, "keras_infnet"):
+        encoder.encode(table)
+        encoder.encode(table)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert "'seen': 1 of 4 events are later than their request" in message
+    assert encoder.later == {"seen": 2}
