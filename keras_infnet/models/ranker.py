@@ -125,7 +125,10 @@ class Ranker(keras.Model):
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Checks the names of the inputs, then trains as `keras.Model`."""
         self._check_source(x)
-        return super().fit(x, *args, **kwargs)
+        history = super().fit(x, *args, **kwargs)
+        if keras.backend.backend() == "jax":
+            self._separate_buffers()
+        return history
 
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Checks the names of the inputs, then works as `keras.Model`."""
@@ -188,6 +191,19 @@ class Ranker(keras.Model):
                 config["dtype"], custom_objects=custom_objects
             )
         return cls(**config)
+
+    def _separate_buffers(self) -> None:
+        """Gives every variable an array of its own.
+
+        At the end of `fit`, Keras lets the weights and their averages share
+        one array each. JAX's next training step would give it away twice.
+        """
+        owned = set()
+        for variable in (*self.variables, *self.optimizer.variables):
+            array = variable.value
+            if id(array) in owned:
+                variable.assign(ops.copy(array))
+            owned.add(id(array))
 
     def _check_source(self, x: Any) -> None:
         # Before the loop starts: on JAX, a step that raises loses the

@@ -173,6 +173,19 @@ def test_best_weights_are_those_that_were_validated(encoder, ema):
         )
 
 
+@pytest.mark.parametrize("ema", [None, 0.9])
+def test_a_model_is_trained_on(encoder, ema):
+    model = make_model(encoder, ema_momentum=ema)
+    batches = Batches(make_table(), encoder, 32)
+    fit_ranker(model, batches, verbose=0)
+    before = weights(model)
+    fit_ranker(model, batches, verbose=0)
+    assert all(
+        np.abs(old - new).max() > 0
+        for old, new in zip(before, weights(model), strict=True)
+    )
+
+
 def test_training_stops_without_progress(encoder):
     callback = BestWeights(patience=2)
     callback.set_model(make_model(encoder))
