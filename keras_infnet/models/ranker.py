@@ -50,6 +50,10 @@ class Ranker(keras.Model):
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        _show_constructor(cls)
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         # Before any layer is built; what Keras does not know, it would drop.
         _check_arguments(cls, args, kwargs)
@@ -251,6 +255,16 @@ class Ranker(keras.Model):
                 f"the {what} must be a dict with every task and nothing "
                 f"else: {', '.join(tasks)}. Received: {received}."
             )
+
+
+def _show_constructor(cls: Any) -> None:
+    """Makes tools that ask for a signature find `__init__`, not `__new__`."""
+    signature = inspect.signature(cls.__init__)
+    own = list(signature.parameters.values())[1:]
+    cls.__signature__ = signature.replace(parameters=own)
+
+
+_show_constructor(Ranker)
 
 
 def _check_arguments(
