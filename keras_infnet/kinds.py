@@ -74,6 +74,8 @@ def _fits(value: Any, kind: Any) -> bool:
 def _name(kind: Any) -> str:
     if _is_sequence(kind):
         return f"a list of {typing.get_args(kind)[0].__name__}"
+    if typing.get_origin(kind) is collections.abc.Mapping:
+        return "a table"
     words = {int: "an integer", float: "a number", str: "a string"}
     words |= {bool: "true or false", type(None): "left out"}
-    return words.get(kind, f"a {getattr(kind, '__name__', 'table')}")
+    return words.get(kind, f"a {getattr(kind, '__name__', kind)}")
