@@ -1,5 +1,6 @@
 """What the metrics share that are made of a few sums over all rows."""
 
+import abc
 from typing import Any
 
 import keras
@@ -10,7 +11,7 @@ from keras_infnet.metrics.rows import RunningSum, observed_rows
 __all__ = ["RowSums"]
 
 
-class RowSums(keras.metrics.Metric):
+class RowSums(keras.metrics.Metric, abc.ABC):
     """Base of the metrics made of weighted sums over the observed rows.
 
     A subclass names the sums, says in `_terms` what is summed, in the same
@@ -21,11 +22,13 @@ class RowSums(keras.metrics.Metric):
         super().__init__(name=name, dtype=dtype)
         self._sums = tuple(RunningSum(self, part) for part in sums)
 
+    @abc.abstractmethod
     def _terms(self, labels: Any, predictions: Any) -> tuple[Any, ...]:
-        raise NotImplementedError
+        """Returns what is summed: one tensor of shape `(batch,)` a sum."""
 
+    @abc.abstractmethod
     def _combine(self, *sums: Any) -> Any:
-        raise NotImplementedError
+        """Returns the metric, made of the sums."""
 
     def update_state(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
