@@ -21,6 +21,8 @@ parser.add_argument("--variant", choices=("hub", "proxy"), default="hub")
 parser.add_argument("--seeds", type=int, default=1)
 parser.add_argument("--fast", action="store_true", help="few rows")
 options = parser.parse_args()
+if options.seeds < 1:
+    parser.error("--seeds must be at least 1")
 
 data = datasets.synthetic.load(num_rows=4_000 if options.fast else 80_000)
 encoder = Encoder(data.schema).fit(data.train)

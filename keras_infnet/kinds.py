@@ -1,11 +1,12 @@
-"""Which kind of value an annotation asks for, in words for people."""
+"""Kinds and ranges of arguments, in words for people."""
 
 import collections.abc
+import math
 import types
 import typing
 from typing import Any
 
-__all__ = ["fits", "in_words"]
+__all__ = ["check_number", "fits", "in_words"]
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -44,6 +45,41 @@ def in_words(hint: Any) -> str:
     ('an integer or left out', 'a list of int')
     """
     return " or ".join(_name(kind) for kind in _alternatives(hint))
+
+
+def check_number(
+    name: str,
+    value: Any,
+    above: float | None = None,
+    below: float = math.inf,
+    kind: type = float,
+) -> None:
+    """Raises unless a number is at least 0, or above a bound, and finite.
+
+    Args:
+        name: string. Name of the argument.
+        value: what was given for it.
+        above: float or `None`. The number must be above it; `None` means at
+            least 0. Defaults to `None`.
+        below: float. The number must be below it. Defaults to `inf`.
+        kind: `float` or `int`. Defaults to `float`.
+
+    Raises:
+        ValueError: If it is of another kind, or out of range.
+
+    Example:
+
+    >>> check_number("rate", 0.5, below=1.0)
+    """
+    if fits(value, kind) and value < below:
+        if value >= 0 if above is None else value > above:
+            return
+    lower = "at least 0" if above is None else f"above {above:g}"
+    upper = "finite" if below == math.inf else f"below {below:g}"
+    raise ValueError(
+        f"`{name}` must be {in_words(kind)}, {lower} and {upper}. "
+        f"Received: {name}={value!r}."
+    )
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

@@ -105,8 +105,8 @@ class INFNetGraph:
         if "task" in self.groups:
             tokens = self._learned("task_tokens", len(self.schema.tasks))
             state["task"] = tokens(fields)
-            # Hubs start as these tokens: of unit size, and the same in every
-            # row, they would drown what the hubs read of the row.
+            # Hubs start as these tokens, the same in every row, and learn
+            # faster from small ones than from ones of unit size.
             if not self.is_hub:
                 state["task"] = self._normalize("task")(state["task"])
         return state, behaviors

@@ -1,11 +1,10 @@
 """The recommended optimisers, losses and metrics of a ranking model."""
 
-import math
 from typing import Any
 
 import keras
 
-from keras_infnet.kinds import fits, in_words
+from keras_infnet.kinds import check_number
 from keras_infnet.losses import task_loss_weights, task_losses
 from keras_infnet.metrics import task_metrics
 from keras_infnet.training.embedding_adagrad import EmbeddingAdagrad
@@ -118,16 +117,12 @@ def make_optimizer(
     >>> [type(part).__name__ for part in make_optimizer().optimizers]
     ['EmbeddingAdagrad', 'AdamW']
     """
-    _check_number("learning_rate", learning_rate, above=0.0)
-    _check_number("embedding_learning_rate", embedding_learning_rate, above=0.0)
-    _check_number("weight_decay", weight_decay)
-    _check_number("warmup_steps", warmup_steps, kind=int)
-    if decay_steps is not None:
-        _check_number("decay_steps", decay_steps, above=0, kind=int)
+    check_number("embedding_learning_rate", embedding_learning_rate, above=0.0)
+    check_number("weight_decay", weight_decay)
     if ema_momentum is not None:
-        _check_number("ema_momentum", ema_momentum, below=1.0)
+        check_number("ema_momentum", ema_momentum, below=1.0)
     if clipnorm is not None:
-        _check_number("clipnorm", clipnorm, above=0.0)
+        check_number("clipnorm", clipnorm, above=0.0)
     average: dict[str, Any] = {}
     if ema_momentum is not None:
         average = {"use_ema": True, "ema_momentum": ema_momentum}
@@ -146,23 +141,4 @@ def make_optimizer(
             # The stacked table of every model; see `models.ranker.embed`.
             optimizer_map={r"(.*/)?embedding/embeddings": table},
         )
-    )
-
-
-def _check_number(
-    name: str,
-    value: Any,
-    above: float | None = None,
-    below: float = math.inf,
-    kind: type = float,
-) -> None:
-    """Raises unless a number is at least 0, or above a bound, and finite."""
-    if fits(value, kind) and value < below:
-        if value >= 0 if above is None else value > above:
-            return
-    lower = "at least 0" if above is None else f"above {above:g}"
-    upper = "finite" if below == math.inf else f"below {below:g}"
-    raise ValueError(
-        f"`{name}` must be {in_words(kind)}, {lower} and {upper}. "
-        f"Received: {name}={value!r}."
     )

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.kinds import check_number
 
 __all__ = ["WarmUp"]
 
@@ -42,17 +43,10 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         decay_steps: int | None = None,
     ) -> None:
         super().__init__()
-        if not learning_rate > 0:
-            raise ValueError(
-                "`learning_rate` must be positive. "
-                f"Received: learning_rate={learning_rate!r}."
-            )
-        if warmup_steps < 0 or (decay_steps is not None and decay_steps < 1):
-            raise ValueError(
-                "`warmup_steps` must be at least 0 and `decay_steps` at least "
-                f"1 or None. Received: warmup_steps={warmup_steps!r}, "
-                f"decay_steps={decay_steps!r}."
-            )
+        check_number("learning_rate", learning_rate, above=0.0)
+        check_number("warmup_steps", warmup_steps, kind=int)
+        if decay_steps is not None:
+            check_number("decay_steps", decay_steps, above=0, kind=int)
         self.learning_rate = learning_rate
         self.warmup_steps = warmup_steps
         self.decay_steps = decay_steps
