@@ -21,6 +21,7 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "optimizers",
     "serving",
     "training",
 ]
@@ -32,6 +33,7 @@ _ROOMS = (
     "losses",
     "metrics",
     "models",
+    "optimizers",
     "serving",
     "training",
 )

@@ -16,7 +16,7 @@ each_module = pytest.mark.parametrize("path", MODULES, ids=IDS)
 
 FLOORS = (
     {"schema", "api_export", "json_values", "kinds", "label_rows", "version"},
-    {"layers", "losses", "metrics", "data"},
+    {"layers", "losses", "metrics", "optimizers", "data"},
     {"models", "training"},
     {"evaluation", "serving", "visualization"},
     {"benchmarks", "cli"},
@@ -35,7 +35,7 @@ KERAS_ONLY = {
     "models",
 }
 BACKENDS = {"tensorflow", "torch", "jax"}
-BACKEND_ROOMS = {"data", "training", "serving"}
+BACKEND_ROOMS = {"data", "optimizers", "serving"}
 OPTIONAL = BACKENDS | {"matplotlib"}
 MAX_LINES = 400
 

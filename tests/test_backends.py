@@ -14,7 +14,7 @@ import keras
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-ROOMS = ("layers", "losses", "metrics", "models", "training")
+ROOMS = ("layers", "losses", "metrics", "models", "optimizers", "training")
 FOLDERS = [
     folder
     for room in ROOMS

@@ -1,6 +1,8 @@
 """All embedding tables as one, read by one gather."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -9,7 +11,22 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
 
-__all__ = ["StackedEmbedding"]
+__all__ = ["RowsRead", "StackedEmbedding"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RowsRead:
+    """Rows of a stacked table, read for a batch.
+
+    Args:
+        widths: list with the number of rows read for each group.
+        rows: integer tensor of shape `(batch, n)`, the row numbers.
+        vectors: float tensor of shape `(batch, n, dim)`, the rows.
+    """
+
+    widths: list[Any]
+    rows: Any
+    vectors: Any
 
 
 @export("keras_infnet.layers.StackedEmbedding")
@@ -93,6 +110,7 @@ class StackedEmbedding(keras.layers.Layer):
         self.embeddings_initializer = keras.initializers.get(
             embeddings_initializer
         )
+        self._in_use: RowsRead | None = None
         self.offsets: dict[str, int] = {}
         rows = 0
         for table, size in self.table_sizes.items():
@@ -117,16 +135,14 @@ class StackedEmbedding(keras.layers.Layer):
             # rows are cast instead.
             autocast=False,
         )
+        # Optimisers of `keras_infnet.optimizers` update it by rows.
+        self.embeddings.row_sparse = True
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        flat = [
-            self._group_rows(inputs, members)
-            for members in self.groups.values()
-        ]
-        ids = ops.concatenate(flat, axis=1) if len(flat) > 1 else flat[0]
-        vectors = ops.cast(self.gather(ids), self.compute_dtype)
-        parts = _split(vectors, flat)
+        read = self._in_use or self.read(inputs)
+        vectors = ops.cast(read.vectors, self.compute_dtype)
+        parts = _split(vectors, read.widths)
         return {
             group: self._combine(inputs, members, part)
             for (group, members), part in zip(
@@ -134,19 +150,65 @@ class StackedEmbedding(keras.layers.Layer):
             )
         }
 
+    def read(self, inputs: Any) -> RowsRead:
+        """Reads the rows that a batch needs, with one gather.
+
+        Args:
+            inputs: dict of integer tensors, as for a call.
+
+        Returns:
+            `RowsRead`.
+        """
+        flat = [
+            self._group_rows(inputs, members)
+            for members in self.groups.values()
+        ]
+        rows = ops.concatenate(flat, axis=1) if len(flat) > 1 else flat[0]
+        widths = [
+            part.shape[1]
+            if isinstance(part.shape[1], int)
+            else ops.shape(part)[1]
+            for part in flat
+        ]
+        return RowsRead(widths, rows, self.gather(rows))
+
+    @contextlib.contextmanager
+    def using(self, read: RowsRead, vectors: Any) -> Iterator[None]:
+        """Makes calls use rows that were read before.
+
+        Differentiating by `vectors` then gives the gradients of these rows,
+        where differentiating by the table gives as many as it has rows.
+
+        Args:
+            read: `RowsRead` for the inputs of the call.
+            vectors: tensor of the shape of `read.vectors`, in its place.
+        """
+        self._in_use = dataclasses.replace(read, vectors=vectors)
+        try:
+            yield
+        finally:
+            self._in_use = None
+
     def gather(self, rows: Any) -> Any:
         """Reads rows of the stacked table: `(batch, n)` to `(..., dim)`."""
-        return ops.take(self.embeddings, rows, axis=0)
+        value = self.embeddings.value
+        if hasattr(value, "sparse_read"):
+            # A variable of TensorFlow: reading all of one whose rows were
+            # updated in place copies it.
+            return value.sparse_read(rows)
+        return ops.take(value, rows, axis=0)
 
     def _group_rows(self, inputs: Any, members: Any) -> Any:
         """Row numbers of a group: `(batch, positions * values)`."""
-        columns = []
+        columns, offsets = [], []
         for name, table in members:
-            ids = ops.cast(inputs[name], "int32") + self.offsets[table]
+            ids = ops.cast(inputs[name], "int32")
             if name not in self.multivalued:
                 ids = ops.expand_dims(ids, -1)
             columns.append(ids)
+            offsets += [self.offsets[table]] * ids.shape[-1]
         rows = ops.concatenate(columns, axis=-1)
+        rows = rows + ops.convert_to_tensor(offsets, dtype="int32")
         if len(rows.shape) == 2:
             return rows
         events = ops.shape(rows)[1]
@@ -227,22 +289,19 @@ def _mean_of_values(vectors: Any, ids: Any) -> Any:
     )
 
 
-def _split(vectors: Any, parts: list[Any]) -> Any:
-    """Cuts `(batch, rows, dim)` to pieces as long as `parts`."""
-    if len(parts) == 1:
+def _split(vectors: Any, widths: list[Any]) -> Any:
+    """Cuts `(batch, rows, dim)` to pieces of these numbers of rows."""
+    if len(widths) == 1:
         return [vectors]
-    sizes = [part.shape[1] for part in parts]
-    if all(isinstance(size, int) for size in sizes):
+    if all(isinstance(width, int) for width in widths):
         # One split has one gradient, a concatenation; slices would each pad.
-        ends = [sum(sizes[:i]) for i in range(1, len(sizes))]
+        ends = [sum(widths[:i]) for i in range(1, len(widths))]
         return ops.split(vectors, ends, axis=1)
     pieces, start = [], 0
-    for part, size in zip(parts, sizes, strict=True):
-        known = isinstance(size, int)
-        stop = start + (size if known else ops.shape(part)[1])
-        piece = vectors[:, start:stop]
-        if known:
-            piece = ops.reshape(piece, (-1, size, vectors.shape[-1]))
+    for width in widths:
+        piece = vectors[:, start : start + width]
+        if isinstance(width, int):
+            piece = ops.reshape(piece, (-1, width, vectors.shape[-1]))
         pieces.append(piece)
-        start = stop
+        start = start + width
     return pieces

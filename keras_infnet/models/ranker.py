@@ -12,12 +12,13 @@ from keras import ops
 from keras_infnet.kinds import fits, in_words
 from keras_infnet.layers import StackedEmbedding
 from keras_infnet.losses import UncertaintyWeighting, task_losses
+from keras_infnet.models.row_sparse_model import RowSparseModel
 from keras_infnet.schema import Categorical, Schema, nearest_name
 
 __all__ = ["Ranker", "embed", "make_inputs"]
 
 
-class Ranker(keras.Model):
+class Ranker(RowSparseModel):
     """Base class of the models: functional, built from a schema.
 
     A subclass builds its graph in the constructor and hands inputs and
@@ -143,6 +144,12 @@ class Ranker(keras.Model):
         """Checks the names of the inputs, then works as `keras.Model`."""
         self._check_source(x)
         return super().predict(x, *args, **kwargs)
+
+    def train_step(self, *args: Any) -> Any:
+        """Checks the names of the inputs, then trains on a batch."""
+        # Tables are read before `call`, which checks again.
+        self._check_inputs(keras.utils.unpack_x_y_sample_weight(args[-1])[0])
+        return super().train_step(*args)
 
     def compute_loss(
         self,

@@ -1,16 +1,16 @@
 """Training: compilation, callbacks, resume."""
 
+from keras_infnet.training.averaged_weights import AveragedWeights
 from keras_infnet.training.best_weights import BestWeights
 from keras_infnet.training.compilation import compile_ranker, make_optimizer
-from keras_infnet.training.embedding_adagrad import EmbeddingAdagrad
 from keras_infnet.training.fitting import fit_ranker, ranker_callbacks
 from keras_infnet.training.mean_auc import MeanAUC
 from keras_infnet.training.resume import Resume
 from keras_infnet.training.warm_up import WarmUp
 
 __all__ = [
+    "AveragedWeights",
     "BestWeights",
-    "EmbeddingAdagrad",
     "MeanAUC",
     "Resume",
     "WarmUp",

@@ -7,7 +7,7 @@ import keras
 from keras_infnet.kinds import check_number
 from keras_infnet.losses import task_loss_weights, task_losses
 from keras_infnet.metrics import task_metrics
-from keras_infnet.training.embedding_adagrad import EmbeddingAdagrad
+from keras_infnet.optimizers import EmbeddingAdagrad, RowSparseOptimizer
 from keras_infnet.training.warm_up import WarmUp
 
 __all__ = ["compile_ranker", "make_optimizer"]
@@ -71,9 +71,6 @@ def compile_ranker(
         ema_momentum,
         clipnorm,
     )
-    policy = getattr(model.dtype_policy, "name", "")
-    if policy == "mixed_float16":
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     model.compile(
         optimizer=optimizer,
         loss=task_losses(model.schema),
@@ -107,15 +104,16 @@ def make_optimizer(
             Defaults to `None`.
 
     Returns:
-        A `keras.optimizers.MultiOptimizer`.
+        A `keras_infnet.optimizers.RowSparseOptimizer`.
 
     Raises:
         ValueError: If a number is out of range.
 
     Example:
 
-    >>> [type(part).__name__ for part in make_optimizer().optimizers]
-    ['EmbeddingAdagrad', 'AdamW']
+    >>> optimizer = make_optimizer()
+    >>> type(optimizer.dense).__name__, type(optimizer.embedding).__name__
+    ('AdamW', 'EmbeddingAdagrad')
     """
     check_number("embedding_learning_rate", embedding_learning_rate, above=0.0)
     check_number("weight_decay", weight_decay)
@@ -135,10 +133,4 @@ def make_optimizer(
     table = EmbeddingAdagrad(
         WarmUp(embedding_learning_rate, warmup_steps, decay_steps), **average
     )
-    return keras.optimizers.MultiOptimizer(
-        keras.optimizers.OptimizerMap(
-            default_optimizer=dense,
-            # The stacked table of every model; see `models.ranker.embed`.
-            optimizer_map={r"(.*/)?embedding/embeddings": table},
-        )
-    )
+    return RowSparseOptimizer(dense, table)

@@ -8,6 +8,7 @@ import keras
 
 from keras_infnet.schema import Schema
 from keras_infnet.schema.agreement import check_same_schema
+from keras_infnet.training.averaged_weights import AveragedWeights
 from keras_infnet.training.best_weights import BestWeights
 from keras_infnet.training.mean_auc import MeanAUC
 from keras_infnet.training.resume import Resume
@@ -135,7 +136,9 @@ def ranker_callbacks(
                 patience=patience,
             )
         )
-        if _keeps_averages(model.optimizer):
+        if getattr(model.optimizer, "keeps_averages", False):
+            result.append(AveragedWeights())
+        elif _keeps_averages(model.optimizer):
             result.append(keras.callbacks.SwapEMAWeights())
     result += callbacks
     if tensorboard:

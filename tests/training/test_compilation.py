@@ -30,8 +30,9 @@ def test_numbers_out_of_range(arguments):
 
 
 def test_numbers_in_range():
-    table, dense = make_optimizer(
+    optimizer = make_optimizer(
         learning_rate=1, weight_decay=0, decay_steps=5, clipnorm=1
-    ).optimizers
+    )
+    dense, table = optimizer.dense, optimizer.embedding
     assert (dense.weight_decay, dense.clipnorm) == (0, 1)
     assert table.clipnorm is None

@@ -1,0 +1,17 @@
+"""Optimisers whose cost depends on the batch and not on the tables."""
+
+from keras_infnet.optimizers.embedding_adagrad import EmbeddingAdagrad
+from keras_infnet.optimizers.embedding_optimizer import EmbeddingOptimizer
+from keras_infnet.optimizers.lazy_adam import LazyAdam
+from keras_infnet.optimizers.row_gradients import RowGradients
+from keras_infnet.optimizers.row_sparse_optimizer import RowSparseOptimizer
+from keras_infnet.optimizers.rowwise_adagrad import RowwiseAdagrad
+
+__all__ = [
+    "EmbeddingAdagrad",
+    "EmbeddingOptimizer",
+    "LazyAdam",
+    "RowGradients",
+    "RowSparseOptimizer",
+    "RowwiseAdagrad",
+]

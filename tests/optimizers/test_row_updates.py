@@ -1,0 +1,211 @@
+"""Rows after many steps against optimisers written in NumPy, all dense."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_infnet.optimizers import (
+    EmbeddingAdagrad,
+    LazyAdam,
+    RowGradients,
+    RowwiseAdagrad,
+)
+
+ROWS, DIM, PLACES, STEPS = 12, 3, 40, 50
+
+
+def batches(seed=0):
+    """Row numbers, most of them many times, and a gradient a place."""
+    rng = np.random.default_rng(seed)
+    for step in range(STEPS):
+        # Some rows are read in some steps only, the last one never.
+        rows = rng.integers(0, 3 + step % (ROWS - 3), PLACES).astype("int32")
+        yield rows, rng.normal(size=(PLACES, DIM)).astype("float32") / 10
+
+
+def dense_gradient(rows, values):
+    gradient = np.zeros((ROWS, DIM))
+    np.add.at(gradient, rows, values)
+    return gradient
+
+
+def first_table():
+    return np.random.default_rng(1).normal(size=(ROWS, DIM)).astype("float32")
+
+
+def train(optimizer, seed=0):
+    """Applies all batches by rows; returns the table and the optimiser."""
+    table = keras.Variable(first_table(), name="table")
+    optimizer.build([table])
+    for rows, values in batches(seed):
+        rows = ops.convert_to_tensor(rows)
+        gathered = ops.take(table.value, rows, axis=0)
+        gradient = RowGradients(rows, ops.convert_to_tensor(values), gathered)
+        optimizer.apply([gradient], [table])
+    return table
+
+
+def numpy_of(variable):
+    return ops.convert_to_numpy(variable).astype("float64")
+
+
+def numpy_adagrad(rowwise, rate=0.1, start=0.0, epsilon=1e-8, decay=0.0):
+    table = first_table().astype("float64")
+    accumulator = np.full((ROWS, 1 if rowwise else DIM), start)
+    history = []
+    for rows, values in batches():
+        gradient = dense_gradient(rows, values)
+        squares = gradient**2
+        if rowwise:
+            accumulator += squares.mean(axis=1, keepdims=True)
+            root = np.sqrt(accumulator) + epsilon
+        else:
+            accumulator += squares
+            root = np.sqrt(accumulator + epsilon)
+        touched = np.isin(np.arange(ROWS), rows)[:, None]
+        table -= touched * rate * decay * table
+        table -= rate * gradient / np.where(root == 0, 1, root)
+        history.append(table.copy())
+    return table, history
+
+
+def test_rowwise_adagrad():
+    expected, _ = numpy_adagrad(rowwise=True)
+    actual = numpy_of(train(RowwiseAdagrad(0.1)))
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
+    assert np.array_equal(actual[-1], first_table()[-1])
+
+
+def test_adagrad():
+    expected, _ = numpy_adagrad(rowwise=False, epsilon=1e-12)
+    actual = numpy_of(train(EmbeddingAdagrad(0.1)))
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("rowwise", [True, False])
+def test_first_accumulator_epsilon_and_decay(rowwise):
+    kind = RowwiseAdagrad if rowwise else EmbeddingAdagrad
+    optimizer = kind(
+        0.1, initial_accumulator_value=0.2, epsilon=0.05, weight_decay=0.3
+    )
+    expected, _ = numpy_adagrad(rowwise, 0.1, 0.2, 0.05, 0.3)
+    np.testing.assert_allclose(numpy_of(train(optimizer)), expected, atol=1e-6)
+
+
+def test_lazy_adam():
+    table = first_table().astype("float64")
+    m, v = np.zeros_like(table), np.zeros_like(table)
+    for step, (rows, values) in enumerate(batches(), 1):
+        gradient = dense_gradient(rows, values)
+        touched = np.unique(rows)
+        m[touched] = 0.9 * m[touched] + 0.1 * gradient[touched]
+        v[touched] = 0.99 * v[touched] + 0.01 * gradient[touched] ** 2
+        table[touched] -= (
+            0.05
+            * (m[touched] / (1 - 0.9**step))
+            / (np.sqrt(v[touched] / (1 - 0.99**step)) + 1e-7)
+        )
+    actual = numpy_of(train(LazyAdam(0.05, beta_2=0.99)))
+    np.testing.assert_allclose(actual, table, atol=1e-6)
+
+
+def test_rate_of_a_schedule():
+    schedule = keras.optimizers.schedules.PiecewiseConstantDecay(
+        [0], [0.1, 1e-30]
+    )
+    table = numpy_of(train(RowwiseAdagrad(schedule)))
+    _, history = numpy_adagrad(rowwise=True)
+    np.testing.assert_allclose(table, history[0], atol=1e-6)
+
+
+def test_averages_of_rows_are_those_of_whole_tables():
+    """Also of rows that were not read for many steps, or never."""
+    optimizer = RowwiseAdagrad(0.1, use_ema=True, ema_momentum=0.9)
+    table = train(optimizer)
+    _, history = numpy_adagrad(rowwise=True)
+    average = history[0].copy()
+    for weights in history[1:]:
+        average = 0.9 * average + 0.1 * weights
+    np.testing.assert_allclose(numpy_of(table), history[-1], atol=1e-6)
+    optimizer.bring_averages_up_to_date()
+    optimizer.swap_averages()
+    np.testing.assert_allclose(numpy_of(table), average, atol=1e-6)
+    optimizer.swap_averages()
+    np.testing.assert_allclose(numpy_of(table), history[-1], atol=1e-6)
+    optimizer.finalize_variable_values([table])
+    np.testing.assert_allclose(numpy_of(table), average, atol=1e-6)
+
+
+def test_averages_asked_for_on_the_way_change_nothing():
+    results = []
+    for ask in (False, True):
+        optimizer = RowwiseAdagrad(0.1, use_ema=True, ema_momentum=0.9)
+        table = keras.Variable(first_table(), name="table")
+        optimizer.build([table])
+        for step, (rows, values) in enumerate(batches()):
+            rows = ops.convert_to_tensor(rows)
+            gathered = ops.take(table.value, rows, axis=0)
+            values = ops.convert_to_tensor(values)
+            optimizer.apply([RowGradients(rows, values, gathered)])
+            if ask and step in (7, 20):
+                optimizer.bring_averages_up_to_date()
+                optimizer.swap_averages()
+                optimizer.swap_averages()
+        optimizer.finalize_variable_values([table])
+        results.append(numpy_of(table))
+    np.testing.assert_allclose(*results, atol=1e-6)
+
+
+def test_dense_gradients_are_taken_too():
+    by_rows = train(EmbeddingAdagrad(0.1))
+    table = keras.Variable(first_table(), name="table")
+    optimizer = EmbeddingAdagrad(0.1)
+    for rows, values in batches():
+        gradient = dense_gradient(rows, values).astype("float32")
+        optimizer.apply([ops.convert_to_tensor(gradient)], [table])
+    np.testing.assert_allclose(numpy_of(table), numpy_of(by_rows), atol=1e-6)
+
+
+def test_an_optimiser_stays_with_its_tables():
+    optimizer = RowwiseAdagrad()
+    train(optimizer)
+    other = keras.Variable(first_table(), name="other")
+    with pytest.raises(ValueError, match="was built for .*table.*other"):
+        optimizer.apply([ops.zeros((ROWS, DIM))], [other])
+
+
+@pytest.mark.parametrize("kind", [RowwiseAdagrad, EmbeddingAdagrad, LazyAdam])
+def test_config_round_trip(kind):
+    arguments = {
+        "weight_decay": 0.1,
+        "use_ema": True,
+        "ema_momentum": 0.5,
+        "epsilon": 1e-3,
+        "name": "mine",
+    }
+    optimizer = kind(0.3, **arguments)
+    data = keras.saving.serialize_keras_object(optimizer)
+    copy = keras.saving.deserialize_keras_object(data)
+    assert type(copy) is kind
+    assert copy.get_config() == optimizer.get_config()
+    assert arguments.items() <= copy.get_config().items()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"clipnorm": 1.0}, "no `clipnorm`.*global_clipnorm"),
+        ({"global_clipnorm": 1.0}, "no `global_clipnorm`.*RowSparse"),
+        ({"gradient_accumulation_steps": 2}, "Use a larger batch"),
+        ({"loss_scale_factor": 8.0}, "LossScaleOptimizer"),
+        ({"learning_rate": -1.0}, "`learning_rate` must be"),
+        ({"weight_decay": -1.0}, "`weight_decay` must be"),
+        ({"epsilon": float("nan")}, "`epsilon` must be"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", [RowwiseAdagrad, EmbeddingAdagrad, LazyAdam])
+def test_what_rows_do_not_have_is_refused(kind, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        kind(**arguments)
