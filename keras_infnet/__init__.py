@@ -15,6 +15,7 @@ __all__ = [
     "Schema",
     "Task",
     "__version__",
+    "benchmarks",
     "data",
     "evaluation",
     "layers",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 _ROOMS = (
+    "benchmarks",
     "data",
     "evaluation",
     "layers",

@@ -7,11 +7,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
+from keras_infnet.schema import nearest_name
 from keras_infnet.version import __version__
 
 __all__ = ["main"]
 
 _BACKENDS = ("tensorflow", "jax", "torch")
+_BENCHMARKS = ("training", "vocabulary", "tokens", "feed")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -154,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(add("export", "write a SavedModel for TensorFlow Serving"))
     _add_predict(add("predict", "add a column of predictions a task"))
     _add_schema(add("schema", "draft a schema from a table, to be edited"))
+    _add_bench(add("bench", "measure times, memory and growth"))
     return parser
 
 
@@ -255,6 +258,70 @@ def _add_schema(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output", help="JSON file to write (default: the terminal)"
+    )
+
+
+def _benchmark(name: str) -> str:
+    if name not in _BENCHMARKS:
+        raise argparse.ArgumentTypeError(
+            nearest_name(name, _BENCHMARKS, "benchmark")
+        )
+    return name
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "benchmark", type=_benchmark, help=", ".join(_BENCHMARKS)
+    )
+    parser.add_argument(
+        "--output",
+        default="benchmarks",
+        help="folder for numbers and plots (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, to see that it works"
+    )
+    # What is not given has the default of the benchmark.
+    sizes = parser.add_argument_group("settings, where a benchmark has them")
+    for name, text in (
+        ("repeats", "rounds that count"),
+        ("batch-size", "rows of a batch"),
+        ("steps", "steps of a round of training"),
+        ("fields", "vocabulary: fields, with a table each"),
+        ("dim", "vocabulary, tokens: width of an embedding or token"),
+        ("count", "tokens: fields, while events grow"),
+        ("length", "tokens: events, while fields grow"),
+        ("claim-count", "tokens: fields of the comparison at one size"),
+        ("claim-length", "tokens: events of the comparison at one size"),
+    ):
+        sizes.add_argument(f"--{name}", type=int, metavar="N", help=text)
+    for name, text in (
+        ("rows", "vocabulary: rows of all tables; feed: rows of the file"),
+        ("dense-rows", "vocabulary: rows for stock Keras"),
+        ("lengths", "tokens: growing numbers of events"),
+        ("counts", "tokens: growing numbers of fields"),
+    ):
+        sizes.add_argument(
+            f"--{name}", type=int, nargs="+", metavar="N", help=text
+        )
+    for name, text in (
+        ("zipf", "vocabulary: ids repeat a lot, by Zipf's law"),
+        ("memory", "vocabulary, tokens: measure memory"),
+        ("training", "tokens: forward and backward pass, not inference"),
+    ):
+        sizes.add_argument(
+            f"--{name}", action=argparse.BooleanOptionalAction, help=text
+        )
+    sizes.add_argument(
+        "--dtype",
+        metavar="POLICY",
+        help="training, vocabulary: float32 or mixed_bfloat16",
+    )
+    sizes.add_argument(
+        "--data",
+        metavar="PATH",
+        help="training, feed: folder of KuaiRand-Pure, for its rows in place "
+        "of random ones",
     )
 
 

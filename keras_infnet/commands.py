@@ -14,6 +14,8 @@ from typing import Any
 import keras
 import pandas as pd
 
+from keras_infnet import benchmarks
+from keras_infnet.benchmarks.settings import choose_settings
 from keras_infnet.data import (
     Encoder,
     ListColumn,
@@ -51,9 +53,20 @@ from keras_infnet.serving import (
 from keras_infnet.serving import export as export_model
 from keras_infnet.serving.versions import versions
 
-__all__ = ["evaluate", "export", "predict", "quickstart", "schema", "train"]
+__all__ = [
+    "bench",
+    "evaluate",
+    "export",
+    "predict",
+    "quickstart",
+    "schema",
+    "train",
+]
 
 Results = Mapping[str, Mapping[str, float]]
+
+# Options of `bench` that are no settings of a benchmark.
+_NO_SETTINGS = ("backend", "benchmark", "command", "debug", "output", "quick")
 
 # Loads the devices of the backend, with all that it has to say about them.
 keras.ops.convert_to_tensor(0.0)
@@ -266,6 +279,20 @@ def schema(options: argparse.Namespace) -> None:
         f"Wrote {options.output}. Edit it: remove what is not known before "
         "the answer, name tables that fields share, set weights."
     )
+
+
+def bench(options: argparse.Namespace) -> None:
+    """Runs a benchmark and writes what it found."""
+    # Compilers have much to say about many models in a process.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    given = {
+        name: value
+        for name, value in vars(options).items()
+        if name not in _NO_SETTINGS
+    }
+    settings = choose_settings(options.benchmark, options.quick, given)
+    _say(f"bench {options.benchmark} (Keras on {keras.backend.backend()})")
+    benchmarks.run(settings, options.output, _say)
 
 
 def _scorer(path: str, batch_size: int) -> Any:

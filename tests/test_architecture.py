@@ -35,7 +35,7 @@ KERAS_ONLY = {
     "models",
 }
 BACKENDS = {"tensorflow", "torch", "jax"}
-BACKEND_ROOMS = {"data", "optimizers", "serving"}
+BACKEND_ROOMS = {"data", "optimizers", "serving", "benchmarks"}
 OPTIONAL = BACKENDS | {"matplotlib"}
 MAX_LINES = 400
 

@@ -1,0 +1,129 @@
+"""A layer as a compiled function, on every backend."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+__all__ = ["compiled_call"]
+
+
+def compiled_call(
+    layer: Any, inputs: Any, training: bool = False
+) -> Callable[[], None]:
+    """Makes a function that calls a layer and waits for the outputs.
+
+    JAX compiles with XLA, TensorFlow to a graph; PyTorch runs eagerly, as
+    Keras does.
+
+    Args:
+        layer: built `keras.layers.Layer` without state that changes.
+        inputs: array, or dict of arrays.
+        training: boolean. Whether to differentiate the sum of the outputs by
+            weights and inputs, too. Defaults to `False`.
+
+    Returns:
+        Function without arguments.
+
+    Example:
+
+    >>> layer = keras.layers.Dense(2)
+    >>> layer.build((None, 3))
+    >>> compiled_call(layer, ops.ones((1, 3)))()
+    """
+    tensors = tree.map_structure(ops.convert_to_tensor, inputs)
+    makers = {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}
+    return makers[keras.backend.backend()](layer, tensors, training)
+
+
+def _total(outputs: Any) -> Any:
+    return sum(ops.sum(output) for output in tree.flatten(outputs))
+
+
+def _jax(layer: Any, inputs: Any, training: bool) -> Callable[[], None]:
+    import jax
+
+    weights = [variable.value for variable in layer.trainable_variables]
+    others = [variable.value for variable in layer.non_trainable_variables]
+
+    def forward(weights: Any, inputs: Any) -> Any:
+        return layer.stateless_call(weights, others, inputs)[0]
+
+    if training:
+        # Masks have no gradient; the layer casts what it needs.
+        moving, fixed = _by_kind(inputs)
+
+        def total(weights: Any, moving: Any) -> Any:
+            return _total(forward(weights, _merge(moving, fixed)))
+
+        gradient = jax.jit(jax.grad(total, argnums=(0, 1)))
+        return lambda: jax.block_until_ready(gradient(weights, moving))
+    compiled = jax.jit(forward)
+    return lambda: jax.block_until_ready(compiled(weights, inputs))
+
+
+def _tensorflow(layer: Any, inputs: Any, training: bool) -> Callable[[], None]:
+    import tensorflow as tf
+
+    weights = [variable.value for variable in layer.trainable_variables]
+    moving, fixed = _by_kind(inputs)
+
+    def forward(moving: Any) -> Any:
+        return layer(_merge(moving, fixed))
+
+    def backward(moving: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(moving)
+            total = _total(forward(moving))
+        return tape.gradient(
+            total, [weights, moving], unconnected_gradients="zero"
+        )
+
+    function = tf.function(backward if training else forward, autograph=False)
+
+    def run() -> None:
+        # One number of a function that is done when all of it is done.
+        tf.reshape(tree.flatten(function(moving))[-1][:1], [-1])[0].numpy()
+
+    return run
+
+
+def _torch(layer: Any, inputs: Any, training: bool) -> Callable[[], None]:
+    import torch
+
+    weights = [variable.value for variable in layer.trainable_variables]
+    moving, fixed = _by_kind(inputs)
+    if training:
+        for tensor in tree.flatten(moving):
+            tensor.requires_grad_()
+
+    def run() -> None:
+        with torch.set_grad_enabled(training):
+            outputs = layer(_merge(moving, fixed))
+        if training:
+            torch.autograd.grad(
+                _total(outputs),
+                [*weights, *tree.flatten(moving)],
+                allow_unused=True,
+            )
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    return run
+
+
+def _by_kind(inputs: Any) -> tuple[Any, Any]:
+    """Parts the inputs into those with gradients and the others."""
+    if not isinstance(inputs, dict):
+        return inputs, None
+    kinds = {
+        name: keras.backend.standardize_dtype(tensor.dtype)
+        for name, tensor in inputs.items()
+    }
+    moving = {n: t for n, t in inputs.items() if kinds[n].startswith("float")}
+    return moving, {n: t for n, t in inputs.items() if n not in moving}
+
+
+def _merge(moving: Any, fixed: Any) -> Any:
+    return moving if fixed is None else {**moving, **fixed}

@@ -1,0 +1,37 @@
+"""A model that is all tables: what embedding and its update cost."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.models.ranker import Ranker, embed, make_inputs
+from keras_infnet.schema import Schema
+
+__all__ = ["EmbeddingOnly"]
+
+
+class EmbeddingOnly(Ranker):
+    """Adds up the embeddings of all fields; one unit a task reads the sum.
+
+    Args:
+        schema: `Schema`, fitted.
+        dim: integer. Width of an embedding. Defaults to `32`.
+        **kwargs: Arguments of the base class: `name`, `dtype`.
+    """
+
+    def __init__(self, schema: Schema, dim: int = 32, **kwargs: Any) -> None:
+        inputs = make_inputs(schema)
+        fields, _ = embed(schema, inputs, dim, "uniform", kwargs.get("dtype"))
+        pooled = ops.sum(fields, axis=1)
+        outputs = {
+            name: keras.layers.Dense(1, "sigmoid", dtype="float32", name=name)(
+                pooled
+            )
+            for name in schema.task_names
+        }
+        super().__init__(schema, inputs, outputs, **kwargs)
+        self.dim = dim
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "dim": self.dim}

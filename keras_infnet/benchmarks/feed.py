@@ -1,0 +1,151 @@
+"""Do batches arrive faster than a model takes them?"""
+
+import dataclasses
+import pathlib
+import tempfile
+import time
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from keras_infnet.benchmarks.machine import describe_machine
+from keras_infnet.benchmarks.report import (
+    Chart,
+    Report,
+    SectionTable,
+    quotient,
+)
+from keras_infnet.benchmarks.settings import FeedSettings
+from keras_infnet.benchmarks.steps import prepared, step_seconds
+from keras_infnet.benchmarks.timing import Case, interleave, ratios, spread
+from keras_infnet.benchmarks.training import INFNET
+from keras_infnet.data import Batches, Encoder, datasets, write_table
+from keras_infnet.models import INFNet
+from keras_infnet.training import compile_ranker
+
+__all__ = ["measure"]
+
+_FEED = "Parquet to batches"
+_SHUFFLED = "Parquet to batches, shuffled"
+_STEP = "INFNet hub, training"
+
+
+def measure(settings: FeedSettings, say: Callable[[str], None]) -> Report:
+    """Measures rows a second from a file, and into training.
+
+    Args:
+        settings: `FeedSettings`.
+        say: function of a string. Told of the progress.
+
+    Returns:
+        `Report`.
+
+    Raises:
+        ValueError: If the data has fewer rows than the batches want.
+    """
+    machine = describe_machine()
+    say("preparing the file")
+    if settings.data is None:
+        data = datasets.synthetic.load(num_rows=settings.rows)
+        title = "a simulated feed"
+    else:
+        data = datasets.kuairand.load(settings.data, validation=None)
+        title = "KuaiRand-Pure"
+    encoder = Encoder(data.schema).fit(data.train)
+    rows = len(data.train)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "train.parquet"
+        write_table(data.train, path)
+        megabytes = path.stat().st_size / 1e6
+        times = interleave(
+            [
+                Case(_FEED, _feed(path, encoder, settings, False)),
+                Case(_SHUFFLED, _feed(path, encoder, settings, True)),
+                Case(_STEP, _training(path, encoder, settings)),
+            ],
+            settings.repeats,
+            say,
+        )
+    rates = {
+        name: spread([1 / value for value in values])
+        for name, values in times.items()
+    }
+    # Seconds a row of training over those of the feed.
+    over = {name: ratios(times, _STEP, name) for name in times}
+    table = SectionTable(
+        f"Rows a second of {title}: {rows:,} rows, {megabytes:,.1f} MB, "
+        f"batch {settings.batch_size:,}",
+        ["what", "rows/s", "quartiles", "over training", "range"],
+        [
+            [
+                name,
+                f"{rates[name].median:,.0f}",
+                f"{rates[name].lower:,.0f} - {rates[name].upper:,.0f}",
+                *quotient(over[name]),
+            ]
+            for name in times
+        ],
+    )
+    middle, ends = quotient(over[_FEED])
+    form = (
+        "a `tf.data.Dataset`"
+        if keras.backend.backend() == "tensorflow"
+        else "NumPy arrays"
+    )
+    return Report(
+        "feed",
+        machine,
+        dataclasses.asdict(settings),
+        [table],
+        [
+            f"The feed gives {middle} times ({ends}) the rows a second that "
+            f"training takes. Batches are {form}."
+        ],
+        {
+            "rows": rows,
+            "megabytes": megabytes,
+            "seconds_a_row": times,
+            "rows_a_second": {
+                name: dataclasses.asdict(rate) for name, rate in rates.items()
+            },
+            "feed_over_training": dataclasses.asdict(over[_FEED]),
+            "shuffled_over_training": dataclasses.asdict(over[_SHUFFLED]),
+        },
+        [Chart("feed", "rows a second", "", {}, rates)],
+    )
+
+
+def _feed(
+    path: pathlib.Path, encoder: Encoder, settings: FeedSettings, shuffle: bool
+) -> Callable[[], float]:
+    """Reads and encodes the whole file, which the system has in its cache."""
+
+    def run() -> float:
+        started = time.perf_counter()
+        data = Batches(path, encoder, settings.batch_size, shuffle=shuffle)
+        tensorflow = keras.backend.backend() == "tensorflow"
+        batches = data.to_tf_data() if tensorflow else data.pass_once()
+        for _ in batches:
+            pass
+        return (time.perf_counter() - started) / data.num_rows
+
+    return run
+
+
+def _training(
+    path: pathlib.Path, encoder: Encoder, settings: FeedSettings
+) -> Callable[[], float]:
+    """Trains on the first batches of the file, which are in memory."""
+    source = Batches(path, encoder, settings.batch_size, drop_last=True)
+    if len(source) < settings.steps:
+        raise ValueError(
+            f"the data has {len(source)} batches of {settings.batch_size:,} "
+            f"rows. `steps` must not be larger. Received: {settings.steps}."
+        )
+    batches: list[Any] = [source[index] for index in range(settings.steps)]
+    data = prepared(batches)
+    model = compile_ranker(INFNet(encoder.schema, "hub", **INFNET))
+    return lambda: (
+        step_seconds(model, data, settings.steps) / settings.batch_size
+    )

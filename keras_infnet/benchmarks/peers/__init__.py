@@ -1,0 +1,5 @@
+"""Other people's training, on the same arrays."""
+
+from keras_infnet.benchmarks.peers import stock_keras, torch_rechub
+
+__all__ = ["stock_keras", "torch_rechub"]

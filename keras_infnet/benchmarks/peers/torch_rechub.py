@@ -1,0 +1,129 @@
+"""Torch-RecHub: its MMoE and its trainer, as released.
+
+Tried with version 0.9.0.
+"""
+
+import contextlib
+import importlib.metadata
+import importlib.util
+import io
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_infnet.schema import Categorical, Schema
+
+__all__ = ["installed", "mmoe_step", "version"]
+
+
+def installed() -> bool:
+    """Returns whether Torch-RecHub and PyTorch are installed."""
+    return all(
+        importlib.util.find_spec(name) is not None
+        for name in ("torch_rechub", "torch")
+    )
+
+
+def version() -> str:
+    """Returns the version of Torch-RecHub."""
+    return importlib.metadata.version("torch-rechub")
+
+
+def mmoe_step(
+    schema: Schema,
+    batches: Sequence[Any],
+    dim: int,
+    experts: int = 4,
+    expert_dims: tuple[int, ...] = (128, 64),
+    tower_dims: tuple[int, ...] = (64,),
+) -> Callable[[], float]:
+    """Builds an MMoE and returns a function that trains an epoch of it.
+
+    Fields are its sparse features, attributes of behaviours its sequence
+    features, averaged over the events. Trainer and optimiser (Adam over all
+    weights) are its own, with their defaults. Its data loader collects row by
+    row; here it gets the batches as they are.
+
+    Args:
+        schema: fitted `Schema` of binary tasks.
+        batches: list of `(inputs, labels, weights)`.
+        dim: integer. Width of an embedding.
+        experts: integer. Defaults to `4`.
+        expert_dims: sequence of integers. Defaults to `(128, 64)`.
+        tower_dims: sequence of integers. Defaults to `(64,)`.
+
+    Returns:
+        Function without arguments, which returns seconds a step.
+    """
+    import torch
+    from torch_rechub.models.multi_task import MMOE
+    from torch_rechub.trainers import MTLTrainer
+
+    names = schema.task_names
+    features = _features(schema, dim)
+    kinds = ["classification"] * len(names)
+    model = MMOE(
+        features,
+        kinds,
+        n_expert=experts,
+        expert_params={"dims": list(expert_dims)},
+        tower_params_list=[{"dims": list(tower_dims)} for _ in names],
+    )
+    device = "cuda:0" if torch.cuda.is_available() else "cpu"
+    trainer = MTLTrainer(model, kinds, device=device)
+    ready = [
+        (
+            {f.name: torch.from_numpy(inputs[f.name]) for f in features},
+            torch.from_numpy(np.stack([labels[n] for n in names], axis=1)),
+        )
+        for inputs, labels, _ in batches
+    ]
+
+    def epoch() -> float:
+        model.train()
+        silent = io.StringIO()
+        with (
+            contextlib.redirect_stdout(silent),
+            contextlib.redirect_stderr(silent),
+        ):
+            started = time.perf_counter()
+            # It reads the losses of every step: nothing is left under way.
+            trainer.train_one_epoch(ready)
+            return (time.perf_counter() - started) / len(ready)
+
+    return epoch
+
+
+def _features(schema: Schema, dim: int) -> list[Any]:
+    from torch_rechub.basic.features import SequenceFeature, SparseFeature
+
+    features: list[Any] = []
+    owners: dict[str, str] = {}
+
+    def add(name: str, part: Any, is_list: bool) -> None:
+        arguments = {
+            "vocab_size": schema.table_size(part.table_name),
+            "embed_dim": dim,
+            "shared_with": owners.get(part.table_name),
+        }
+        owners.setdefault(part.table_name, name)
+        if is_list:
+            features.append(
+                SequenceFeature(
+                    name, pooling="mean", padding_idx=0, **arguments
+                )
+            )
+        else:
+            features.append(SparseFeature(name, **arguments))
+
+    for part in schema.fields:
+        lists = isinstance(part, Categorical) and part.multivalued
+        add(part.name, part, lists)
+    for behavior in schema.behaviors:
+        for part in schema.attributes(behavior):
+            # It pools one axis: lists of lists are left out.
+            if not (isinstance(part, Categorical) and part.multivalued):
+                add(f"{behavior.name}_{part.name}", part, True)
+    return features

@@ -1,0 +1,92 @@
+"""Plots of benchmarks."""
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = ["draw"]
+
+# Okabe and Ito: told apart by all eyes, and in print by their markers.
+_COLORS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+)
+_MARKERS = "osD^vPX"
+
+
+def draw(
+    charts: Sequence[Any], title: str, path: str | os.PathLike[str]
+) -> None:
+    """Draws the charts of a report side by side.
+
+    Args:
+        charts: list of `keras_infnet.benchmarks.report.Chart`.
+        title: string. Above all of them.
+        path: path of the PNG file.
+    """
+    # Without `pyplot`: no window, and no state that others see.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4 * len(charts), 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(title)
+    for index, chart in enumerate(charts, 1):
+        axes = figure.add_subplot(1, len(charts), index)
+        axes.set_title(chart.title, fontsize=10)
+        axes.set_xlabel(chart.x_label)
+        axes.set_ylabel(chart.y_label)
+        for side in ("top", "right"):
+            axes.spines[side].set_visible(False)
+        if chart.bars:
+            _draw_bars(axes, chart)
+        else:
+            _draw_lines(axes, chart)
+    figure.savefig(os.fspath(path), dpi=150, format="png")
+
+
+def _draw_lines(axes: Any, chart: Any) -> None:
+    for index, (name, points) in enumerate(chart.lines.items()):
+        x, y, ends = zip(*points, strict=True)
+        color = _COLORS[index % len(_COLORS)]
+        axes.plot(
+            x,
+            y,
+            color=color,
+            marker=_MARKERS[index % len(_MARKERS)],
+            markersize=4,
+            label=name,
+        )
+        if all(end is not None for end in ends):
+            low, high = zip(*ends, strict=True)
+            axes.fill_between(x, low, high, color=color, alpha=0.15, lw=0)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.grid(True, which="major", color="#dddddd", lw=0.6)
+    axes.legend(frameon=False, fontsize=8)
+
+
+def _draw_bars(axes: Any, chart: Any) -> None:
+    names = list(chart.bars)[::-1]
+    spreads = [chart.bars[name] for name in names]
+    middles = [spread.median for spread in spreads]
+    errors = [
+        [spread.median - spread.lower for spread in spreads],
+        [spread.upper - spread.median for spread in spreads],
+    ]
+    axes.barh(names, middles, xerr=errors, color=_COLORS[0], height=0.6)
+    for place, middle in enumerate(middles):
+        axes.annotate(
+            f"{middle:,.4g}",
+            (0, place),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            color="white",
+            fontsize=8,
+        )

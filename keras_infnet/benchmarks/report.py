@@ -1,0 +1,193 @@
+"""The result of a benchmark: tables, a file of numbers, a plot."""
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import math
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keras_infnet.benchmarks.machine import machine_lines
+from keras_infnet.benchmarks.plots import draw
+from keras_infnet.benchmarks.timing import Spread
+from keras_infnet.json_values import json_safe
+
+__all__ = [
+    "Chart",
+    "Report",
+    "SectionTable",
+    "milliseconds",
+    "percent",
+    "quotient",
+    "size",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class SectionTable:
+    """A table of a report.
+
+    Args:
+        title: string.
+        headings: list of strings.
+        rows: list of lists of strings, as long as the headings.
+    """
+
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def text(self) -> str:
+        """Returns title and aligned columns, the first one to the left."""
+        lines = [list(self.headings), *map(list, self.rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        written = [
+            "  ".join(
+                cell.rjust(width) if index else cell.ljust(width)
+                for index, (cell, width) in enumerate(
+                    zip(line, widths, strict=True)
+                )
+            ).rstrip()
+            for line in lines
+        ]
+        return "\n".join([self.title, *written])
+
+
+@dataclasses.dataclass(frozen=True)
+class Chart:
+    """One picture of a plot.
+
+    Args:
+        title: string.
+        x_label: string.
+        y_label: string.
+        lines: dict of name to pairs of x, y and `None` or the pair of ends of
+            the spread. Empty for a chart of bars.
+        bars: dict of name to `Spread`. Defaults to `{}`.
+    """
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: dict[str, list[tuple[float, float, Any]]]
+    bars: dict[str, Spread] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a benchmark found.
+
+    Args:
+        name: string. Name of the benchmark.
+        machine: dict of `describe_machine`.
+        settings: dict of plain values, what was asked for.
+        tables: list of `SectionTable`.
+        notes: list of strings, one a line below the tables.
+        results: dict of plain values: all numbers behind the tables.
+        charts: list of `Chart`.
+    """
+
+    name: str
+    machine: dict[str, Any]
+    settings: dict[str, Any]
+    tables: Sequence[SectionTable]
+    notes: Sequence[str]
+    results: dict[str, Any]
+    charts: Sequence[Chart]
+
+    def text(self) -> str:
+        """Returns what the terminal shows."""
+        parts = [table.text() for table in self.tables]
+        if self.notes:
+            parts.append("\n".join(self.notes))
+        parts.append("\n".join(machine_lines(self.machine)))
+        return "\n\n".join(parts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns all but the charts as plain values."""
+        return json_safe(
+            {
+                "benchmark": self.name,
+                "machine": self.machine,
+                "settings": self.settings,
+                "results": self.results,
+                "notes": self.notes,
+                "tables": [dataclasses.asdict(t) for t in self.tables],
+            }
+        )
+
+    def save(
+        self, folder: str | os.PathLike[str], say: Callable[[str], None]
+    ) -> pathlib.Path:
+        """Writes numbers and, with matplotlib, a plot, each in one step.
+
+        Args:
+            folder: path. Made if it is not there.
+            say: function of a string. Told what was written.
+
+        Returns:
+            Path of the JSON file, `{name}-{backend}.json`.
+        """
+        place = pathlib.Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        path = place / f"{self.name}-{self.machine['backend']}.json"
+        text = json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+        _in_one_step(path, lambda target: target.write_text(text, "utf-8"))
+        written = f"Wrote {path}"
+        if importlib.util.find_spec("matplotlib") is None:
+            say(
+                f"{written}. No plot: matplotlib is not installed "
+                '(python -m pip install "keras-infnet[plot]").'
+            )
+            return path
+        picture = path.with_suffix(".png")
+        title = f"{self.name}, {self.machine['backend']}"
+        _in_one_step(picture, lambda target: draw(self.charts, title, target))
+        say(f"{written} and {picture}.")
+        return path
+
+
+def milliseconds(seconds: Spread) -> list[str]:
+    """Writes median and quartiles of seconds as two cells."""
+    # Three digits at least, of microseconds as of minutes.
+    digits = max(0, 2 - math.floor(math.log10(max(seconds.median, 1e-9)) + 3))
+    low, middle, high = (
+        f"{1e3 * value:,.{digits}f}"
+        for value in (seconds.lower, seconds.median, seconds.upper)
+    )
+    return [middle, f"{low} - {high}"]
+
+
+def quotient(ratio: Spread) -> list[str]:
+    """Writes median and ends of a ratio as two cells."""
+    return [
+        f"{ratio.median:.2f}",
+        f"{ratio.smallest:.2f} - {ratio.largest:.2f}",
+    ]
+
+
+def percent(part: float) -> str:
+    """Writes a share of 1 with its sign."""
+    return f"{100 * part:+.1f} %"
+
+
+def size(count: float) -> str:
+    """Writes bytes in MiB."""
+    return f"{count / 2**20:,.0f} MiB"
+
+
+def _in_one_step(
+    path: pathlib.Path, write: Callable[[pathlib.Path], Any]
+) -> None:
+    """Writes beside `path` and moves there: nobody sees half a file."""
+    temporary = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise

@@ -1,0 +1,65 @@
+"""Runs a benchmark."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keras_infnet.benchmarks import feed, tokens, training, vocabulary
+from keras_infnet.benchmarks.report import Report
+from keras_infnet.benchmarks.settings import (
+    FeedSettings,
+    Settings,
+    TokensSettings,
+    TrainingSettings,
+    VocabularySettings,
+)
+
+__all__ = ["run"]
+
+_MEASURES: Mapping[type[Settings], Callable[[Any, Any], Report]] = {
+    TrainingSettings: training.measure,
+    VocabularySettings: vocabulary.measure,
+    TokensSettings: tokens.measure,
+    FeedSettings: feed.measure,
+}
+
+
+def run(
+    settings: Settings,
+    output: str | os.PathLike[str] | None = "benchmarks",
+    say: Callable[[str], None] = print,
+) -> Report:
+    """Runs a benchmark on the backend of this process.
+
+    Args:
+        settings: `TrainingSettings`, `VocabularySettings`, `TokensSettings`
+            or `FeedSettings`, which choose the benchmark.
+        output: path or `None`. Folder for `{name}-{backend}.json` and, with
+            matplotlib, a plot beside it; `None` writes nothing. Defaults to
+            `"benchmarks"`.
+        say: function of a string. Told of the progress, the tables, and what
+            was written. Defaults to `print`.
+
+    Returns:
+        `Report`: `text()` has the tables, `results` the numbers.
+
+    Raises:
+        ValueError: If `settings` are of no benchmark.
+        RuntimeError: If a process that measures memory fails.
+
+    Example:
+
+    >>> report = run(FeedSettings.quick(), None, say=lambda text: None)
+    >>> report.name, report.results["feed_over_training"]["median"] > 0
+    ('feed', True)
+    """
+    if type(settings) not in _MEASURES:
+        names = ", ".join(kind.__name__ for kind in _MEASURES)
+        raise ValueError(
+            f"`settings` must be one of {names}. Received: {settings!r}."
+        )
+    report = _MEASURES[type(settings)](settings, say)
+    say(f"\n{report.text()}\n")
+    if output is not None:
+        report.save(output, say)
+    return report

@@ -1,0 +1,89 @@
+"""Time of a training step, inside `fit`."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["Prepared", "StepTimer", "prepared", "step_seconds"]
+
+
+class Prepared(keras.utils.PyDataset):
+    """Batches that are in memory already.
+
+    Args:
+        batches: list of `(inputs, labels, weights)`.
+    """
+
+    def __init__(self, batches: Sequence[Any]) -> None:
+        super().__init__(workers=0)
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.batches[index]
+
+
+def prepared(batches: Sequence[Any]) -> Any:
+    """Returns batches in the form that costs the backend least.
+
+    Args:
+        batches: list of `(inputs, labels, weights)`, all of one shape.
+
+    Returns:
+        With TensorFlow a `tf.data.Dataset`, otherwise `Prepared`.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return Prepared(batches)
+    import tensorflow as tf
+
+    stacked = tuple(
+        {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+        for parts in zip(*batches, strict=True)
+    )
+    return tf.data.Dataset.from_tensor_slices(stacked).prefetch(2)
+
+
+class StepTimer(keras.callbacks.Callback):
+    """Measures an epoch, from its first step to the end of the last.
+
+    Steps are counted together: JAX and GPUs return from a step before it is
+    done, so that the time of a single step means little. What `fit` does
+    before and after its epochs is left out.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds = float("nan")
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._started = time.perf_counter()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        # Waits for the last step by reading something small that it wrote.
+        smallest = min(
+            self.model.trainable_variables, key=lambda v: np.prod(v.shape)
+        )
+        keras.ops.convert_to_numpy(smallest.value)
+        self.seconds = time.perf_counter() - self._started
+
+
+def step_seconds(model: Any, data: Any, steps: int) -> float:
+    """Trains for an epoch and returns its seconds a step.
+
+    Args:
+        model: compiled `keras.Model`.
+        data: result of `prepared`.
+        steps: integer. Number of its batches.
+
+    Returns:
+        Float.
+    """
+    timer = StepTimer()
+    model.fit(data, epochs=1, verbose=0, shuffle=False, callbacks=[timer])
+    return timer.seconds / steps

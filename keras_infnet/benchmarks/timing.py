@@ -1,0 +1,179 @@
+"""Times of things that are compared, and the arithmetic of their ratios."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+__all__ = [
+    "Case",
+    "Spread",
+    "interleave",
+    "ratios",
+    "slope",
+    "spread",
+    "upper_half",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One of the things that are compared.
+
+    Args:
+        name: string. What the tables call it.
+        run: function without arguments. Does a round of work and returns its
+            seconds, or seconds a unit of work. It returns when the work is
+            done, not when it is under way.
+    """
+
+    name: str
+    run: Callable[[], float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """Where the middle of some numbers lies, and how far they spread.
+
+    Args:
+        median: float.
+        lower: float. First quartile.
+        upper: float. Third quartile.
+        smallest: float.
+        largest: float.
+    """
+
+    median: float
+    lower: float
+    upper: float
+    smallest: float
+    largest: float
+
+
+def interleave(
+    cases: Sequence[Case],
+    repeats: int,
+    say: Callable[[str], None],
+) -> dict[str, list[float]]:
+    """Runs all cases in turn, round after round.
+
+    A machine that slows down for a while slows all cases of a round, so that
+    ratios within a round stay fair. Every second round goes backwards. A
+    round that does not count comes first: it compiles and fills caches.
+
+    Args:
+        cases: list of `Case`.
+        repeats: integer. Rounds that count.
+        say: function of a string. Told of the progress.
+
+    Returns:
+        Dict of the case's name to what its rounds returned.
+
+    Example:
+
+    >>> cases = [Case("one", lambda: 1.0), Case("two", lambda: 2.0)]
+    >>> interleave(cases, 3, say=lambda text: None)
+    {'one': [1.0, 1.0, 1.0], 'two': [2.0, 2.0, 2.0]}
+    """
+    for number, case in enumerate(cases, 1):
+        started = time.perf_counter()
+        case.run()
+        seconds = time.perf_counter() - started
+        say(
+            f"warmed up {number} of {len(cases)}: {case.name} ({seconds:.1f} s)"
+        )
+    times: dict[str, list[float]] = {case.name: [] for case in cases}
+    for index in range(repeats):
+        started = time.perf_counter()
+        for case in cases[:: -1 if index % 2 else 1]:
+            times[case.name].append(case.run())
+        seconds = time.perf_counter() - started
+        say(f"round {index + 1} of {repeats} ({seconds:.1f} s)")
+    return times
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Summarises the rounds of a case.
+
+    Args:
+        values: list of floats, one at least.
+
+    Returns:
+        `Spread`.
+
+    Example:
+
+    >>> spread([4.0, 1.0, 2.0, 3.0, 10.0])
+    Spread(median=3.0, lower=2.0, upper=4.0, smallest=1.0, largest=10.0)
+    """
+    lower, median, upper = np.percentile(values, [25, 50, 75])
+    return Spread(
+        float(median),
+        float(lower),
+        float(upper),
+        float(min(values)),
+        float(max(values)),
+    )
+
+
+def ratios(
+    times: Mapping[str, Sequence[float]], above: str, below: str
+) -> Spread:
+    """Divides the times of two cases, round by round.
+
+    Args:
+        times: result of `interleave`.
+        above: string. Name of the case above the line.
+        below: string. Name of the case below the line.
+
+    Returns:
+        `Spread` of the quotients.
+
+    Example:
+
+    >>> times = {"slow": [4.0, 9.0, 8.0], "fast": [1.0, 3.0, 4.0]}
+    >>> ratios(times, "slow", "fast").median
+    3.0
+    """
+    pairs = zip(times[above], times[below], strict=True)
+    return spread([one / other for one, other in pairs])
+
+
+def slope(sizes: Sequence[float], values: Sequence[float]) -> float:
+    """Fits the exponent of growth: a straight line in log-log.
+
+    Args:
+        sizes: list of positive floats, two different ones at least.
+        values: list of positive floats.
+
+    Returns:
+        Float: 1 for linear growth, 2 for quadratic.
+
+    Example:
+
+    >>> slope([10, 20, 40], [3.0, 12.0, 48.0])
+    2.0
+    """
+    x, y = np.log(np.asarray(sizes, float)), np.log(np.asarray(values, float))
+    x = x - x.mean()
+    return round(float(np.sum(x * (y - y.mean())) / np.sum(x * x)), 12)
+
+
+def upper_half(sizes: Sequence[int]) -> list[int]:
+    """Returns the larger half of the sizes, the middle one included.
+
+    Small sizes measure what a call costs, large ones what a token costs.
+
+    Args:
+        sizes: list of integers in ascending order.
+
+    Returns:
+        List of integers, two at least where there are two.
+
+    Example:
+
+    >>> upper_half([50, 100, 200, 400, 800, 1600]), upper_half([1, 2])
+    ([400, 800, 1600], [1, 2])
+    """
+    return list(sizes[min(len(sizes) // 2, max(0, len(sizes) - 2)) :])
