@@ -1,8 +1,7 @@
 """All embedding tables as one, read by one gather."""
 
 import contextlib
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,27 +10,12 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
 
-__all__ = ["RowsRead", "StackedEmbedding"]
-
-
-@dataclasses.dataclass(frozen=True)
-class RowsRead:
-    """Rows of a stacked table, read for a batch.
-
-    Args:
-        widths: list with the number of rows read for each group.
-        rows: integer tensor of shape `(batch, n)`, the row numbers.
-        vectors: float tensor of shape `(batch, n, dim)`, the rows.
-    """
-
-    widths: list[Any]
-    rows: Any
-    vectors: Any
+__all__ = ["StackedEmbedding"]
 
 
 @export("keras_infnet.layers.StackedEmbedding")
 class StackedEmbedding(keras.layers.Layer):
-    """Embeds every id of a row with one gather from one table.
+    """Embeds the ids of a row from one table.
 
     The tables of all features lie below each other in one variable; a
     feature's ids are shifted by the offset of its table. Features that share
@@ -110,7 +94,7 @@ class StackedEmbedding(keras.layers.Layer):
         self.embeddings_initializer = keras.initializers.get(
             embeddings_initializer
         )
-        self._in_use: RowsRead | None = None
+        self._reader: Callable[[list[Any]], list[Any]] | None = None
         self.offsets: dict[str, int] = {}
         rows = 0
         for table, size in self.table_sizes.items():
@@ -140,112 +124,101 @@ class StackedEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Any) -> Any:
-        read = self._in_use or self.read(inputs)
-        vectors = ops.cast(read.vectors, self.compute_dtype)
-        parts = _split(vectors, read.widths)
+        rows = self.rows(inputs)
+        read = self._reader or self.read
+        vectors = iter(read(rows))
         return {
-            group: self._combine(inputs, members, part)
-            for (group, members), part in zip(
-                self.groups.items(), parts, strict=True
-            )
+            group: self._combine(inputs, members, vectors)
+            for group, members in self.groups.items()
         }
 
-    def read(self, inputs: Any) -> RowsRead:
-        """Reads the rows that a batch needs, with one gather.
+    def rows(self, inputs: Any) -> list[Any]:
+        """Returns the numbers of the rows that a batch reads.
 
         Args:
             inputs: dict of integer tensors, as for a call.
 
         Returns:
-            `RowsRead`.
+            List of integer tensors. Features of a group with one value each
+            are read together, those with several values one value after the
+            other.
         """
-        flat = [
-            self._group_rows(inputs, members)
-            for members in self.groups.values()
-        ]
-        rows = ops.concatenate(flat, axis=1) if len(flat) > 1 else flat[0]
-        widths = [
-            part.shape[1]
-            if isinstance(part.shape[1], int)
-            else ops.shape(part)[1]
-            for part in flat
-        ]
-        return RowsRead(widths, rows, self.gather(rows))
+        result = []
+        for members in self.groups.values():
+            for run in self._runs(members):
+                ids = [ops.cast(inputs[name], "int32") for name, _ in run]
+                if run[0][0] in self.multivalued:
+                    (_, table), *_ = run
+                    slots = ids[0] + self.offsets[table]
+                    result += [
+                        slots[..., value] for value in range(slots.shape[-1])
+                    ]
+                    continue
+                offsets = [self.offsets[table] for _, table in run]
+                result.append(
+                    ops.stack(ids, axis=-1)
+                    + ops.convert_to_tensor(offsets, dtype="int32")
+                )
+        return result
 
-    @contextlib.contextmanager
-    def using(self, read: RowsRead, vectors: Any) -> Iterator[None]:
-        """Makes calls use rows that were read before.
-
-        Differentiating by `vectors` then gives the gradients of these rows,
-        where differentiating by the table gives as many as it has rows.
+    def read(self, rows: list[Any]) -> list[Any]:
+        """Gathers rows of the table.
 
         Args:
-            read: `RowsRead` for the inputs of the call.
-            vectors: tensor of the shape of `read.vectors`, in its place.
-        """
-        self._in_use = dataclasses.replace(read, vectors=vectors)
-        try:
-            yield
-        finally:
-            self._in_use = None
+            rows: list of integer tensors.
 
-    def gather(self, rows: Any) -> Any:
-        """Reads rows of the stacked table: `(batch, n)` to `(..., dim)`."""
+        Returns:
+            List of float tensors with one more axis, of size `dim`.
+        """
         value = self.embeddings.value
         if hasattr(value, "sparse_read"):
             # A variable of TensorFlow: reading all of one whose rows were
             # updated in place copies it.
-            return value.sparse_read(rows)
-        return ops.take(value, rows, axis=0)
+            return [value.sparse_read(numbers) for numbers in rows]
+        return [ops.take(value, numbers, axis=0) for numbers in rows]
 
-    def _group_rows(self, inputs: Any, members: Any) -> Any:
-        """Row numbers of a group: `(batch, positions * values)`."""
-        columns, offsets = [], []
+    @contextlib.contextmanager
+    def reading_by(
+        self, reader: Callable[[list[Any]], list[Any]]
+    ) -> Iterator[None]:
+        """Makes calls read rows in another way than `read`.
+
+        What trains the table by rows needs the gradient of what was read,
+        where differentiating by the table gives one as large as the table.
+
+        Args:
+            reader: function that takes and returns what `read` does.
+        """
+        self._reader = reader
+        try:
+            yield
+        finally:
+            self._reader = None
+
+    def _runs(self, members: Any) -> list[list[tuple[str, str]]]:
+        """Neighbours with one value each stay together: few pieces."""
+        runs: list[list[tuple[str, str]]] = []
+        alone = True
         for name, table in members:
-            ids = ops.cast(inputs[name], "int32")
-            if name not in self.multivalued:
-                ids = ops.expand_dims(ids, -1)
-            columns.append(ids)
-            offsets += [self.offsets[table]] * ids.shape[-1]
-        rows = ops.concatenate(columns, axis=-1)
-        rows = rows + ops.convert_to_tensor(offsets, dtype="int32")
-        if len(rows.shape) == 2:
-            return rows
-        events = ops.shape(rows)[1]
-        return ops.reshape(rows, (-1, events * rows.shape[2]))
+            if name in self.multivalued or alone:
+                runs.append([])
+            alone = name in self.multivalued
+            runs[-1].append((name, table))
+        return runs
 
     def _combine(self, inputs: Any, members: Any, vectors: Any) -> Any:
-        """Restores the axes of a group and averages multiple values."""
-        widths = [
-            inputs[name].shape[-1] if name in self.multivalued else 1
-            for name, _ in members
-        ]
-        name, _ = members[0]
-        if len(inputs[name].shape) - (name in self.multivalued) == 2:
-            vectors = ops.reshape(
-                vectors,
-                (-1, ops.shape(inputs[name])[1], sum(widths), self.dim),
-            )
-        # Neighbours with one value each stay together: few pieces.
-        runs: list[tuple[str | None, int]] = []
-        for (name, _), width in zip(members, widths, strict=True):
+        """Averages multiple values and puts the parts of a group together."""
+        parts = []
+        for run in self._runs(members):
+            name, _ = run[0]
             if name in self.multivalued:
-                runs.append((name, width))
-            elif runs and runs[-1][0] is None:
-                runs[-1] = (None, runs[-1][1] + width)
+                ids = inputs[name]
+                slots = [next(vectors) for _ in range(ids.shape[-1])]
+                mean = _mean_of_values(slots, ids, self.compute_dtype)
+                parts.append(ops.expand_dims(mean, -2))
             else:
-                runs.append((None, width))
-        if runs == [(None, sum(widths))]:
-            return vectors
-        ends = [sum(w for _, w in runs[:i]) for i in range(1, len(runs))]
-        pieces = ops.split(vectors, ends, axis=-2) if ends else [vectors]
-        return ops.concatenate(
-            [
-                piece if name is None else _mean_of_values(piece, inputs[name])
-                for (name, _), piece in zip(runs, pieces, strict=True)
-            ],
-            axis=-2,
-        )
+                parts.append(ops.cast(next(vectors), self.compute_dtype))
+        return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-2)
 
     def compute_output_shape(self, inputs_shape: Any) -> Any:
         shapes = {}
@@ -275,33 +248,18 @@ class StackedEmbedding(keras.layers.Layer):
         return config
 
 
-def _mean_of_values(vectors: Any, ids: Any) -> Any:
-    known = ops.cast(ops.not_equal(ids, 0), vectors.dtype)
+def _mean_of_values(slots: list[Any], ids: Any, dtype: Any) -> Any:
+    """Mean over the slots whose id is not 0.
+
+    Slot by slot: a gather, a product and a sum become one loop under XLA,
+    where a tensor with an axis of values would have to be written first.
+    """
+    known = ops.cast(ops.not_equal(ids, 0), dtype)
     count = ops.sum(known, axis=-1, keepdims=True)
+    weights = known / ops.maximum(count, 1)
     # Without any value the first slot, row 0, stands for "missing".
-    first = ops.one_hot(ops.zeros_like(ids[..., 0]), ids.shape[-1])
-    empty = ops.cast(ops.equal(count, 0), vectors.dtype)
-    weights = known / ops.maximum(count, 1) + empty * ops.cast(
-        first, vectors.dtype
-    )
-    return ops.sum(
-        vectors * ops.expand_dims(weights, -1), axis=-2, keepdims=True
-    )
-
-
-def _split(vectors: Any, widths: list[Any]) -> Any:
-    """Cuts `(batch, rows, dim)` to pieces of these numbers of rows."""
-    if len(widths) == 1:
-        return [vectors]
-    if all(isinstance(width, int) for width in widths):
-        # One split has one gradient, a concatenation; slices would each pad.
-        ends = [sum(widths[:i]) for i in range(1, len(widths))]
-        return ops.split(vectors, ends, axis=1)
-    pieces, start = [], 0
-    for width in widths:
-        piece = vectors[:, start : start + width]
-        if isinstance(width, int):
-            piece = ops.reshape(piece, (-1, width, vectors.shape[-1]))
-        pieces.append(piece)
-        start = start + width
-    return pieces
+    empty = ops.cast(ops.equal(count, 0), dtype)
+    total = ops.cast(slots[0], dtype) * (weights[..., :1] + empty)
+    for i, slot in enumerate(slots[1:], 1):
+        total = total + ops.cast(slot, dtype) * weights[..., i : i + 1]
+    return total

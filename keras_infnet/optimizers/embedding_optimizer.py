@@ -7,9 +7,8 @@ import keras
 from keras import ops
 
 from keras_infnet.kinds import check_number
-from keras_infnet.optimizers.row_gradients import to_row_gradients
+from keras_infnet.optimizers.row_gradients import DistinctRows, to_rows
 from keras_infnet.optimizers.rows_of_variables import (
-    DistinctRows,
     add_up,
     read_rows,
     write_rows,
@@ -181,12 +180,15 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
                 f"{[table.path for table in known]}. Received: "
                 f"{[table.path for table in tables]}. Make a new optimiser."
             )
-        return [
-            add_up(state["marks"], to_row_gradients(gradient, table))
-            for table, state, gradient in zip(
-                tables, self._state, grads, strict=True
-            )
-        ]
+        result = []
+        for gradient, (table, state) in zip(
+            grads, self._with_state(), strict=True
+        ):
+            rows = to_rows(gradient, table)
+            if not isinstance(rows, DistinctRows):
+                rows = add_up(state["marks"], rows, table)
+            result.append(rows)
+        return result
 
     def apply_distinct(
         self, distinct: list[DistinctRows], scale: Any = None, when: Any = None

@@ -3,43 +3,62 @@
 import dataclasses
 from typing import Any
 
-__all__ = ["RowGradients", "to_row_gradients"]
+from keras import ops
+
+__all__ = ["DistinctRows", "RowGradients", "to_rows"]
 
 
 @dataclasses.dataclass(frozen=True)
 class RowGradients:
     """Gradients of a loss with respect to rows gathered from a table.
 
-    A row may occur any number of times; its gradient is the sum.
+    They come in any number of pieces, and a row may occur any number of
+    times: its gradient is the sum.
 
     Args:
-        rows: integer tensor of shape `(places,)`, the row read at each place.
-        values: float tensor of shape `(places, dim)`, the gradient there.
-        gathered: float tensor of shape `(places, dim)`, what was read.
+        rows: list of integer tensors of shape `(places,)`, the row read at
+            each place.
+        values: list of float tensors of shape `(places, dim)`, the gradient
+            there.
+    """
+
+    rows: list[Any]
+    values: list[Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class DistinctRows:
+    """Rows that were read, each once, and their gradients.
+
+    On JAX, whose shapes are static, there are more entries than rows: the
+    others hold the number of rows of the table, which writes nothing, and
+    zero gradients.
+
+    Args:
+        rows: integer tensor of shape `(entries,)`.
+        sums: float tensor of shape `(entries, dim)`, the gradients added up.
+        gathered: float tensor of shape `(entries, dim)`, the rows themselves.
     """
 
     rows: Any
-    values: Any
+    sums: Any
     gathered: Any
 
 
-def to_row_gradients(gradient: Any, table: Any) -> RowGradients:
-    """Makes row gradients of what differentiating by a table gives.
+def to_rows(gradient: Any, table: Any) -> RowGradients | DistinctRows:
+    """Makes gradients of rows of what differentiating by a table gives.
 
     Args:
-        gradient: `RowGradients`, TensorFlow's slices, or a tensor of the
-            shape of the table.
+        gradient: `RowGradients`, `DistinctRows`, TensorFlow's slices, or a
+            tensor of the shape of the table: all rows.
         table: `keras.Variable`.
 
     Returns:
-        `RowGradients`.
+        `RowGradients` or `DistinctRows`.
     """
-    from keras import ops
-
-    if isinstance(gradient, RowGradients):
+    if isinstance(gradient, RowGradients | DistinctRows):
         return gradient
     if hasattr(gradient, "indices") and hasattr(gradient, "dense_shape"):
-        rows, values = gradient.indices, gradient.values
-    else:
-        rows, values = ops.arange(table.shape[0], dtype="int32"), gradient
-    return RowGradients(rows, values, ops.take(table.value, rows, axis=0))
+        return RowGradients([gradient.indices], [gradient.values])
+    rows = ops.arange(table.shape[0], dtype="int32")
+    return DistinctRows(rows, gradient, ops.convert_to_tensor(table.value))

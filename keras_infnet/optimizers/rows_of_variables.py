@@ -4,35 +4,17 @@
 TensorFlow and PyTorch. Here each backend does it its own way.
 """
 
-import dataclasses
 from typing import Any
 
 import keras
 from keras import ops
 
-__all__ = ["DistinctRows", "add_up", "read_rows", "write_rows"]
+from keras_infnet.optimizers.row_gradients import DistinctRows
+
+__all__ = ["add_up", "all_rows", "read_rows", "write_rows"]
 
 
-@dataclasses.dataclass(frozen=True)
-class DistinctRows:
-    """Every row read in a batch, once.
-
-    On JAX, whose shapes are static, there are as many entries as places:
-    those of repeated places hold the number of rows of the table, which
-    reads anything and writes nothing, and zero sums.
-
-    Args:
-        rows: integer tensor of shape `(entries,)`.
-        sums: float tensor of shape `(entries, dim)`, the gradients added up.
-        gathered: float tensor of shape `(entries, dim)`, the rows themselves.
-    """
-
-    rows: Any
-    sums: Any
-    gathered: Any
-
-
-def add_up(marks: Any, gradients: Any) -> DistinctRows:
+def add_up(marks: Any, gradients: Any, table: Any) -> DistinctRows:
     """Adds up the gradients of every distinct row.
 
     Every place writes its number to its row of `marks` and reads it back:
@@ -43,41 +25,67 @@ def add_up(marks: Any, gradients: Any) -> DistinctRows:
         marks: `keras.Variable` of integers, shape `(rows,)`. Its values mean
             nothing between calls.
         gradients: `RowGradients`.
+        table: `keras.Variable` of shape `(rows, dim)`.
 
     Returns:
-        `DistinctRows`, in the order of places on JAX, in any order elsewhere.
+        `DistinctRows`.
     """
-    rows, values = gradients.rows, gradients.values
-    gathered = gradients.gathered
-    backend = keras.backend.backend()
-    if backend == "jax":
-        places = ops.arange(rows.shape[0], dtype="int32")
-        write_rows(marks, rows, places)
-        chosen = read_rows(marks, rows)
-        sums = ops.segment_sum(values, chosen, num_segments=rows.shape[0])
-        rows = ops.where(chosen == places, rows, marks.shape[0])
-        return DistinctRows(rows, sums, gathered)
-    places = ops.arange(ops.shape(rows)[0], dtype="int32")
-    if backend == "torch":
-        places = places.to(rows.device)
+    pieces = gradients.values
+    rows = ops.concatenate(gradients.rows)
+    places = _places(rows)
     write_rows(marks, rows, places)
-    first = read_rows(marks, rows) == places
-    if backend == "torch":
-        first = first.nonzero()[:, 0]
+    chosen = read_rows(marks, rows)
+    first = chosen == places
+    if keras.backend.backend() == "jax":
+        count = rows.shape[0]
+        distinct = ops.where(first, rows, marks.shape[0])
+    else:
         distinct = rows[first]
-        write_rows(marks, distinct, places[: len(first)])
-        # `index_add_` adds in the order of places: the same sum every time.
-        sums = values.new_zeros((len(first), values.shape[1]))
-        sums.index_add_(0, read_rows(marks, rows).long(), values)
-        return DistinctRows(distinct, sums, gathered.index_select(0, first))
-    import tensorflow as tf
+        count = ops.shape(distinct)[0]
+        # Numbers without gaps, and as many sums as there are rows.
+        write_rows(marks, distinct, places[:count])
+        chosen = read_rows(marks, rows)
+    sums, start = None, 0
+    for numbers, values in zip(gradients.rows, pieces, strict=True):
+        stop = start + ops.shape(numbers)[0]
+        # In the order of places: the same sum in every run.
+        part = _segment_sum(values, chosen[start:stop], count)
+        sums = part if sums is None else sums + part
+        start = stop
+    return DistinctRows(distinct, sums, read_rows(table, distinct))
 
-    first = tf.where(first)[:, 0]
-    distinct = tf.gather(rows, first)
-    count = tf.shape(first)[0]
-    write_rows(marks, distinct, places[:count])
-    sums = tf.math.unsorted_segment_sum(values, read_rows(marks, rows), count)
-    return DistinctRows(distinct, sums, tf.gather(gathered, first))
+
+def _places(rows: Any) -> Any:
+    places = ops.arange(ops.shape(rows)[0], dtype="int32")
+    if keras.backend.backend() == "torch":
+        return places.to(rows.device)
+    return places
+
+
+def _segment_sum(values: Any, segments: Any, count: Any) -> Any:
+    if keras.backend.backend() == "torch":
+        sums = values.new_zeros((count, values.shape[1]))
+        return sums.index_add_(0, segments, values)
+    return ops.segment_sum(values, segments, num_segments=count)
+
+
+def all_rows(table: Any, gradient: Any, rows: list[Any]) -> DistinctRows:
+    """Makes distinct rows of a gradient by a whole table, on JAX.
+
+    Args:
+        table: tensor of shape `(rows, dim)`.
+        gradient: tensor of the same shape.
+        rows: list of integer tensors: the rows that were read.
+
+    Returns:
+        `DistinctRows`.
+    """
+    count = table.shape[0]
+    read = ops.zeros((count,), "bool")
+    for numbers in rows:
+        read = read.at[numbers].set(True)
+    numbers = ops.where(read, ops.arange(count, dtype="int32"), count)
+    return DistinctRows(numbers, gradient, table)
 
 
 def read_rows(variable: Any, rows: Any) -> Any:

@@ -13,6 +13,7 @@ from keras import ops, tree
 
 from keras_infnet.optimizers.row_gradients import RowGradients
 from keras_infnet.optimizers.row_sparse_optimizer import is_table
+from keras_infnet.optimizers.rows_of_variables import all_rows
 
 __all__ = ["jax_step", "tensorflow_step", "torch_step"]
 
@@ -40,13 +41,13 @@ def tensorflow_step(
             "with several replicas compile with embedding_optimizer='dense'."
         )
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-    reads = [layer.read(x) for layer in layers]
+    rows = [layer.rows(x) for layer in layers]
     dense = [v for v in model.trainable_variables if not is_table(v)]
 
     def forward_and_backward(x: Any, y: Any, weights: Any, vectors: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(vectors)
-            with _reading(layers, reads, vectors):
+            with _giving(layers, vectors):
                 y_pred = model(x, training=True)
             loss = model._compute_loss(
                 x=x,
@@ -55,8 +56,8 @@ def tensorflow_step(
                 sample_weight=weights,
                 training=True,
             )
-            rows = tf.shape(tree.flatten(x)[0])[0]
-            model._loss_tracker.update_state(loss, sample_weight=rows)
+            count = tf.shape(tree.flatten(x)[0])[0]
+            model._loss_tracker.update_state(loss, sample_weight=count)
             scaled = model.optimizer.scale_loss(loss)
         sources = [[v.value for v in dense], vectors]
         return y_pred, tape.gradient(scaled, sources)
@@ -65,9 +66,11 @@ def tensorflow_step(
         forward_and_backward = tf.function(
             forward_and_backward, jit_compile=True, autograph=False
         )
-    vectors = [read.vectors for read in reads]
+    vectors = _read(layers, rows)
     y_pred, gradients = forward_and_backward(x, y, weights, vectors)
-    gradients = _together(model, layers, reads, *gradients)
+    gradients = _together(
+        model, layers, gradients[0], _flat(rows, gradients[1])
+    )
     model.optimizer.apply(gradients, model.trainable_variables)
     return model.compute_metrics(x, y, y_pred, sample_weight=weights)
 
@@ -87,26 +90,31 @@ def torch_step(model: Any, layers: list[Any], data: Any) -> Any:
 
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     with torch.no_grad():
-        reads = [layer.read(x) for layer in layers]
-    vectors = [read.vectors.detach().requires_grad_() for read in reads]
-    with _reading(layers, reads, vectors):
+        rows = [layer.rows(x) for layer in layers]
+        vectors = [
+            [piece.detach().requires_grad_() for piece in pieces]
+            for pieces in _read(layers, rows)
+        ]
+    with _giving(layers, vectors):
         y_pred = model(x, training=True)
     model.zero_grad()
     loss = model._compute_loss(
         x=x, y=y, y_pred=y_pred, sample_weight=weights, training=True
     )
-    rows = tree.flatten(x)[0].shape[0]
-    model._loss_tracker.update_state(loss, sample_weight=rows)
+    count = tree.flatten(x)[0].shape[0]
+    model._loss_tracker.update_state(loss, sample_weight=count)
     model.optimizer.scale_loss(loss).backward()
-    dense = [v for v in model.trainable_variables if not is_table(v)]
-    gradients = _together(
-        model,
-        layers,
-        reads,
-        [v.value.grad for v in dense],
-        [vector.grad for vector in vectors],
-    )
     with torch.no_grad():
+        gradients = _together(
+            model,
+            layers,
+            [
+                v.value.grad
+                for v in model.trainable_variables
+                if not is_table(v)
+            ],
+            _flat(rows, [[v.grad for v in pieces] for pieces in vectors]),
+        )
         model.optimizer.apply(gradients, model.trainable_variables)
     return model.compute_metrics(x, y, y_pred, sample_weight=weights)
 
@@ -125,17 +133,33 @@ def jax_step(model: Any, layers: list[Any], state: Any, data: Any) -> Any:
     """
     import jax
 
+    def take(table: Any, numbers: Any) -> Any:
+        return table.at[numbers].get(mode="clip")
+
     trained, others, of_optimizer, of_metrics = state
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     variables = model.trainable_variables
-    with keras.StatelessScope(
-        state_mapping=list(zip(variables, trained, strict=True))
-    ):
-        reads = [layer.read(x) for layer in layers]
+    value_of = dict(zip(map(id, variables), trained, strict=True))
+    rows = [layer.rows(x) for layer in layers]
+    tables = [value_of[id(layer.embeddings)] for layer in layers]
+    # A table with fewer rows than the batch has places is the smaller thing
+    # to differentiate by; its gathers then become one loop with their uses.
+    small = [
+        table.shape[0] <= sum(piece.size for piece in pieces)
+        for table, pieces in zip(tables, rows, strict=True)
+    ]
+    sources = [
+        table if whole else [take(table, piece) for piece in pieces]
+        for table, pieces, whole in zip(tables, rows, small, strict=True)
+    ]
 
-    def loss_of(dense: Any, vectors: Any) -> Any:
+    def loss_of(dense: Any, sources: Any) -> Any:
         values = _merged(variables, dense, trained)
-        with _reading(layers, reads, vectors):
+        vectors = [
+            [take(source, piece) for piece in pieces] if whole else source
+            for source, pieces, whole in zip(sources, rows, small, strict=True)
+        ]
+        with _giving(layers, vectors):
             return model.compute_loss_and_updates(
                 values,
                 others,
@@ -155,12 +179,18 @@ def jax_step(model: Any, layers: list[Any], state: Any, data: Any) -> Any:
             for variable, value in zip(variables, trained, strict=True)
             if not is_table(variable)
         ],
-        [read.vectors for read in reads],
+        sources,
     )
+    of_tables = [
+        all_rows(table, gradient, pieces)
+        if whole
+        else _flat([pieces], [gradient])[0]
+        for table, gradient, pieces, whole in zip(
+            tables, gradients[1], rows, small, strict=True
+        )
+    ]
     trained, of_optimizer = model.optimizer.stateless_apply(
-        of_optimizer,
-        _together(model, layers, reads, *gradients),
-        trained,
+        of_optimizer, _together(model, layers, gradients[0], of_tables), trained
     )
     logs, of_metrics = model._update_metrics_variables(
         of_metrics, loss, x, y, y_pred, weights
@@ -177,28 +207,40 @@ def _merged(variables: Any, dense: Any, values: Any) -> list[Any]:
     ]
 
 
+def _read(layers: Any, rows: Any) -> list[list[Any]]:
+    return [
+        layer.read(pieces) for layer, pieces in zip(layers, rows, strict=True)
+    ]
+
+
 @contextlib.contextmanager
-def _reading(layers: Any, reads: Any, vectors: Any) -> Any:
-    """Makes the layers use `vectors` in place of what they would read."""
+def _giving(layers: Any, vectors: Any) -> Any:
+    """Makes the layers use these vectors in place of what they would read."""
     with contextlib.ExitStack() as stack:
-        for layer, read, values in zip(layers, reads, vectors, strict=True):
-            stack.enter_context(layer.using(read, values))
+        for layer, pieces in zip(layers, vectors, strict=True):
+            stack.enter_context(layer.reading_by(lambda _, given=pieces: given))
         yield
 
 
-def _together(
-    model: Any, layers: Any, reads: Any, dense: Any, of_rows: Any
-) -> list[Any]:
-    """Gradients in the order of the model's trainable variables."""
-    of_tables = {}
-    for layer, read, values in zip(layers, reads, of_rows, strict=True):
-        of_tables[id(layer.embeddings)] = RowGradients(
-            ops.reshape(read.rows, (-1,)),
-            ops.reshape(values, (-1, values.shape[-1])),
-            ops.reshape(read.vectors, (-1, values.shape[-1])),
+def _flat(rows: Any, gradients: Any) -> list[RowGradients]:
+    """Gradients of the places of every table, without the axes of a batch."""
+    return [
+        RowGradients(
+            [ops.reshape(piece, (-1,)) for piece in numbers],
+            [ops.reshape(piece, (-1, piece.shape[-1])) for piece in values],
         )
+        for numbers, values in zip(rows, gradients, strict=True)
+    ]
+
+
+def _together(model: Any, layers: Any, dense: Any, of_tables: Any) -> list[Any]:
+    """Gradients in the order of the model's trainable variables."""
+    tables = {
+        id(layer.embeddings): gradient
+        for layer, gradient in zip(layers, of_tables, strict=True)
+    }
     left = iter(dense)
     return [
-        of_tables[id(v)] if id(v) in of_tables else next(left)
+        tables[id(v)] if id(v) in tables else next(left)
         for v in model.trainable_variables
     ]
