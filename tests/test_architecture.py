@@ -19,7 +19,8 @@ FLOORS = (
     {"layers", "losses", "metrics", "optimizers", "data"},
     {"models", "training"},
     {"evaluation", "serving", "visualization"},
-    {"benchmarks", "cli"},
+    {"benchmarks"},
+    {"cli"},
     {"__init__"},
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

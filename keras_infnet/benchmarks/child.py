@@ -35,13 +35,6 @@ def call_in_child(function: str, arguments: Mapping[str, Any]) -> Any:
 
     Raises:
         RuntimeError: If the process fails; holds the end of what it printed.
-
-    Example:
-
-    >>> call_in_child(
-    ...     "keras_infnet.benchmarks.timing:upper_half", {"sizes": [1, 2, 3]}
-    ... )
-    [2, 3]
     """
     package = str(pathlib.Path(version.__file__).parents[1])
     paths = [package, os.environ.get("PYTHONPATH")]

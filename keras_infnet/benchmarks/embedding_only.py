@@ -17,12 +17,21 @@ class EmbeddingOnly(Ranker):
     Args:
         schema: `Schema`, fitted.
         dim: integer. Width of an embedding. Defaults to `32`.
+        embeddings_initializer: initializer of the table. Defaults to
+            `"uniform"`.
         **kwargs: Arguments of the base class: `name`, `dtype`.
     """
 
-    def __init__(self, schema: Schema, dim: int = 32, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        dim: int = 32,
+        embeddings_initializer: Any = "uniform",
+        **kwargs: Any,
+    ) -> None:
         inputs = make_inputs(schema)
-        fields, _ = embed(schema, inputs, dim, "uniform", kwargs.get("dtype"))
+        initializer = keras.initializers.get(embeddings_initializer)
+        fields, _ = embed(schema, inputs, dim, initializer, kwargs.get("dtype"))
         pooled = ops.sum(fields, axis=1)
         outputs = {
             name: keras.layers.Dense(1, "sigmoid", dtype="float32", name=name)(
@@ -32,6 +41,13 @@ class EmbeddingOnly(Ranker):
         }
         super().__init__(schema, inputs, outputs, **kwargs)
         self.dim = dim
+        self.embeddings_initializer = initializer
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "dim": self.dim}
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "embeddings_initializer": keras.initializers.serialize(
+                self.embeddings_initializer
+            ),
+        }

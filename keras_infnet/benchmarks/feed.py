@@ -19,7 +19,7 @@ from keras_infnet.benchmarks.report import (
 from keras_infnet.benchmarks.settings import FeedSettings
 from keras_infnet.benchmarks.steps import prepared, step_seconds
 from keras_infnet.benchmarks.timing import Case, interleave, ratios, spread
-from keras_infnet.benchmarks.training import INFNET
+from keras_infnet.benchmarks.training import infnet_sizes
 from keras_infnet.data import Batches, Encoder, datasets, write_table
 from keras_infnet.models import INFNet
 from keras_infnet.training import compile_ranker
@@ -47,7 +47,8 @@ def measure(settings: FeedSettings, say: Callable[[str], None]) -> Report:
     machine = describe_machine()
     say("preparing the file")
     if settings.data is None:
-        data = datasets.synthetic.load(num_rows=settings.rows)
+        users = 50 if settings.tiny else 2_000
+        data = datasets.synthetic.load(users, num_rows=settings.rows)
         title = "a simulated feed"
     else:
         data = datasets.kuairand.load(settings.data, validation=None)
@@ -145,7 +146,9 @@ def _training(
         )
     batches: list[Any] = [source[index] for index in range(settings.steps)]
     data = prepared(batches)
-    model = compile_ranker(INFNet(encoder.schema, "hub", **INFNET))
+    model = compile_ranker(
+        INFNet(encoder.schema, "hub", **infnet_sizes(settings.tiny))
+    )
     return lambda: (
         step_seconds(model, data, settings.steps) / settings.batch_size
     )

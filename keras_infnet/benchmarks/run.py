@@ -46,12 +46,6 @@ def run(
     Raises:
         ValueError: If `settings` are of no benchmark.
         RuntimeError: If a process that measures memory fails.
-
-    Example:
-
-    >>> report = run(FeedSettings.quick(), None, say=lambda text: None)
-    >>> report.name, report.results["feed_over_training"]["median"] > 0
-    ('feed', True)
     """
     if type(settings) not in _MEASURES:
         names = ", ".join(kind.__name__ for kind in _MEASURES)

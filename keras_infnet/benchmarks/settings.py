@@ -236,6 +236,8 @@ class FeedSettings(Settings):
         data: string or `None`. Folder of KuaiRand-Pure, whose rows are
             written to a file first; `None` simulates a feed. Defaults to
             `None`.
+        tiny: boolean. Whether the model and the simulated feed are small, to
+            see that all works. Defaults to `False`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -250,10 +252,11 @@ class FeedSettings(Settings):
     batch_size: int = 4096
     steps: int = 4
     data: str | os.PathLike[str] | None = None
+    tiny: bool = False
 
     @classmethod
     def quick(cls) -> Self:
-        return cls(2, 2_000, 64, 2)
+        return cls(2, 2_000, 64, 2, tiny=True)
 
 
 #: Settings by the name of their benchmark.

@@ -36,10 +36,10 @@ from keras_infnet.models import INFNet, SharedBottom
 from keras_infnet.schema import Schema
 from keras_infnet.training import compile_ranker
 
-__all__ = ["INFNET", "kuairand_batches", "measure"]
+__all__ = ["infnet_sizes", "kuairand_batches", "measure"]
 
-#: Size of INFNet in `examples/configs/kuairand.toml`.
-INFNET: dict[str, Any] = {
+# Size of INFNet in `examples/configs/kuairand.toml`.
+_INFNET: dict[str, Any] = {
     "token_dim": 32,
     "num_blocks": 2,
     "num_categorical_tokens": 8,
@@ -92,7 +92,10 @@ def measure(settings: TrainingSettings, say: Callable[[str], None]) -> Report:
     return Report(
         "training",
         machine,
-        {**dataclasses.asdict(settings), "infnet": INFNET},
+        {
+            **dataclasses.asdict(settings),
+            "infnet": infnet_sizes(settings.tiny),
+        },
         [SectionTable(title, headings, rows)],
         notes,
         {
@@ -105,6 +108,15 @@ def measure(settings: TrainingSettings, say: Callable[[str], None]) -> Report:
         },
         [Chart("training", "examples a second", "", {}, _bars(rates))],
     )
+
+
+def infnet_sizes(tiny: bool) -> dict[str, Any]:
+    """Returns the sizes of INFNet that are measured.
+
+    Args:
+        tiny: boolean. Whether one block is enough.
+    """
+    return _INFNET | ({"num_blocks": 1} if tiny else {})
 
 
 def kuairand_batches(
@@ -139,10 +151,10 @@ def kuairand_batches(
 def _cases(
     schema: Schema, batches: list[Any], settings: TrainingSettings
 ) -> tuple[list[Case], list[str]]:
-    dim, dtype = INFNET["token_dim"], settings.dtype
+    dim, dtype = _INFNET["token_dim"], settings.dtype
     data, steps = prepared(batches), settings.steps
 
-    sizes = INFNET | ({"num_blocks": 1} if settings.tiny else {})
+    sizes = infnet_sizes(settings.tiny)
 
     def infnet(variant: str) -> Any:
         return INFNet(schema, variant, **sizes, dtype=dtype)

@@ -1,0 +1,141 @@
+"""The cases of the benchmark of vocabularies."""
+
+import dataclasses
+from typing import Any
+
+import keras
+
+from keras_infnet.benchmarks.embedding_only import EmbeddingOnly
+from keras_infnet.benchmarks.machine import accelerator
+from keras_infnet.benchmarks.memory import available_memory
+from keras_infnet.benchmarks.peers import stock_keras
+from keras_infnet.benchmarks.report import size
+from keras_infnet.benchmarks.settings import VocabularySettings
+from keras_infnet.benchmarks.shapes import random_batches
+from keras_infnet.benchmarks.steps import prepared
+from keras_infnet.losses import task_losses
+from keras_infnet.models import INFNet
+from keras_infnet.optimizers import RowwiseAdagrad
+from keras_infnet.schema import Schema
+
+__all__ = [
+    "BY_ROWS",
+    "MODELS",
+    "Plan",
+    "fitting_plans",
+    "make_data",
+    "make_model",
+]
+
+#: Titles of the models.
+MODELS = {"embedding": "embedding and update alone", "infnet": "INFNet"}
+#: How a model is trained: as this package does, or as stock Keras does.
+BY_ROWS = "by rows"
+DENSE = "stock optimiser"
+STOCK = "stock layers"
+# Copies of a table that a step holds at most: the table, its accumulator, its
+# gradient, and one more for what the backend does in between.
+_COPIES = {BY_ROWS: 1, DENSE: 4, STOCK: 4}
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """One case: a model, how it is trained, and the rows of its tables.
+
+    Args:
+        model: string. One of `MODELS`.
+        training: string. `BY_ROWS`, `DENSE` or `STOCK`.
+        rows: integer.
+    """
+
+    model: str
+    training: str
+    rows: int
+
+    @property
+    def name(self) -> str:
+        return f"{MODELS[self.model]}, {self.training}, {self.rows:,} rows"
+
+    def bytes(self, dim: int) -> int:
+        """Memory for the tables and what belongs to them."""
+        return self.rows * 4 * (dim * _COPIES[self.training] + 1)
+
+
+def fitting_plans(settings: VocabularySettings) -> tuple[list[Plan], list[str]]:
+    """All cases that fit in memory together, and a line for every other."""
+    wanted = [
+        Plan(model, training, rows)
+        for model in MODELS
+        for training, sizes in (
+            (BY_ROWS, settings.rows),
+            (DENSE, settings.dense_rows),
+            (STOCK, settings.dense_rows if model == "embedding" else ()),
+        )
+        for rows in sizes
+    ]
+    # On an accelerator the tables lie there; it says so when it is full.
+    free = None if accelerator() else available_memory()
+    # The rest is for drawing tables, which takes several copies for a while.
+    left = float("inf") if free is None else 0.6 * free
+    plans, notes = [], []
+    for plan in sorted(wanted, key=lambda plan: plan.bytes(settings.dim)):
+        needed = plan.bytes(settings.dim)
+        if needed > left:
+            notes.append(
+                f"Skipped: {plan.name} needs about {size(needed)}, of which "
+                f"{size(left)} are left."
+            )
+            continue
+        left -= needed
+        plans.append(plan)
+    return [plan for plan in wanted if plan in plans], notes
+
+
+def make_data(schema: Schema, settings: VocabularySettings) -> Any:
+    """Draws the batches of a round, in the form that the backend likes."""
+    return prepared(
+        random_batches(
+            schema, settings.batch_size, settings.steps, settings.zipf
+        )
+    )
+
+
+def make_model(
+    plan: Plan,
+    schema: Schema,
+    settings: VocabularySettings,
+    start: Any = "uniform",
+) -> Any:
+    """Builds and compiles the model of a case.
+
+    Args:
+        plan: `Plan`.
+        schema: fitted `Schema`.
+        settings: `VocabularySettings`.
+        start: initializer of the tables. Defaults to `"uniform"`.
+
+    Returns:
+        A `keras.Model`.
+    """
+    dim, dtype = settings.dim, settings.dtype
+    if plan.training == STOCK:
+        return stock_keras.embedding_only(schema, dim, dtype)
+    if plan.model == "embedding":
+        model: Any = EmbeddingOnly(schema, dim, start, dtype=dtype)
+    else:
+        model = INFNet.from_preset(
+            "small",
+            schema,
+            token_dim=dim,
+            embeddings_initializer=start,
+            dtype=dtype,
+        )
+    # The dense weights have the same optimiser in all cases.
+    model.compile(
+        optimizer=keras.optimizers.Adagrad(0.05),
+        embedding_optimizer=RowwiseAdagrad(0.05)
+        if plan.training == BY_ROWS
+        else "dense",
+        loss=task_losses(schema),
+    )
+    return model

@@ -1,0 +1,135 @@
+"""Memory that training by rows takes, in processes of their own."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+
+from keras_infnet.benchmarks.child import call_in_child
+from keras_infnet.benchmarks.memory import peak_memory, reset_peak
+from keras_infnet.benchmarks.report import SectionTable, percent, size
+from keras_infnet.benchmarks.settings import VocabularySettings
+from keras_infnet.benchmarks.shapes import field_schema
+from keras_infnet.benchmarks.steps import step_seconds
+from keras_infnet.benchmarks.vocabulary_cases import (
+    BY_ROWS,
+    MODELS,
+    Plan,
+    make_data,
+    make_model,
+)
+
+__all__ = ["memory_of_training", "memory_table", "peaks_of_training"]
+
+# What peaks are measured, and whether random tables are drawn for them.
+_PEAKS = {"step": ("training", False), "whole": ("all, with drawing", True)}
+
+
+def memory_of_training(
+    model: str, rows: int, drawn: bool, options: Mapping[str, Any]
+) -> int | None:
+    """Trains by rows in this process, and returns the memory it took.
+
+    Args:
+        model: string. `"embedding"` or `"infnet"`.
+        rows: integer. Rows of all tables.
+        drawn: boolean. Whether tables start with random numbers, as usual,
+            and drawing them counts. Otherwise they start as ones, and
+            only training counts: TensorFlow keeps what drawing took.
+        options: mapping. Settings of `VocabularySettings`, as plain values.
+
+    Returns:
+        Peak of the resident memory in bytes, `None` where the system cannot
+        say it.
+    """
+    plain: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in options.items()
+    }
+    settings = VocabularySettings(**plain)
+    schema = field_schema(rows, settings.fields)
+    data = make_data(schema, settings)
+    start = "uniform" if drawn else "ones"
+    built = make_model(Plan(model, BY_ROWS, rows), schema, settings, start)
+    if not drawn:
+        for variable in built.trainable_variables:
+            # JAX may still be at it.
+            keras.ops.convert_to_numpy(variable.value[:1])
+        if not reset_peak():
+            return None
+    for _ in range(2):
+        step_seconds(built, data, settings.steps)
+    return peak_memory()
+
+
+def peaks_of_training(
+    model: str, settings: VocabularySettings, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """Measures a model with few rows and with many.
+
+    Args:
+        model: string. One of `MODELS`.
+        settings: `VocabularySettings`; its smallest and largest `rows` count.
+        say: function of a string. Told of the progress.
+
+    Returns:
+        Dict of plain values. For every peak, the bytes of both and by what
+        share the larger one exceeds that of few rows and the tables.
+    """
+    few, many = settings.rows[0], settings.rows[-1]
+    # The tables of the small model are part of what it needs.
+    tables = Plan(model, BY_ROWS, many).bytes(settings.dim)
+    result: dict[str, Any] = {"few": few, "many": many, "tables": tables}
+    for what, (title, drawn) in _PEAKS.items():
+        say(f"memory: {MODELS[model]}, {title}")
+        small, large = (
+            call_in_child(
+                f"{__name__}:memory_of_training",
+                {
+                    "model": model,
+                    "rows": rows,
+                    "drawn": drawn,
+                    "options": dataclasses.asdict(settings),
+                },
+            )
+            for rows in (few, many)
+        )
+        result[what] = None
+        if small is not None:
+            result[what] = {
+                "few": small,
+                "many": large,
+                "excess": large / (tables + small) - 1,
+            }
+    return result
+
+
+def memory_table(memory: Mapping[str, Any]) -> SectionTable:
+    """Writes what `peaks_of_training` found, by model."""
+    rows = [
+        [
+            MODELS[model],
+            title,
+            size(found[what]["many"]),
+            size(found["tables"]),
+            size(found[what]["few"]),
+            percent(found[what]["excess"]),
+        ]
+        for model, found in memory.items()
+        for what, (title, _) in _PEAKS.items()
+        if found[what] is not None
+    ]
+    first = next(iter(memory.values()))
+    return SectionTable(
+        "Peak resident memory, by rows",
+        [
+            "model",
+            "peak of",
+            f"{first['many']:,} rows",
+            "tables and accumulator",
+            f"{first['few']:,} rows",
+            "excess over the sum",
+        ],
+        rows,
+    )

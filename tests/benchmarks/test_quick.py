@@ -1,0 +1,77 @@
+"""Every benchmark, from the command to the file."""
+
+import json
+
+import keras
+import pytest
+
+from keras_infnet.cli import main
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(
+    scope="module", params=["training", "vocabulary", "tokens", "feed"]
+)
+def result(request, tmp_path_factory):
+    """The name of a benchmark and what its quick run wrote."""
+    folder = tmp_path_factory.mktemp(request.param)
+    arguments = ["bench", request.param, "--quick", "--output", str(folder)]
+    assert main(arguments) == 0
+    path = folder / f"{request.param}-{keras.backend.backend()}.json"
+    found = json.loads(path.read_text())
+    found["plot"] = path.with_suffix(".png").exists()
+    return request.param, found
+
+
+def numbers_of(value):
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [n for item in value for n in numbers_of(item)]
+    return [] if isinstance(value, str) else [value]
+
+
+def test_quick_runs_write_complete_files(result):
+    name, found = result
+    assert found["benchmark"] == name
+    assert found["plot"]
+    assert found["settings"]["repeats"] == 2
+    for table in found["tables"]:
+        assert table["rows"]
+        for row in table["rows"]:
+            assert len(row) == len(table["headings"])
+
+
+def test_results_are_those_of_their_benchmark(result):
+    name, found = result
+    results = found["results"]
+    if name == "training":
+        assert (
+            results["INFNet hub, by rows"]["time_over_reference"]["largest"]
+            == 1
+        )
+        for values in results.values():
+            size = found["settings"]["batch_size"]
+            rates = [size / s for s in values["seconds_a_step"]]
+            assert len(rates) == 2
+            assert values["examples_a_second"]["largest"] == max(rates)
+    elif name == "vocabulary":
+        assert len(results["cases"]) == 7
+        assert results["growth"]["infnet"]["to"] == 10_000
+        stock = [line["training"] for line in results["stock_over_rows"]]
+        assert stock == ["stock optimiser", "stock layers", "stock optimiser"]
+    elif name == "tokens":
+        assert len(results["points"]) == 16
+        assert len(results["slopes"]) == 8
+        assert set(results["claim"]) == {"hub", "proxy"}
+    else:
+        feed, step = (
+            results["seconds_a_row"][case]
+            for case in ("Parquet to batches", "INFNet hub, training")
+        )
+        by_round = sorted(s / f for s, f in zip(step, feed, strict=True))
+        ratio = results["feed_over_training"]
+        assert [ratio["smallest"], ratio["largest"]] == by_round
+    times = [n for n in numbers_of(results) if isinstance(n, float)]
+    assert times
