@@ -113,7 +113,7 @@ def measure(settings: FeedSettings, say: Callable[[str], None]) -> Report:
             "feed_over_training": dataclasses.asdict(over[_FEED]),
             "shuffled_over_training": dataclasses.asdict(over[_SHUFFLED]),
         },
-        [Chart("feed", "rows a second", "", {}, rates)],
+        [Chart(table.title, "rows a second", "", {}, rates)],
     )
 
 

@@ -1,6 +1,7 @@
 """Plots of benchmarks."""
 
 import os
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,7 +39,7 @@ def draw(
     figure.suptitle(title)
     for index, chart in enumerate(charts, 1):
         axes = figure.add_subplot(1, len(charts), index)
-        axes.set_title(chart.title, fontsize=10)
+        axes.set_title(textwrap.fill(chart.title, 56), fontsize=9)
         axes.set_xlabel(chart.x_label)
         axes.set_ylabel(chart.y_label)
         for side in ("top", "right"):
@@ -59,7 +60,9 @@ def _draw_lines(axes: Any, chart: Any) -> None:
             y,
             color=color,
             marker=_MARKERS[index % len(_MARKERS)],
-            markersize=4,
+            markersize=5,
+            # Single points may lie upon each other: hollow ones show all.
+            markerfacecolor=color if points[1:] else "none",
             label=name,
         )
         if all(end is not None for end in ends):
@@ -67,6 +70,13 @@ def _draw_lines(axes: Any, chart: Any) -> None:
             axes.fill_between(x, low, high, color=color, alpha=0.15, lw=0)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    # A tenfold range at least: small growth must look small.
+    low, high = axes.get_ylim()
+    margin = max(1.0, (10.5 / (high / low)) ** 0.5)
+    axes.set_ylim(low / margin, high * margin)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, place: f"{value:,.10g}")
+        axis.set_minor_formatter(lambda value, place: "")
     axes.grid(True, which="major", color="#dddddd", lw=0.6)
     axes.legend(frameon=False, fontsize=8)
 
@@ -80,13 +90,14 @@ def _draw_bars(axes: Any, chart: Any) -> None:
         [spread.upper - spread.median for spread in spreads],
     ]
     axes.barh(names, middles, xerr=errors, color=_COLORS[0], height=0.6)
-    for place, middle in enumerate(middles):
+    axes.xaxis.set_major_formatter(lambda value, place: f"{value:,.10g}")
+    axes.margins(x=0.12)
+    for place, spread in enumerate(spreads):
         axes.annotate(
-            f"{middle:,.4g}",
-            (0, place),
+            f"{spread.median:,.0f}",
+            (spread.upper, place),
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
-            color="white",
             fontsize=8,
         )

@@ -106,7 +106,7 @@ def measure(settings: TrainingSettings, say: Callable[[str], None]) -> Report:
             }
             for name in times
         },
-        [Chart("training", "examples a second", "", {}, _bars(rates))],
+        [Chart(title, "examples a second", "", {}, _bars(rates))],
     )
 
 
