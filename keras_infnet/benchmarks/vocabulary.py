@@ -1,6 +1,7 @@
 """What does a step cost as the tables grow?"""
 
 import dataclasses
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -48,23 +49,24 @@ def measure(settings: VocabularySettings, say: Callable[[str], None]) -> Report:
 
     Returns:
         `Report`.
+
+    Raises:
+        ValueError: If not even the smallest tables fit in memory.
     """
     machine = describe_machine()
     plans, notes = fitting_plans(settings)
     for note in notes:
         say(note)
-    cases = []
-    # The cases of one size read the same arrays.
-    data: dict[int, tuple[Schema, Any]] = {}
-    for plan in plans:
-        if plan.rows not in data:
-            schema = field_schema(plan.rows, settings.fields)
-            data[plan.rows] = schema, make_data(schema, settings)
-        schema, batches = data[plan.rows]
-        cases.append(_case(plan, schema, batches, settings))
-    times = interleave(cases, settings.repeats, say)
+    models = list(dict.fromkeys(plan.model for plan in plans))
+    if not models:
+        raise ValueError(
+            "no case fits in memory. Give fewer `rows`. Received: "
+            f"rows={settings.rows}."
+        )
+    times = _times(plans, settings, say)
+    gc.collect()  # the models: children that measure memory need the room
     spreads = {plan: spread(times[plan.name]) for plan in plans}
-    tables = [_table(name, spreads, times) for name in MODELS]
+    tables = [_table(name, spreads, times) for name in models]
     growth, lines = _growth(settings, plans, times)
     comparison, more = _comparison(plans, times)
     notes += lines + more
@@ -72,9 +74,16 @@ def measure(settings: VocabularySettings, say: Callable[[str], None]) -> Report:
     if settings.memory and machine["accelerator"] is not None:
         notes.append("Memory was not measured: the tables lie elsewhere.")
     elif settings.memory:
-        for name in MODELS:
-            memory[name] = peaks_of_training(name, settings, say)
-        tables.append(memory_table(memory))
+        for name in models:
+            rows = [
+                plan.rows
+                for plan in plans
+                if plan.model == name and plan.training == BY_ROWS
+            ]
+            if rows:
+                memory[name] = peaks_of_training(name, rows, settings, say)
+        if memory:
+            tables.append(memory_table(memory))
     results = {
         "cases": [
             {
@@ -95,8 +104,25 @@ def measure(settings: VocabularySettings, say: Callable[[str], None]) -> Report:
         tables,
         notes,
         results,
-        [_chart(name, spreads) for name in MODELS],
+        [_chart(name, spreads) for name in models],
     )
+
+
+def _times(
+    plans: Sequence[Plan],
+    settings: VocabularySettings,
+    say: Callable[[str], None],
+) -> dict[str, list[float]]:
+    cases = []
+    # The cases of one size read the same arrays.
+    data: dict[int, tuple[Schema, Any]] = {}
+    for plan in plans:
+        if plan.rows not in data:
+            schema = field_schema(plan.rows, settings.fields)
+            data[plan.rows] = schema, make_data(schema, settings)
+        schema, batches = data[plan.rows]
+        cases.append(_case(plan, schema, batches, settings))
+    return interleave(cases, settings.repeats, say)
 
 
 def _case(

@@ -1,7 +1,7 @@
 """Memory that training by rows takes, in processes of their own."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -64,20 +64,24 @@ def memory_of_training(
 
 
 def peaks_of_training(
-    model: str, settings: VocabularySettings, say: Callable[[str], None]
+    model: str,
+    rows: Sequence[int],
+    settings: VocabularySettings,
+    say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Measures a model with few rows and with many.
 
     Args:
         model: string. One of `MODELS`.
-        settings: `VocabularySettings`; its smallest and largest `rows` count.
+        rows: ascending integers; the first and the last count.
+        settings: `VocabularySettings`.
         say: function of a string. Told of the progress.
 
     Returns:
         Dict of plain values. For every peak, the bytes of both and by what
         share the larger one exceeds that of few rows and the tables.
     """
-    few, many = settings.rows[0], settings.rows[-1]
+    few, many = rows[0], rows[-1]
     # The tables of the small model are part of what it needs.
     tables = Plan(model, BY_ROWS, many).bytes(settings.dim)
     result: dict[str, Any] = {"few": few, "many": many, "tables": tables}
@@ -88,12 +92,12 @@ def peaks_of_training(
                 f"{__name__}:memory_of_training",
                 {
                     "model": model,
-                    "rows": rows,
+                    "rows": count,
                     "drawn": drawn,
                     "options": dataclasses.asdict(settings),
                 },
             )
-            for rows in (few, many)
+            for count in (few, many)
         )
         result[what] = None
         if small is not None:
@@ -111,6 +115,7 @@ def memory_table(memory: Mapping[str, Any]) -> SectionTable:
         [
             MODELS[model],
             title,
+            f"{found['many']:,}",
             size(found[what]["many"]),
             size(found["tables"]),
             size(found[what]["few"]),
@@ -120,15 +125,15 @@ def memory_table(memory: Mapping[str, Any]) -> SectionTable:
         for what, (title, _) in _PEAKS.items()
         if found[what] is not None
     ]
-    first = next(iter(memory.values()))
     return SectionTable(
         "Peak resident memory, by rows",
         [
             "model",
             "peak of",
-            f"{first['many']:,} rows",
+            "rows",
+            "memory",
             "tables and accumulator",
-            f"{first['few']:,} rows",
+            "with few rows",
             "excess over the sum",
         ],
         rows,

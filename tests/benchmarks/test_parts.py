@@ -17,6 +17,7 @@ from keras_infnet.benchmarks.blocks import (
 from keras_infnet.benchmarks.child import call_in_child
 from keras_infnet.benchmarks.embedding_only import EmbeddingOnly
 from keras_infnet.benchmarks.peers import stock_keras, torch_rechub
+from keras_infnet.benchmarks.run import run
 from keras_infnet.benchmarks.settings import VocabularySettings
 from keras_infnet.benchmarks.shapes import (
     field_schema,
@@ -184,3 +185,30 @@ def test_torch_rechub_trains():
     schema = tiny_schema()
     step = torch_rechub.mmoe_step(schema, random_batches(schema, 16, 2), 8)
     assert 0 < step() < 60
+
+
+def test_nothing_fits_in_memory(monkeypatch):
+    path = "keras_infnet.benchmarks.vocabulary_cases.available_memory"
+    monkeypatch.setattr(path, lambda: 1_000)
+    said = []
+    with pytest.raises(ValueError, match="no case fits in memory"):
+        run(VocabularySettings.quick(), None, said.append)
+    assert sum(line.startswith("Skipped: ") for line in said) == 7
+
+
+def test_memory_in_percent_over_the_sum(monkeypatch):
+    peaks = {100: 1_000_000, 1_000: 1_233_200}
+    monkeypatch.setattr(
+        vocabulary_memory,
+        "call_in_child",
+        lambda function, arguments: peaks[arguments["rows"]],
+    )
+    found = vocabulary_memory.peaks_of_training(
+        "embedding", (100, 1_000), VocabularySettings(), lambda text: None
+    )
+    # 1,000 rows of 32 floats and an accumulator: 132,000 bytes.
+    assert found["tables"] == 132_000
+    expected = 1_233_200 / 1_132_000 - 1
+    assert found["step"]["excess"] == pytest.approx(expected)
+    cells = vocabulary_memory.memory_table({"embedding": found}).rows[0]
+    assert cells[-1] == "+8.9 %"
