@@ -70,6 +70,11 @@ def _draw_lines(axes: Any, chart: Any) -> None:
             axes.fill_between(x, low, high, color=color, alpha=0.15, lw=0)
     axes.set_xscale("log")
     axes.set_yscale("log")
+    # What was measured, and nothing between.
+    axes.set_xticks(
+        sorted({x for line in chart.lines.values() for x, *_ in line})
+    )
+    axes.set_xticks([], minor=True)
     # A tenfold range at least: small growth must look small.
     low, high = axes.get_ylim()
     margin = max(1.0, (10.5 / (high / low)) ** 0.5)
