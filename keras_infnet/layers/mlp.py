@@ -1,5 +1,6 @@
 """A stack of dense layers."""
 
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,7 +69,13 @@ class MLP(keras.layers.Layer):
             for i, width in enumerate(self.hidden_dims)
         ]
         self.dropout_layers = [
-            keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+            # With a seed its state is a variable on PyTorch, too, so that a
+            # run that is resumed leaves out the same.
+            keras.layers.Dropout(
+                dropout,
+                seed=random.randint(1, 10**9),
+                dtype=self.dtype_policy,
+            )
             for _ in self.hidden_dims
             if dropout
         ]

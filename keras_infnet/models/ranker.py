@@ -122,10 +122,13 @@ class Ranker(RowSparseModel):
         self._check_inputs(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
-    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        # JAX's training step enters here and not through `__call__`.
+    def call(
+        self, inputs: Any, training: bool | None = None, mask: Any = None
+    ) -> Any:
+        # JAX's training step enters here and not through `__call__`. Keras
+        # looks for `training` by name: without it dropout would never act.
         self._check_inputs(inputs)
-        return super().call(inputs, *args, **kwargs)
+        return super().call(inputs, training=training, mask=mask)
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Checks the names of the inputs, then trains as `keras.Model`."""

@@ -239,6 +239,18 @@ def test_loss_scale_does_not_change_the_steps():
         np.testing.assert_allclose(left, right, atol=1e-5)
 
 
+@pytest.mark.parametrize("embedding", [LazyAdam(1e-30), "dense"], ids=str)
+def test_dropout_acts_in_training_and_nowhere_else(embedding):
+    model = make_model(dropout=0.5)
+    compiled(model, keras.optimizers.SGD(0.0), embedding_optimizer=embedding)
+    x, y = batch(0)
+    fits = [model.fit(x, y, verbose=0).history["loss"][0] for _ in range(4)]
+    assert len(set(fits)) == 4
+    evaluated = [model.evaluate(x, y, verbose=0, return_dict=True)["loss"]]
+    evaluated += [model.evaluate(x, y, verbose=0, return_dict=True)["loss"]]
+    np.testing.assert_allclose(*evaluated, rtol=1e-6)
+
+
 def test_steps_per_execution():
     if ON == "torch":
         pytest.skip("Keras has none on PyTorch")
