@@ -92,16 +92,20 @@ class TrainingSettings:
         epochs: integer. Defaults to `1`.
         seeds: sequence of integers. One run a seed. Defaults to `(0,)`.
         learning_rate: float. Of AdamW, dense weights. Defaults to `0.001`.
-        embedding_learning_rate: float. Of Adagrad, embeddings. Defaults to
+        embedding_learning_rate: float. Of embeddings. Defaults to
             `0.05`.
         weight_decay: float. Of AdamW. Defaults to `0.0001`.
         warmup_steps: integer. Defaults to `0`.
         decay_steps: integer or `None`. Defaults to `None`.
         ema_momentum: float or `None`. Momentum of averaged weights. Defaults
             to `None`.
-        clipnorm: float or `None`. Defaults to `None`.
+        global_clipnorm: float or `None`. Defaults to `None`.
+        embedding_optimizer: `"adagrad"`, `"rowwise_adagrad"` or
+            `"lazy_adam"`. Defaults to `"adagrad"`.
         patience: integer or `None`. Validations without a better mean AUC
             before training stops. Defaults to `None`.
+        save_every: integer or `None`. Steps between two states of an
+            unfinished run, beside one an epoch. Defaults to `None`.
         dtype_policy: string. `"float32"`, `"mixed_bfloat16"` or
             `"mixed_float16"`. Defaults to `"float32"`.
         tensorboard: boolean. Whether to write TensorBoard logs. Defaults to
@@ -120,15 +124,17 @@ class TrainingSettings:
     warmup_steps: int = 0
     decay_steps: int | None = None
     ema_momentum: float | None = None
-    clipnorm: float | None = None
+    global_clipnorm: float | None = None
+    embedding_optimizer: str = "adagrad"
     patience: int | None = None
+    save_every: int | None = None
     dtype_policy: str = "float32"
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
         check_kinds(self, "training")
         object.__setattr__(self, "seeds", tuple(self.seeds))
-        for name in ("batch_size", "epochs", "patience"):
+        for name in ("batch_size", "epochs", "patience", "save_every"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(
@@ -144,11 +150,16 @@ class TrainingSettings:
                 "[training] seeds must be a list of different non-negative "
                 f"integers. Received: {list(self.seeds)!r}."
             )
-        policies = ("float32", "mixed_bfloat16", "mixed_float16")
-        if self.dtype_policy not in policies:
-            raise ValueError(
-                nearest_name(self.dtype_policy, policies, "dtype_policy")
-            )
+        for name, known in (
+            ("dtype_policy", ("float32", "mixed_bfloat16", "mixed_float16")),
+            (
+                "embedding_optimizer",
+                ("adagrad", "rowwise_adagrad", "lazy_adam"),
+            ),
+        ):
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(nearest_name(value, known, name))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -145,7 +145,8 @@ def build_model(
         warmup_steps=training.warmup_steps,
         decay_steps=training.decay_steps,
         ema_momentum=training.ema_momentum,
-        clipnorm=training.clipnorm,
+        global_clipnorm=training.global_clipnorm,
+        embedding_optimizer=training.embedding_optimizer,
     )
 
 
@@ -199,6 +200,7 @@ def run_experiment(
         epochs=training.epochs,
         directory=directory,
         patience=training.patience,
+        save_every=training.save_every,
         tensorboard=training.tensorboard,
         verbose=verbose,
     )
@@ -207,7 +209,8 @@ def run_experiment(
     if not np.isfinite(loss):
         raise ValueError(
             f"training diverged: the loss is {loss}. Lower learning_rate and "
-            "embedding_learning_rate, raise warmup_steps, or set clipnorm."
+            "embedding_learning_rate, raise warmup_steps, or set "
+            "global_clipnorm."
         )
     metrics = None
     if evaluated and data.evaluated is not None:

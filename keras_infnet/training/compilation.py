@@ -7,10 +7,22 @@ import keras
 from keras_infnet.kinds import check_number
 from keras_infnet.losses import task_loss_weights, task_losses
 from keras_infnet.metrics import task_metrics
-from keras_infnet.optimizers import EmbeddingAdagrad, RowSparseOptimizer
+from keras_infnet.optimizers import (
+    EmbeddingAdagrad,
+    LazyAdam,
+    RowSparseOptimizer,
+    RowwiseAdagrad,
+)
+from keras_infnet.schema import nearest_name
 from keras_infnet.training.warm_up import WarmUp
 
 __all__ = ["compile_ranker", "make_optimizer"]
+
+_EMBEDDING_OPTIMIZERS = {
+    "adagrad": EmbeddingAdagrad,
+    "rowwise_adagrad": RowwiseAdagrad,
+    "lazy_adam": LazyAdam,
+}
 
 
 def compile_ranker(
@@ -21,19 +33,21 @@ def compile_ranker(
     warmup_steps: int = 0,
     decay_steps: int | None = None,
     ema_momentum: float | None = None,
-    clipnorm: float | None = None,
+    global_clipnorm: float | None = None,
+    embedding_optimizer: str = "adagrad",
     **kwargs: Any,
 ) -> Any:
     """Compiles a model for its schema; `model.fit` then trains all tasks.
 
-    AdamW trains the dense weights, Adagrad the embedding table. Every task
+    AdamW trains the dense weights, Adagrad the rows of the table that a batch
+    reads. Every task
     gets its masked loss, weighted as the schema says, and its streaming
     metrics.
 
     Args:
         model: a model of `keras_infnet.models`.
         learning_rate: float. Of AdamW. Defaults to `1e-3`.
-        embedding_learning_rate: float. Of Adagrad. Defaults to `0.05`.
+        embedding_learning_rate: float. Of the tables. Defaults to `0.05`.
         weight_decay: float. Of AdamW, decoupled. Defaults to `1e-4`.
         warmup_steps: integer. Steps in which both rates rise linearly.
             Defaults to `0`.
@@ -42,8 +56,10 @@ def compile_ranker(
         ema_momentum: float or `None`. Momentum of averaged weights, which
             replace the last ones at the end of `fit`; `None` for none.
             Defaults to `None`.
-        clipnorm: float or `None`. Largest norm of each dense gradient.
-            Defaults to `None`.
+        global_clipnorm: float or `None`. Largest norm of all gradients
+            together, those of tables included. Defaults to `None`.
+        embedding_optimizer: `"adagrad"`, `"rowwise_adagrad"` (less memory)
+            or `"lazy_adam"` (with a lower rate). Defaults to `"adagrad"`.
         **kwargs: Further arguments of `model.compile`, for example
             `jit_compile`.
 
@@ -69,7 +85,8 @@ def compile_ranker(
         warmup_steps,
         decay_steps,
         ema_momentum,
-        clipnorm,
+        global_clipnorm,
+        embedding_optimizer,
     )
     model.compile(
         optimizer=optimizer,
@@ -88,26 +105,29 @@ def make_optimizer(
     warmup_steps: int = 0,
     decay_steps: int | None = None,
     ema_momentum: float | None = None,
-    clipnorm: float | None = None,
+    global_clipnorm: float | None = None,
+    embedding_optimizer: str = "adagrad",
 ) -> Any:
-    """Makes the optimiser of `compile_ranker`: AdamW and, on tables, Adagrad.
+    """Makes the optimiser of `compile_ranker`.
 
     Args:
         learning_rate: float. Of AdamW. Defaults to `1e-3`.
-        embedding_learning_rate: float. Of Adagrad. Defaults to `0.05`.
+        embedding_learning_rate: float. Of the tables. Defaults to `0.05`.
         weight_decay: float. Of AdamW. Defaults to `1e-4`.
         warmup_steps: integer. See `WarmUp`. Defaults to `0`.
         decay_steps: integer or `None`. See `WarmUp`. Defaults to `None`.
         ema_momentum: float or `None`. Momentum of averaged weights. Defaults
             to `None`.
-        clipnorm: float or `None`. Largest norm of each dense gradient.
-            Defaults to `None`.
+        global_clipnorm: float or `None`. Largest norm of all gradients
+            together, those of tables included. Defaults to `None`.
+        embedding_optimizer: `"adagrad"`, `"rowwise_adagrad"` (less memory)
+            or `"lazy_adam"` (with a lower rate). Defaults to `"adagrad"`.
 
     Returns:
         A `keras_infnet.optimizers.RowSparseOptimizer`.
 
     Raises:
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range or a name not known.
 
     Example:
 
@@ -119,18 +139,25 @@ def make_optimizer(
     check_number("weight_decay", weight_decay)
     if ema_momentum is not None:
         check_number("ema_momentum", ema_momentum, below=1.0)
-    if clipnorm is not None:
-        check_number("clipnorm", clipnorm, above=0.0)
+    if global_clipnorm is not None:
+        check_number("global_clipnorm", global_clipnorm, above=0.0)
+    if embedding_optimizer not in _EMBEDDING_OPTIMIZERS:
+        raise ValueError(
+            nearest_name(
+                embedding_optimizer,
+                _EMBEDDING_OPTIMIZERS,
+                "embedding optimizer",
+            )
+        )
     average: dict[str, Any] = {}
     if ema_momentum is not None:
         average = {"use_ema": True, "ema_momentum": ema_momentum}
     dense = keras.optimizers.AdamW(
         WarmUp(learning_rate, warmup_steps, decay_steps),
         weight_decay=weight_decay,
-        clipnorm=clipnorm,
         **average,
     )
-    table = EmbeddingAdagrad(
+    table = _EMBEDDING_OPTIMIZERS[embedding_optimizer](
         WarmUp(embedding_learning_rate, warmup_steps, decay_steps), **average
     )
-    return RowSparseOptimizer(dense, table)
+    return RowSparseOptimizer(dense, table, global_clipnorm=global_clipnorm)

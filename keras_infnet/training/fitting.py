@@ -25,6 +25,7 @@ def fit_ranker(
     patience: int | None = None,
     tensorboard: bool = False,
     callbacks: Sequence[Any] = (),
+    save_every: int | None = None,
     **kwargs: Any,
 ) -> Any:
     """Calls `model.fit` with validation, best weights, logs and resume.
@@ -49,6 +50,9 @@ def fit_ranker(
         tensorboard: boolean. Whether to write TensorBoard logs below
             `directory`; needs TensorFlow. Defaults to `False`.
         callbacks: further callbacks. Defaults to `()`.
+        save_every: integer or `None`. Steps after which the state of the run
+            is saved, beside the end of every epoch; needs a `directory`.
+            Defaults to `None`.
         **kwargs: Further arguments of `model.fit`, for example `verbose`.
 
     Returns:
@@ -59,7 +63,11 @@ def fit_ranker(
             the batches were encoded for another model, or a number is out of
             range.
     """
-    for name, value in (("epochs", epochs), ("patience", patience)):
+    for name, value in (
+        ("epochs", epochs),
+        ("patience", patience),
+        ("save_every", save_every),
+    ):
         if value is not None and value < 1:
             raise ValueError(
                 f"`{name}` must be a positive integer. "
@@ -70,7 +78,14 @@ def fit_ranker(
         if isinstance(schema, Schema):
             check_same_schema(model.schema, schema)
     standard = ranker_callbacks(
-        model, train, validation, directory, patience, tensorboard, callbacks
+        model,
+        train,
+        validation,
+        directory,
+        patience,
+        tensorboard,
+        callbacks,
+        save_every,
     )
     if directory is not None:
         os.makedirs(directory, exist_ok=True)
@@ -106,6 +121,7 @@ def ranker_callbacks(
     patience: int | None = None,
     tensorboard: bool = False,
     callbacks: Sequence[Any] = (),
+    save_every: int | None = None,
 ) -> list[Any]:
     """Returns the callbacks of `fit_ranker`, in the order that they need.
 
@@ -118,12 +134,16 @@ def ranker_callbacks(
         patience: integer or `None`. Defaults to `None`.
         tensorboard: boolean. Defaults to `False`.
         callbacks: further callbacks. Defaults to `()`.
+        save_every: integer or `None`. Steps after which the state of the run
+            is saved, beside the end of every epoch; needs a `directory`.
+            Defaults to `None`.
 
     Returns:
         List of callbacks.
 
     Raises:
-        ValueError: If TensorBoard logs are asked for without a directory.
+        ValueError: If TensorBoard logs or `save_every` are asked for without
+            a directory.
     """
     schema = model.schema
     result: list[Any] = [MeanAUC(schema)]
@@ -159,7 +179,12 @@ def ranker_callbacks(
                 append=os.path.exists(path),
             )
         )
-        result.append(Resume(path, train, result))
+        result.append(Resume(path, train, result, save_every))
+    elif save_every is not None:
+        raise ValueError(
+            "save_every needs a directory for the state of the run. "
+            f"Received: save_every={save_every}, directory=None."
+        )
     return result
 
 

@@ -1,10 +1,12 @@
 """Training that continues where it was interrupted."""
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import zipfile
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
@@ -17,14 +19,16 @@ _LOG = logging.getLogger("keras_infnet")
 
 
 class Resume(keras.callbacks.Callback):
-    """Saves the state of training every epoch, and starts from it again.
+    """Saves the state of training, and starts from it again.
 
     Saved are all variables of the model (random seeds included) and of the
-    optimiser, the number of finished epochs, and the state of callbacks that
-    have `state` and `load_state`. Together with batches whose order depends
-    on the epoch alone, a resumed run computes what an uninterrupted one
-    would have. The file is replaced in one step; it is removed when training
-    ends by itself. Put it behind all other callbacks.
+    optimiser, how far training has come, and the state of callbacks that have
+    `state` and `load_state`: after every epoch, and with `save_every` within
+    epochs. Together with batches whose order depends on the epoch alone, a
+    resumed run computes what an uninterrupted one would have; within an epoch
+    the batches that were trained on already are read and left out. The file
+    is replaced in one step; it is removed when training ends by itself. Put
+    it behind all other callbacks.
 
     Args:
         path: string. File to write, ending in `.npz`.
@@ -32,6 +36,8 @@ class Resume(keras.callbacks.Callback):
             rows, such as `keras_infnet.data.Batches`, or `None`. Defaults to
             `None`.
         callbacks: callbacks whose state is saved. Defaults to `()`.
+        save_every: integer or `None`. Steps between two states within an
+            epoch. Each is as large as all variables. Defaults to `None`.
 
     Raises:
         ValueError: If the file is damaged, or was written with another model,
@@ -43,76 +49,166 @@ class Resume(keras.callbacks.Callback):
     0
     """
 
-    def __init__(self, path: Any, batches: Any = None, callbacks: Any = ()):
+    def __init__(
+        self,
+        path: Any,
+        batches: Any = None,
+        callbacks: Any = (),
+        save_every: int | None = None,
+    ) -> None:
         super().__init__()
         self.path = os.fspath(path)
         self.batches = batches
         self.stateful = [c for c in callbacks if hasattr(c, "load_state")]
+        self.save_every = save_every
         self.finished_epochs = 0
         self._digests: dict[str, str] | None = None
+        self._finished_steps = 0
+        self._metrics: list[Any] = []
+        self._batch: Any = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._digests = None
+        self._finished_steps = 0
         if not os.path.exists(self.path):
             return
         optimizer = self.model.optimizer
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
-        arrays = self._read()
-        variables = self._variables()
-        written, ours = json.loads(str(arrays["signature"])), self._signature()
-        different = [part for part in ours if ours[part] != written.get(part)]
-        if different:
+        with _opened(self.path) as arrays:
+            written = json.loads(str(arrays["signature"]))
+            ours = self._signature()
+            other = [part for part in ours if ours[part] != written.get(part)]
+        if other:
             raise ValueError(
                 f"{self.path} holds the state of an unfinished training with "
-                f"another {' and '.join(different)}. Delete it to train from "
+                f"another {' and '.join(other)}. Delete it to train from "
                 "the start, or train with what it was written with."
             )
-        for i, variable in enumerate(variables):
+        with _opened(self.path) as arrays:
+            self._take_over(arrays)
+        # Where Keras's own BackupAndRestore puts it; `fit` starts there.
+        self.model._initial_epoch = self.finished_epochs
+        step = self._finished_steps
+        _LOG.info(
+            "%s: training continues behind epoch %d%s.",
+            self.path,
+            self.finished_epochs,
+            f" and {step} steps" if step else "",
+        )
+
+    def _take_over(self, arrays: Any) -> None:
+        # One array at a time: together they are as large as the model.
+        for i, variable in enumerate(self._variables()):
             variable.assign(arrays[f"variable_{i}"])
         for i, callback in enumerate(self.stateful):
             prefix = f"callback_{i}/"
             callback.load_state(
                 {
-                    name.removeprefix(prefix): value
-                    for name, value in arrays.items()
+                    name.removeprefix(prefix): arrays[name]
+                    for name in arrays
                     if name.startswith(prefix)
                 }
             )
         self.finished_epochs = int(arrays["epochs"])
-        # Where Keras's own BackupAndRestore puts it; `fit` starts there.
-        self.model._initial_epoch = self.finished_epochs
-        _LOG.info(
-            "%s: training continues behind epoch %d.",
-            self.path,
-            self.finished_epochs,
-        )
+        self._finished_steps = int(arrays["steps"])
+        count = sum(name.startswith("metric_") for name in arrays)
+        self._metrics = [arrays[f"metric_{i}"] for i in range(count)]
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
         if self.batches is not None:
             self.batches.epoch = epoch
+        if self._finished_steps:
+            self._leave_out_steps()
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        done = batch + 1
+        if self._finished_steps:
+            if done >= self._finished_steps:
+                self._go_on()
+            return
+        every = self.save_every
+        # The end of an epoch has a state of its own.
+        if every and done % every < self._at_once() and done >= every:
+            if done != (self.params or {}).get("steps"):
+                self._save(self.finished_epochs, done)
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
         self.finished_epochs = epoch + 1
-        variables = self._variables()
-        arrays = {
-            "signature": np.array(json.dumps(self._signature())),
-            "epochs": np.array(self.finished_epochs),
-        }
-        for i, variable in enumerate(variables):
-            arrays[f"variable_{i}"] = _portable(variable)
-        for i, callback in enumerate(self.stateful):
-            for name, value in callback.state().items():
-                arrays[f"callback_{i}/{name}"] = value
+        self._save(epoch + 1, 0)
+
+    # ------------------------------------------------------ within an epoch
+
+    def _at_once(self) -> int:
+        return int(getattr(self.model, "steps_per_execution", 1))
+
+    def _leave_out_steps(self) -> None:
+        """Makes the first steps read their batches and do nothing else."""
+        backend = keras.backend.backend()
+        # Interrupted while leaving steps out, a model keeps what stands here.
+        function = self.model.train_function
+        self._train_function = getattr(function, "trains", function)
+
+        def leave_out(*args: Any) -> Any:
+            if backend == "torch":
+                self._batch = args[0][0]
+            else:
+                for _ in range(self._at_once()):
+                    self._batch = next(args[-1])
+            return ({}, args[0]) if backend == "jax" else {}
+
+        leave_out.trains = self._train_function  # type: ignore[attr-defined]
+        self.model.train_function = leave_out
+
+    def _go_on(self) -> None:
+        """Trains again, with metrics as they were."""
+        self._sync()
+        if len(self.model.metrics_variables) != len(self._metrics):
+            # The first step that trains would make them.
+            self.model._symbolic_build(data_batch=self._batch)
+        self._batch = None
+        for variable, value in zip(
+            self.model.metrics_variables, self._metrics, strict=True
+        ):
+            variable.assign(value)
+        self.model.train_function = self._train_function
+        self._finished_steps = 0
+        self._metrics = []
+
+    def _sync(self) -> None:
+        # Between steps, JAX holds the values of variables apart from them.
+        if keras.backend.backend() == "jax":
+            self.model.jax_state_sync()
+
+    # ------------------------------------------------------------ the file
+
+    def _save(self, epochs: int, steps: int) -> None:
+        self._sync()
         os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
         temporary = f"{self.path}.tmp"
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+        _write(temporary, self._arrays(epochs, steps))
         os.replace(temporary, self.path)
+
+    def _arrays(
+        self, epochs: int, steps: int
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        yield "signature", np.array(json.dumps(self._signature()))
+        yield "epochs", np.array(epochs)
+        yield "steps", np.array(steps)
+        for i, variable in enumerate(self._variables()):
+            yield f"variable_{i}", _portable(variable)
+        if steps:
+            for i, variable in enumerate(self.model.metrics_variables):
+                yield f"metric_{i}", _portable(variable)
+        for i, callback in enumerate(self.stateful):
+            for name, value in callback.state().items():
+                yield f"callback_{i}/{name}", value
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         if os.path.exists(self.path):
@@ -142,19 +238,32 @@ class Resume(keras.callbacks.Callback):
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self.model.optimizer.variables]
 
-    def _read(self) -> dict[str, np.ndarray]:
-        try:
-            # A file of our own: NumPy leaves one open that it cannot read.
-            with (
-                open(self.path, "rb") as file,
-                np.load(file, allow_pickle=False) as arrays,
-            ):
-                return dict(arrays)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise ValueError(
-                f"{self.path} cannot be read: {error}. Delete it to train "
-                "from the start."
-            ) from error
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    """Opens a state; arrays are read when they are asked for."""
+    try:
+        # A file of our own: NumPy leaves one open that it cannot read.
+        with (
+            open(path, "rb") as file,
+            np.load(file, allow_pickle=False) as arrays,
+        ):
+            yield arrays
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} cannot be read: {error}. Delete it to train from the "
+            "start."
+        ) from error
+
+
+def _write(path: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Writes a file for `np.load`, one array at a time."""
+    with zipfile.ZipFile(path, "w", allowZip64=True) as archive:
+        for name, array in arrays:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(
+                    entry, np.asanyarray(array), allow_pickle=False
+                )
 
 
 def _digest(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from keras_infnet.optimizers import EmbeddingAdagrad
 from keras_infnet.training import make_optimizer
 
 
@@ -16,9 +17,9 @@ from keras_infnet.training import make_optimizer
         {"warmup_steps": 2.5},
         {"decay_steps": 0},
         {"ema_momentum": 1.0},
-        {"clipnorm": 0},
-        {"clipnorm": -1.0},
-        {"clipnorm": "a"},
+        {"global_clipnorm": 0},
+        {"global_clipnorm": -1.0},
+        {"global_clipnorm": "a"},
         {"learning_rate": float("inf")},
     ],
     ids=str,
@@ -31,8 +32,8 @@ def test_numbers_out_of_range(arguments):
 
 def test_numbers_in_range():
     optimizer = make_optimizer(
-        learning_rate=1, weight_decay=0, decay_steps=5, clipnorm=1
+        learning_rate=1, weight_decay=0, decay_steps=5, global_clipnorm=1
     )
     dense, table = optimizer.dense, optimizer.embedding
-    assert (dense.weight_decay, dense.clipnorm) == (0, 1)
-    assert table.clipnorm is None
+    assert (dense.weight_decay, optimizer.global_clipnorm) == (0, 1)
+    assert type(table) is EmbeddingAdagrad

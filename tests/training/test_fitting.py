@@ -115,6 +115,54 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path, encoder, ema):
     assert not list(pathlib.Path(tmp_path).rglob("resume.npz*"))
 
 
+@pytest.mark.parametrize(
+    "at", [(1, 5), (0, 3), (0, 4)], ids=["second epoch", "step 3", "step 4"]
+)
+def test_a_run_resumed_within_an_epoch_equals_an_uninterrupted_one(
+    tmp_path, encoder, at
+):
+    table = make_table()
+
+    def run(directory, callbacks=()):
+        model = make_model(encoder, ema_momentum=0.9)
+        fit_ranker(
+            model,
+            Batches(table, encoder, 16, shuffle=True, seed=3),
+            Batches(make_table(64, seed=1), encoder, 64),
+            epochs=2,
+            directory=directory,
+            callbacks=callbacks,
+            save_every=2,
+            verbose=0,
+        )
+        return model
+
+    whole = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "cut", [Interrupt(*at)])
+    with np.load(tmp_path / "cut" / "resume.npz") as state:
+        # Interrupted before the callback that saves was asked.
+        assert int(state["epochs"]) == at[0]
+        assert int(state["steps"]) == at[1] // 2 * 2
+    resumed = run(tmp_path / "cut")
+    for a, b in zip(weights(whole), weights(resumed), strict=True):
+        np.testing.assert_array_equal(a, b)
+    histories = [
+        pd.read_csv(tmp_path / name / "history.csv")
+        for name in ("whole", "cut")
+    ]
+    pd.testing.assert_frame_equal(*histories)
+
+
+def test_states_within_an_epoch_need_a_directory(encoder):
+    with pytest.raises(ValueError, match="save_every needs a directory"):
+        fit_ranker(
+            make_model(encoder),
+            Batches(make_table(), encoder, 32),
+            save_every=2,
+        )
+
+
 def test_state_of_another_training_is_refused(tmp_path, encoder):
     table = make_table()
 
@@ -258,7 +306,7 @@ def test_resume_writes_in_one_step(tmp_path, encoder, monkeypatch):
     def full_disk(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full_disk)
+    monkeypatch.setattr(np.lib.format, "write_array", full_disk)
     with pytest.raises(OSError, match="No space"):
         callback.on_epoch_end(1)
     assert (tmp_path / "resume.npz").read_bytes() == before
