@@ -32,4 +32,8 @@ def as_tf_data(batches: "Batches", prefetch: int) -> Any:
     )
     # With a known number of batches Keras draws its progress bar at once.
     known = tf.data.experimental.assert_cardinality(len(batches))
-    return dataset.apply(known).prefetch(prefetch)
+    options = tf.data.Options()
+    # There is nothing to tune, and the tuner's thread sleeps up to a minute
+    # before an iterator can end: at the end of every epoch.
+    options.autotune.enabled = False
+    return dataset.apply(known).prefetch(prefetch).with_options(options)

@@ -20,10 +20,13 @@ class RowGradients:
             each place.
         values: list of float tensors of shape `(places, dim)`, the gradient
             there.
+        gathered: list of float tensors of shape `(places, dim)`, what was
+            read there, or `None` to read it again. Defaults to `None`.
     """
 
     rows: list[Any]
     values: list[Any]
+    gathered: list[Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,43 +30,89 @@ def add_up(marks: Any, gradients: Any, table: Any) -> DistinctRows:
     Returns:
         `DistinctRows`.
     """
-    pieces = gradients.values
+    match keras.backend.backend():
+        case "tensorflow":
+            return _add_up_on_tensorflow(marks, gradients, table)
+        case "torch":
+            return _add_up_on_torch(marks, gradients, table)
     rows = ops.concatenate(gradients.rows)
-    places = _places(rows)
+    chosen, first = _choose(marks, rows)
+    sums = ops.segment_sum(
+        ops.concatenate(gradients.values), chosen, num_segments=rows.shape[0]
+    )
+    distinct = ops.where(first, rows, table.shape[0])
+    if gradients.gathered is None:
+        return DistinctRows(distinct, sums, read_rows(table, distinct))
+    return DistinctRows(distinct, sums, ops.concatenate(gradients.gathered))
+
+
+def _choose(marks: Any, rows: Any) -> tuple[Any, Any]:
+    """One place for all places of a row, and which places are that one."""
+    places = ops.arange(ops.shape(rows)[0], dtype="int32")
+    if keras.backend.backend() == "torch":
+        places = places.to(rows.device)
     write_rows(marks, rows, places)
     chosen = read_rows(marks, rows)
-    first = chosen == places
-    if keras.backend.backend() == "jax":
-        count = rows.shape[0]
-        distinct = ops.where(first, rows, marks.shape[0])
-    else:
-        distinct = rows[first]
-        count = ops.shape(distinct)[0]
-        # Numbers without gaps, and as many sums as there are rows.
-        write_rows(marks, distinct, places[:count])
-        chosen = read_rows(marks, rows)
-    sums, start = None, 0
-    for numbers, values in zip(gradients.rows, pieces, strict=True):
-        stop = start + ops.shape(numbers)[0]
+    return chosen, chosen == places
+
+
+def _add_up_on_torch(marks: Any, gradients: Any, table: Any) -> DistinctRows:
+    import torch
+
+    rows = torch.cat(gradients.rows)
+    _, first = _choose(marks, rows)
+    distinct = rows[first]
+    # Numbers without gaps: as many sums as there are rows.
+    places = torch.arange(len(distinct), dtype=torch.int32, device=rows.device)
+    write_rows(marks, distinct, places)
+    values = gradients.values
+    sums = values[0].new_zeros((len(distinct), values[0].shape[1]))
+    for piece, part in zip(gradients.rows, values, strict=True):
         # In the order of places: the same sum in every run.
-        part = _segment_sum(values, chosen[start:stop], count)
-        sums = part if sums is None else sums + part
-        start = stop
+        sums.index_add_(0, read_rows(marks, piece), part)
     return DistinctRows(distinct, sums, read_rows(table, distinct))
 
 
-def _places(rows: Any) -> Any:
-    places = ops.arange(ops.shape(rows)[0], dtype="int32")
-    if keras.backend.backend() == "torch":
-        return places.to(rows.device)
-    return places
+def _add_up_on_tensorflow(
+    marks: Any, gradients: Any, table: Any
+) -> DistinctRows:
+    import tensorflow as tf
+
+    rows = tf.concat(gradients.rows, axis=0)
+    chosen, first = _choose(marks, rows)
+    distinct = tf.boolean_mask(rows, first)
+    places = rows.shape[0]
+    if places is not None and table.shape[0] <= places:
+        segments, count, wanted = gradients.rows, table.shape[0], distinct
+    else:
+        segments, count = [chosen], None
+        wanted = tf.boolean_mask(chosen, first)
+    sums = _segment_sums(segments, gradients.values, count)
+    return DistinctRows(
+        distinct, tf.gather(sums, wanted), read_rows(table, distinct)
+    )
 
 
-def _segment_sum(values: Any, segments: Any, count: Any) -> Any:
-    if keras.backend.backend() == "torch":
-        sums = values.new_zeros((count, values.shape[1]))
-        return sums.index_add_(0, segments, values)
-    return ops.segment_sum(values, segments, num_segments=count)
+def _segment_sums(segments: Any, values: Any, count: int | None) -> Any:
+    """Sums of `values` by segment; `count` of them, or one a place.
+
+    Compiled by XLA, whose loop was 4 to 14 times as fast on two cores as the
+    kernel of TensorFlow.
+    """
+    import tensorflow as tf
+
+    @tf.function(jit_compile=True, autograph=False)
+    def add(segments: Any, values: Any) -> Any:
+        if len(segments) == 1:
+            values = [tf.concat(values, axis=0)]
+        number = tf.shape(values[0])[0] if count is None else count
+        parts = [
+            tf.math.unsorted_segment_sum(part, segment, number)
+            for segment, part in zip(segments, values, strict=True)
+        ]
+        return tf.add_n(parts)
+
+    return add(segments, values)
 
 
 def all_rows(table: Any, gradient: Any, rows: list[Any]) -> DistinctRows:

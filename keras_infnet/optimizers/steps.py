@@ -184,9 +184,9 @@ def jax_step(model: Any, layers: list[Any], state: Any, data: Any) -> Any:
     of_tables = [
         all_rows(table, gradient, pieces)
         if whole
-        else _flat([pieces], [gradient])[0]
-        for table, gradient, pieces, whole in zip(
-            tables, gradients[1], rows, small, strict=True
+        else _flat([pieces], [gradient], [source])[0]
+        for table, gradient, source, pieces, whole in zip(
+            tables, gradients[1], sources, rows, small, strict=True
         )
     ]
     trained, of_optimizer = model.optimizer.stateless_apply(
@@ -222,14 +222,21 @@ def _giving(layers: Any, vectors: Any) -> Any:
         yield
 
 
-def _flat(rows: Any, gradients: Any) -> list[RowGradients]:
+def _flat(
+    rows: Any, gradients: Any, gathered: Any = None
+) -> list[RowGradients]:
     """Gradients of the places of every table, without the axes of a batch."""
+
+    def flat(pieces: Any) -> list[Any]:
+        return [ops.reshape(piece, (-1, piece.shape[-1])) for piece in pieces]
+
     return [
         RowGradients(
             [ops.reshape(piece, (-1,)) for piece in numbers],
-            [ops.reshape(piece, (-1, piece.shape[-1])) for piece in values],
+            flat(values),
+            None if gathered is None else flat(gathered[i]),
         )
-        for numbers, values in zip(rows, gradients, strict=True)
+        for i, (numbers, values) in enumerate(zip(rows, gradients, strict=True))
     ]
 
 
