@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
+from keras_infnet.layers.large_tables import drawn_in_pieces
 
 __all__ = ["StackedEmbedding"]
 
@@ -114,7 +115,7 @@ class StackedEmbedding(keras.layers.Layer):
         self.embeddings = self.add_weight(
             name="embeddings",
             shape=(self.num_rows, self.dim),
-            initializer=self.embeddings_initializer,
+            initializer=drawn_in_pieces(self.embeddings_initializer),
             # Casting would copy the whole table in every step: the gathered
             # rows are cast instead.
             autocast=False,

@@ -1,0 +1,59 @@
+"""First values of tables that are too large to be drawn at once."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+__all__ = ["drawn_in_pieces"]
+
+# Elements: 64 MiB of float32.
+_PIECE = 2**24
+# Each element is drawn alone: a table is as good as its pieces.
+_KINDS = (
+    keras.initializers.RandomNormal,
+    keras.initializers.RandomUniform,
+    keras.initializers.TruncatedNormal,
+)
+
+
+def drawn_in_pieces(initializer: Any) -> Any:
+    """Returns an initializer that draws a large table piece by piece.
+
+    Backends draw random numbers with several arrays of the size of the
+    result. In pieces this needs the table, and beside it one copy at most
+    where the backend cannot take over an array of NumPy (PyTorch can).
+
+    Args:
+        initializer: Keras initializer. Those that do not draw every element
+            on its own are returned as they are.
+
+    Returns:
+        A function of shape and dtype, or `initializer`.
+    """
+    if not isinstance(initializer, _KINDS):
+        return initializer
+
+    def draw(shape: Any, dtype: Any = None) -> Any:
+        rows, width = shape
+        name = keras.backend.standardize_dtype(dtype)
+        if rows * width <= _PIECE or name != "float32":
+            return initializer(shape, dtype)
+        table = np.empty(shape, "float32")
+        step = max(1, _PIECE // width)
+        config = initializer.get_config()
+        for i, start in enumerate(range(0, rows, step)):
+            piece = table[start : start + step]
+            # The same seed would draw the same piece again.
+            seeded = {**config, "seed": _seed(initializer) + i}
+            drawn = type(initializer).from_config(seeded)(piece.shape, dtype)
+            piece[:] = ops.convert_to_numpy(drawn)
+        return ops.convert_to_tensor(table)
+
+    return draw
+
+
+def _seed(initializer: Any) -> int:
+    seed = initializer.seed
+    return seed if isinstance(seed, int) else int(ops.sum(seed.state.value))
