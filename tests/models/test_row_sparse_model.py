@@ -239,7 +239,9 @@ def test_loss_scale_does_not_change_the_steps():
         np.testing.assert_allclose(left, right, atol=1e-5)
 
 
-@pytest.mark.parametrize("embedding", [LazyAdam(1e-30), "dense"], ids=str)
+@pytest.mark.parametrize(
+    "embedding", [LazyAdam(1e-30), "dense"], ids=["by rows", "dense"]
+)
 def test_dropout_acts_in_training_and_nowhere_else(embedding):
     model = make_model(dropout=0.5)
     compiled(model, keras.optimizers.SGD(0.0), embedding_optimizer=embedding)
@@ -282,7 +284,7 @@ def test_a_frozen_table_stays():
         ("adamw", LazyAdam(0.02, use_ema=True)),
         ("sgd", "dense"),
     ],
-    ids=str,
+    ids=["row-wise", "lazy adam", "dense"],
 )
 def test_a_saved_model_goes_on_training_as_before(
     tmp_path, optimizer, embedding
