@@ -3,7 +3,6 @@
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 __all__ = ["drawn_in_pieces"]
@@ -22,8 +21,7 @@ def drawn_in_pieces(initializer: Any) -> Any:
     """Returns an initializer that draws a large table piece by piece.
 
     Backends draw random numbers with several arrays of the size of the
-    result. In pieces this needs the table, and beside it one copy at most
-    where the backend cannot take over an array of NumPy (PyTorch can).
+    result. In pieces this needs the table twice at the peak.
 
     Args:
         initializer: Keras initializer. Those that do not draw every element
@@ -37,19 +35,17 @@ def drawn_in_pieces(initializer: Any) -> Any:
 
     def draw(shape: Any, dtype: Any = None) -> Any:
         rows, width = shape
-        name = keras.backend.standardize_dtype(dtype)
-        if rows * width <= _PIECE or name != "float32":
+        if rows * width <= _PIECE:
             return initializer(shape, dtype)
-        table = np.empty(shape, "float32")
         step = max(1, _PIECE // width)
         config = initializer.get_config()
+        pieces = []
         for i, start in enumerate(range(0, rows, step)):
-            piece = table[start : start + step]
             # The same seed would draw the same piece again.
             seeded = {**config, "seed": _seed(initializer) + i}
-            drawn = type(initializer).from_config(seeded)(piece.shape, dtype)
-            piece[:] = ops.convert_to_numpy(drawn)
-        return ops.convert_to_tensor(table)
+            draw_piece = type(initializer).from_config(seeded)
+            pieces.append(draw_piece((min(step, rows - start), width), dtype))
+        return ops.concatenate(pieces)
 
     return draw
 
