@@ -188,7 +188,9 @@ class Ranker(RowSparseModel):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor arguments; subclasses add their own."""
+        frozen = [layer.name for layer in self.layers if not layer.trainable]
         return {
+            **({"frozen_layers": frozen} if frozen else {}),
             "schema": self.schema.to_dict(),
             "loss_weighting": self.loss_weighting,
             "name": self.name,
@@ -199,12 +201,16 @@ class Ranker(RowSparseModel):
     def from_config(cls, config: Any, custom_objects: Any = None) -> Self:
         """Builds the model that `get_config` describes."""
         config = dict(config)
+        frozen = config.pop("frozen_layers", [])
         config["schema"] = Schema.from_dict(config["schema"])
         if isinstance(config.get("dtype"), dict):
             config["dtype"] = keras.dtype_policies.deserialize(
                 config["dtype"], custom_objects=custom_objects
             )
-        return cls(**config)
+        model = cls(**config)
+        for name in frozen:
+            model.get_layer(name).trainable = False
+        return model
 
     def _separate_buffers(self) -> None:
         """Gives every variable an array of its own.

@@ -16,6 +16,8 @@ from keras_infnet.optimizers.rows_of_variables import (
 
 __all__ = ["EmbeddingOptimizer", "swap"]
 
+# What tables have beside the slots of a subclass.
+_RESERVED = {"average", "averaged", "marks"}
 _REFUSED = {
     "clipnorm": "Clip all gradients together with `global_clipnorm` of "
     "`RowSparseOptimizer`.",
@@ -41,6 +43,7 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
     finding repeated ones.
 
     A subclass names its state in `slots` and computes new rows in `update`.
+    The names `"average"`, `"averaged"` and `"marks"` are taken.
 
     Averages (`use_ema`) are exact: a row that is not read does not change, so
     its average is brought up to date when it is read next, or when averages
@@ -83,6 +86,11 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
             learning_rate = float(learning_rate)
         if weight_decay is not None:
             check_number("weight_decay", weight_decay)
+        check_number("ema_momentum", ema_momentum, below=1.0)
+        if not isinstance(use_ema, bool):
+            raise ValueError(
+                f"`use_ema` must be true or false. Received: {use_ema!r}."
+            )
         super().__init__(
             learning_rate,
             weight_decay=weight_decay,
@@ -124,8 +132,17 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
         raise TypeError(f"{type(self).__name__} must define `update`.")
 
     def build(self, variables: Any) -> None:
-        """Makes the state of every table."""
+        """Makes the state of every table.
+
+        Args:
+            variables: list of tables.
+
+        Raises:
+            ValueError: If it has other tables already, or a slot has a
+                reserved name.
+        """
         if self.built:
+            self._check_tables(list(variables))
             return
         # The base class would make dense averages.
         use_ema, self.use_ema = self.use_ema, False
@@ -137,6 +154,13 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
                 name: (shape, "float32", value)
                 for name, (shape, value) in self.slots(table).items()
             }
+            taken = _RESERVED & shapes.keys()
+            if taken:
+                raise ValueError(
+                    f"{type(self).__name__} has a slot called "
+                    f"{', '.join(sorted(taken))!r}. This name is taken: give "
+                    "it another one."
+                )
             shapes["marks"] = ((table.shape[0],), "int32", 0)
             if self.use_ema:
                 shapes["average"] = (tuple(table.shape), table.dtype, 0.0)
@@ -172,14 +196,8 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
 
     def add_up(self, grads: Any, tables: Any = None) -> list[DistinctRows]:
         """Adds up the gradients of every distinct row of every table."""
-        known = self._trainable_variables
-        tables = known if tables is None else list(tables)
-        if [id(table) for table in tables] != [id(table) for table in known]:
-            raise ValueError(
-                f"{type(self).__name__} was built for "
-                f"{[table.path for table in known]}. Received: "
-                f"{[table.path for table in tables]}. Make a new optimiser."
-            )
+        if tables is not None:
+            self._check_tables(list(tables))
         result = []
         for gradient, (table, state) in zip(
             grads, self._with_state(), strict=True
@@ -189,6 +207,29 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
                 rows = add_up(state["marks"], rows, table)
             result.append(rows)
         return result
+
+    def _check_tables(self, tables: list[Any]) -> None:
+        known = self._trainable_variables
+        if [id(table) for table in tables] != [id(table) for table in known]:
+            raise ValueError(
+                f"{type(self).__name__} was built for "
+                f"{[table.path for table in known]}. Received: "
+                f"{[table.path for table in tables]}, of another model or "
+                "frozen since. Make a new optimiser, or compile again."
+            )
+
+    def exclude_from_weight_decay(
+        self, var_list: Any = None, var_names: Any = None
+    ) -> None:
+        """Is refused: a table is what this optimiser has.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(
+            f"{type(self).__name__} decays the rows of its tables alone. "
+            "Leave `weight_decay` out to exclude them."
+        )
 
     def apply_distinct(
         self, distinct: list[DistinctRows], scale: Any = None, when: Any = None
@@ -223,7 +264,7 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
         gradients = ops.cast(entry.sums, "float32")
         if scale is not None:
             gradients = gradients * ops.cast(scale, "float32")
-        names = [n for n in state if n not in ("marks", "average", "averaged")]
+        names = [name for name in state if name not in _RESERVED]
         slots = {name: read_rows(state[name], entry.rows) for name in names}
         decayed = old
         if self.weight_decay:

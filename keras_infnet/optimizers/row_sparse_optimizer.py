@@ -83,7 +83,7 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
             | keras.optimizers.MultiOptimizer,
         ):
             raise ValueError(
-                "`dense` must be a plain Keras optimiser. "
+                "dense weights need a plain Keras optimiser, such as AdamW. "
                 f"Received: {type(inner).__name__}."
             )
         if inner.gradient_accumulation_steps:
@@ -115,10 +115,15 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
     # ------------------------------------------------------------- state
 
     def build(self, variables: Any) -> None:
-        """Makes the state of both optimisers."""
-        if self.built:
-            return
+        """Makes the state of both optimisers.
+
+        Args:
+            variables: list of all trained variables.
+        """
         variables = list(variables)
+        if self.built:
+            self._check_same(variables)
+            return
         self._is_table = [is_table(variable) for variable in variables]
         dense, tables = self._split(variables)
         if dense:
@@ -131,6 +136,11 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
             {self._var_key(v): i for i, v in enumerate(variables)}
         )
         self.built = True
+
+    def _check_same(self, variables: list[Any]) -> None:
+        known = self._trainable_variables
+        if [id(v) for v in variables] != [id(v) for v in known]:
+            raise ValueError(_other_weights(variables, known))
 
     def _split(self, values: Any) -> tuple[list[Any], list[Any]]:
         """Separates what belongs to dense weights from that of tables."""
@@ -188,7 +198,8 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
             trainable_variables = self._trainable_variables
         elif not self.built:
             self.build(trainable_variables)
-        self._check_variables_are_known(list(trainable_variables))
+        else:
+            self._check_same(list(trainable_variables))
         dense, distinct, scale, finite = self._prepare(grads)
         variables, _ = self._split(trainable_variables)
         if dense:
@@ -208,6 +219,8 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         Returns:
             Lists of the new values of both.
         """
+        if len(grads) != len(self._trainable_variables):
+            raise ValueError(_other_weights(grads, self._trainable_variables))
         state = dict(
             zip(
                 [id(v) for v in (*self._trainable_variables, *self.variables)],
@@ -348,6 +361,15 @@ def is_table(variable: Any) -> bool:
         Boolean.
     """
     return bool(getattr(variable, "row_sparse", False))
+
+
+def _other_weights(received: Any, known: Any) -> str:
+    return (
+        "the weights to train are not those that the optimiser was made for: "
+        f"{len(received)} in place of {len(known)}, or those of another "
+        "model. After freezing layers, call `compile` again; give every model "
+        "an optimiser of its own."
+    )
 
 
 def _deserialized(optimizer: Any) -> Any:

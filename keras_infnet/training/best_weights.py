@@ -15,9 +15,9 @@ _LOG = logging.getLogger("keras_infnet")
 class BestWeights(keras.callbacks.Callback):
     """Keeps the weights of the best validation, and stops without progress.
 
-    The weights kept are those that were validated: averaged ones where a
-    `keras.callbacks.SwapEMAWeights` stands *behind* this callback. They are
-    put back when training ends. An evaluation whose metric is NaN, because no
+    The weights kept are those that were validated: averaged ones where an
+    `AveragedWeights` stands *behind* this callback. They are put back when
+    training ends. An evaluation whose metric is NaN, because no
     task has both classes, says nothing: it is reported once and does not count
     for `patience`.
 

@@ -342,3 +342,40 @@ def test_the_rate_is_that_of_dense_weights():
     optimizer.learning_rate = 0.25
     assert float(optimizer.dense.learning_rate) == 0.25
     assert float(optimizer.embedding.learning_rate) != 0.25
+
+
+def test_an_optimiser_serves_one_model():
+    """A second model would move the table of the first."""
+    optimizer = RowwiseAdagrad()
+    first, second = make_model(), make_model()
+    for model in (first, second):
+        compiled(model, "sgd", embedding_optimizer=optimizer)
+    train(first, steps=1)
+    before = table_of(first).copy()
+    with pytest.raises(ValueError, match="of another model or frozen since"):
+        train(second, steps=1)
+    np.testing.assert_array_equal(table_of(first), before)
+
+
+def test_freezing_needs_another_compile():
+    model = compiled(make_model(), "sgd")
+    model.optimizer.build(model.trainable_variables)
+    model.get_layer("click").trainable = False
+    with pytest.raises(ValueError, match="call `compile` again"):
+        train(model, steps=1)
+
+
+def test_frozen_layers_are_saved_as_such(tmp_path):
+    model = make_model()
+    model.get_layer("embedding").trainable = False
+    compiled(model, "adamw")
+    train(model, steps=2)
+    model.save(tmp_path / "model.keras")
+    copy = keras.models.load_model(tmp_path / "model.keras")
+    assert not copy.get_layer("embedding").trainable
+    model.train_on_batch(*batch(7))
+    copy.train_on_batch(*batch(7))
+    for left, right in zip(model.weights, copy.weights, strict=True):
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(left), ops.convert_to_numpy(right)
+        )

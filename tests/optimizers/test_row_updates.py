@@ -205,6 +205,8 @@ def test_config_round_trip(kind):
         ({"learning_rate": -1.0}, "`learning_rate` must be"),
         ({"weight_decay": -1.0}, "`weight_decay` must be"),
         ({"epsilon": float("nan")}, "`epsilon` must be"),
+        ({"ema_momentum": 1.0}, "`ema_momentum` must be"),
+        ({"use_ema": "no"}, "`use_ema` must be"),
     ],
     ids=str,
 )
@@ -212,3 +214,17 @@ def test_config_round_trip(kind):
 def test_what_rows_do_not_have_is_refused(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind(**arguments)
+
+
+def test_tables_are_not_excluded_from_decay():
+    with pytest.raises(ValueError, match="Leave `weight_decay` out"):
+        RowwiseAdagrad(weight_decay=0.1).exclude_from_weight_decay()
+
+
+def test_names_of_slots_are_checked():
+    class Taken(RowwiseAdagrad):
+        def slots(self, table):
+            return {"marks": ((table.shape[0],), 0.0)}
+
+    with pytest.raises(ValueError, match="slot called 'marks'"):
+        train(Taken())
