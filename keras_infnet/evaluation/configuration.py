@@ -13,6 +13,7 @@ from keras_infnet import models
 from keras_infnet.data import datasets
 from keras_infnet.evaluation.settings_checks import check_keys, check_kinds
 from keras_infnet.schema import nearest_name
+from keras_infnet.training.compilation import EMBEDDING_OPTIMIZERS
 
 __all__ = [
     "DataSettings",
@@ -152,10 +153,7 @@ class TrainingSettings:
             )
         for name, known in (
             ("dtype_policy", ("float32", "mixed_bfloat16", "mixed_float16")),
-            (
-                "embedding_optimizer",
-                ("adagrad", "rowwise_adagrad", "lazy_adam"),
-            ),
+            ("embedding_optimizer", EMBEDDING_OPTIMIZERS),
         ):
             value = getattr(self, name)
             if value not in known:

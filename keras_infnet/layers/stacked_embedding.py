@@ -1,4 +1,4 @@
-"""All embedding tables as one, read by one gather."""
+"""All embedding tables as one."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -327,7 +327,7 @@ def embed(
     initializer: Any,
     dtype: Any = None,
 ) -> tuple[Any, dict[str, Any]]:
-    """Embeds all ids of a row with one gather from one stacked table.
+    """Embeds all ids of a row from one stacked table.
 
     Args:
         schema: `Schema`, fitted.

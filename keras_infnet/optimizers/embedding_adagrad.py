@@ -5,14 +5,13 @@ from typing import Any
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.kinds import check_number
-from keras_infnet.optimizers.embedding_optimizer import EmbeddingOptimizer
+from keras_infnet.optimizers.adagrad_base import AdagradBase
 
 __all__ = ["EmbeddingAdagrad"]
 
 
 @export("keras_infnet.optimizers.EmbeddingAdagrad")
-class EmbeddingAdagrad(EmbeddingOptimizer):
+class EmbeddingAdagrad(AdagradBase):
     """Adagrad on the rows that a batch has read.
 
     `a <- a + g^2` and `w <- w - learning_rate * g / sqrt(a + epsilon)`, where
@@ -54,11 +53,9 @@ class EmbeddingAdagrad(EmbeddingOptimizer):
         epsilon: float = 1e-12,
         **kwargs: Any,
     ) -> None:
-        super().__init__(learning_rate, **kwargs)
-        check_number("initial_accumulator_value", initial_accumulator_value)
-        check_number("epsilon", epsilon)
-        self.initial_accumulator_value = initial_accumulator_value
-        self.epsilon = epsilon
+        super().__init__(
+            learning_rate, initial_accumulator_value, epsilon, **kwargs
+        )
 
     def slots(self, table: Any) -> dict[str, tuple[tuple[int, ...], float]]:
         return {
@@ -76,11 +73,3 @@ class EmbeddingAdagrad(EmbeddingOptimizer):
         root = ops.sqrt(accumulator + self.epsilon)
         rows = rows - learning_rate * gradients / root
         return rows, {"accumulator": accumulator}
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            initial_accumulator_value=self.initial_accumulator_value,
-            epsilon=self.epsilon,
-        )
-        return config

@@ -5,14 +5,13 @@ from typing import Any
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.kinds import check_number
-from keras_infnet.optimizers.embedding_optimizer import EmbeddingOptimizer
+from keras_infnet.optimizers.adagrad_base import AdagradBase
 
 __all__ = ["RowwiseAdagrad"]
 
 
 @export("keras_infnet.optimizers.RowwiseAdagrad")
-class RowwiseAdagrad(EmbeddingOptimizer):
+class RowwiseAdagrad(AdagradBase):
     """Adagrad whose accumulator is shared by the elements of a row.
 
     `a_r <- a_r + mean(g_r^2)` and
@@ -52,19 +51,6 @@ class RowwiseAdagrad(EmbeddingOptimizer):
       and FBGEMM's exact row-wise Adagrad for the accumulator of a row
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.05,
-        initial_accumulator_value: float = 0.0,
-        epsilon: float = 1e-8,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(learning_rate, **kwargs)
-        check_number("initial_accumulator_value", initial_accumulator_value)
-        check_number("epsilon", epsilon)
-        self.initial_accumulator_value = initial_accumulator_value
-        self.epsilon = epsilon
-
     def slots(self, table: Any) -> dict[str, tuple[tuple[int, ...], float]]:
         return {
             "accumulator": ((table.shape[0],), self.initial_accumulator_value)
@@ -82,11 +68,3 @@ class RowwiseAdagrad(EmbeddingOptimizer):
         step = learning_rate / (ops.sqrt(accumulator) + self.epsilon)
         rows = rows - ops.expand_dims(step, -1) * gradients
         return rows, {"accumulator": accumulator}
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            initial_accumulator_value=self.initial_accumulator_value,
-            epsilon=self.epsilon,
-        )
-        return config

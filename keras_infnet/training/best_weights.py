@@ -17,9 +17,9 @@ class BestWeights(keras.callbacks.Callback):
 
     The weights kept are those that were validated: averaged ones where an
     `AveragedWeights` stands *behind* this callback. They are put back when
-    training ends. An evaluation whose metric is NaN, because no
-    task has both classes, says nothing: it is reported once and does not count
-    for `patience`.
+    training ends. An evaluation whose metric is NaN, because no task has both
+    classes, says nothing: it is reported once and does not count for
+    `patience`.
 
     Args:
         monitor: string. Name in the logs. Defaults to `"val_mean_auc"`.

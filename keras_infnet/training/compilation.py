@@ -16,9 +16,10 @@ from keras_infnet.optimizers import (
 from keras_infnet.schema import nearest_name
 from keras_infnet.training.warm_up import WarmUp
 
-__all__ = ["compile_ranker", "make_optimizer"]
+__all__ = ["EMBEDDING_OPTIMIZERS", "compile_ranker", "make_optimizer"]
 
-_EMBEDDING_OPTIMIZERS = {
+#: What settings may name.
+EMBEDDING_OPTIMIZERS = {
     "adagrad": EmbeddingAdagrad,
     "rowwise_adagrad": RowwiseAdagrad,
     "lazy_adam": LazyAdam,
@@ -40,9 +41,8 @@ def compile_ranker(
     """Compiles a model for its schema; `model.fit` then trains all tasks.
 
     AdamW trains the dense weights, Adagrad the rows of the table that a batch
-    reads. Every task
-    gets its masked loss, weighted as the schema says, and its streaming
-    metrics.
+    reads. Every task gets its masked loss, weighted as the schema says, and
+    its streaming metrics.
 
     Args:
         model: a model of `keras_infnet.models`.
@@ -141,11 +141,11 @@ def make_optimizer(
         check_number("ema_momentum", ema_momentum, below=1.0)
     if global_clipnorm is not None:
         check_number("global_clipnorm", global_clipnorm, above=0.0)
-    if embedding_optimizer not in _EMBEDDING_OPTIMIZERS:
+    if embedding_optimizer not in EMBEDDING_OPTIMIZERS:
         raise ValueError(
             nearest_name(
                 embedding_optimizer,
-                _EMBEDDING_OPTIMIZERS,
+                EMBEDDING_OPTIMIZERS,
                 "embedding optimizer",
             )
         )
@@ -157,7 +157,7 @@ def make_optimizer(
         weight_decay=weight_decay,
         **average,
     )
-    table = _EMBEDDING_OPTIMIZERS[embedding_optimizer](
+    table = EMBEDDING_OPTIMIZERS[embedding_optimizer](
         WarmUp(embedding_learning_rate, warmup_steps, decay_steps), **average
     )
     return RowSparseOptimizer(dense, table, global_clipnorm=global_clipnorm)
