@@ -5,7 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_infnet.models.ranker import Ranker, embed, make_inputs
+from keras_infnet.models.features import embed, make_inputs
+from keras_infnet.models.ranker import Ranker
 from keras_infnet.schema import Schema
 
 __all__ = ["EmbeddingOnly"]

@@ -1,19 +1,27 @@
-"""Layers: tokens, attention, gated units, blocks, towers."""
+"""Layers: tokens, attention, crosses, experts, gated units, blocks, towers."""
 
 from keras_infnet.layers.all_to_all_block import AllToAllBlock
 from keras_infnet.layers.behavior_pooling import BehaviorPooling
 from keras_infnet.layers.broadcast_gated_unit import BroadcastGatedUnit
 from keras_infnet.layers.cross_attention import CrossAttention
 from keras_infnet.layers.event_tokenizer import EventTokenizer
+from keras_infnet.layers.expert_gate import ExpertGate
+from keras_infnet.layers.expert_mlps import ExpertMLPs
+from keras_infnet.layers.factorization_machine import FactorizationMachine
+from keras_infnet.layers.feature_cross import FeatureCross
+from keras_infnet.layers.field_attention import FieldAttention
+from keras_infnet.layers.gated_cross import GatedCross
 from keras_infnet.layers.hub_block import HubBlock
 from keras_infnet.layers.learned_tokens import LearnedTokens
 from keras_infnet.layers.mlp import MLP
+from keras_infnet.layers.pairwise_interaction import PairwiseInteraction
 from keras_infnet.layers.proxy_block import ProxyBlock
 from keras_infnet.layers.proxy_gated_unit import ProxyGatedUnit
 from keras_infnet.layers.stacked_embedding import StackedEmbedding
 from keras_infnet.layers.task_tower import TaskTower
 from keras_infnet.layers.token_compression import TokenCompression
 from keras_infnet.layers.token_normalization import TokenNormalization
+from keras_infnet.layers.wukong_block import WuKongBlock
 
 __all__ = [
     "AllToAllBlock",
@@ -21,13 +29,21 @@ __all__ = [
     "BroadcastGatedUnit",
     "CrossAttention",
     "EventTokenizer",
+    "ExpertGate",
+    "ExpertMLPs",
+    "FactorizationMachine",
+    "FeatureCross",
+    "FieldAttention",
+    "GatedCross",
     "HubBlock",
     "LearnedTokens",
     "MLP",
+    "PairwiseInteraction",
     "ProxyBlock",
     "ProxyGatedUnit",
     "StackedEmbedding",
     "TaskTower",
     "TokenCompression",
     "TokenNormalization",
+    "WuKongBlock",
 ]

@@ -20,9 +20,10 @@ class MLP(keras.layers.Layer):
     dropout behind every activation.
 
     Args:
-        units: integer. Width of the output.
+        units: integer or `None`. Width of the output; `None` leaves the
+            output layer out, and the last hidden layer is the result.
         hidden_dims: sequence of integers. Widths of the hidden layers; may be
-            empty. Defaults to `()`.
+            empty where there is an output layer. Defaults to `()`.
         activation: string or callable. Activation of the hidden layers.
             Defaults to `"relu"`.
         dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults
@@ -39,7 +40,8 @@ class MLP(keras.layers.Layer):
         Tensor of shape `(..., units)`.
 
     Raises:
-        ValueError: If a size is not a positive integer.
+        ValueError: If a size is not a positive integer, or there is no layer
+            at all.
 
     Example:
 
@@ -50,7 +52,7 @@ class MLP(keras.layers.Layer):
 
     def __init__(
         self,
-        units: int,
+        units: int | None,
         hidden_dims: Sequence[int] = (),
         activation: Any = "relu",
         dropout: float = 0.0,
@@ -58,7 +60,14 @@ class MLP(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_positive(units=units, hidden_dims=hidden_dims)
+        check_positive(hidden_dims=hidden_dims)
+        if units is not None:
+            check_positive(units=units)
+        elif not hidden_dims:
+            raise ValueError(
+                "`hidden_dims` must name at least one hidden layer where "
+                "there is no output layer. Received: hidden_dims=()."
+            )
         self.units = units
         self.hidden_dims = tuple(hidden_dims)
         self.activation = keras.activations.get(activation)
@@ -79,7 +88,9 @@ class MLP(keras.layers.Layer):
             for _ in self.hidden_dims
             if dropout
         ]
-        self.output_layer = self._dense(units, None, "output")
+        self.output_layer = None
+        if units is not None:
+            self.output_layer = self._dense(units, None, "output")
 
     def _dense(self, width: int, activation: Any, name: str) -> Any:
         return keras.layers.Dense(
@@ -96,7 +107,8 @@ class MLP(keras.layers.Layer):
         for layer in self.hidden_layers:
             layer.build((*x_shape[:-1], width))
             width = layer.units
-        self.output_layer.build((*x_shape[:-1], width))
+        if self.output_layer is not None:
+            self.output_layer.build((*x_shape[:-1], width))
         self.built = True
 
     def call(self, x: Any, training: bool | None = None) -> Any:
@@ -104,10 +116,11 @@ class MLP(keras.layers.Layer):
             x = layer(x)
             if self.dropout_layers:
                 x = self.dropout_layers[i](x, training=training)
-        return self.output_layer(x)
+        return x if self.output_layer is None else self.output_layer(x)
 
     def compute_output_shape(self, x_shape: Any) -> Any:
-        return (*x_shape[:-1], self.units)
+        width = self.hidden_dims[-1] if self.units is None else self.units
+        return (*x_shape[:-1], width)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -16,12 +16,14 @@ __all__ = ["TaskTower"]
 class TaskTower(keras.layers.Layer):
     """Predicts one task from one vector.
 
-    `y = sigmoid(MLP(x))` for a binary task and `y = MLP(x)` for regression.
-    The result is float32 whatever the dtype policy: losses need the digits.
+    `y = sigmoid(MLP(x) + offset)` for a binary task and
+    `y = MLP(x) + offset` for regression. The result is float32 whatever the
+    dtype policy: losses need the digits.
 
     Args:
-        hidden_dims: sequence of integers. Widths of the hidden layers.
-            Defaults to `(128, 64)`.
+        hidden_dims: sequence of integers, or `None`. Widths of the hidden
+            layers. `None` leaves the MLP out: `x` is the logit. Defaults to
+            `(128, 64)`.
         kind: `"binary"` or `"regression"`. Defaults to `"binary"`.
         activation: string or callable. Activation of the hidden layers.
             Defaults to `"relu"`.
@@ -31,6 +33,8 @@ class TaskTower(keras.layers.Layer):
 
     Call arguments:
         x: tensor of shape `(batch, features)`.
+        offset: tensor of shape `(batch, 1)` that is added to the logit.
+            Optional.
         training: boolean. Whether dropout is active.
 
     Returns:
@@ -48,7 +52,7 @@ class TaskTower(keras.layers.Layer):
 
     def __init__(
         self,
-        hidden_dims: Sequence[int] = (128, 64),
+        hidden_dims: Sequence[int] | None = (128, 64),
         kind: str = "binary",
         activation: Any = "relu",
         dropout: float = 0.0,
@@ -60,28 +64,38 @@ class TaskTower(keras.layers.Layer):
                 "`kind` must be 'binary' or 'regression'. "
                 f"Received: kind={kind!r}."
             )
-        self.hidden_dims = tuple(hidden_dims)
+        self.hidden_dims = None if hidden_dims is None else tuple(hidden_dims)
         self.kind = kind
         self.activation = keras.activations.get(activation)
         self.dropout = dropout
-        self.mlp = MLP(
-            1,
-            hidden_dims=self.hidden_dims,
-            activation=self.activation,
-            dropout=dropout,
-            dtype=self.dtype_policy,
-            name="mlp",
-        )
+        self.mlp = None
+        if self.hidden_dims is not None:
+            self.mlp = MLP(
+                1,
+                hidden_dims=self.hidden_dims,
+                activation=self.activation,
+                dropout=dropout,
+                dtype=self.dtype_policy,
+                name="mlp",
+            )
 
-    def build(self, x_shape: Any) -> None:
-        self.mlp.build(x_shape)
+    def build(self, x_shape: Any, offset_shape: Any = None) -> None:
+        if self.mlp is not None:
+            self.mlp.build(x_shape)
         self.built = True
 
-    def call(self, x: Any, training: bool | None = None) -> Any:
-        y = ops.cast(self.mlp(x, training=training), "float32")
+    def call(
+        self, x: Any, offset: Any = None, training: bool | None = None
+    ) -> Any:
+        y = x if self.mlp is None else self.mlp(x, training=training)
+        y = ops.cast(y, "float32")
+        if offset is not None:
+            y = y + ops.cast(offset, "float32")
         return ops.sigmoid(y) if self.kind == "binary" else y
 
-    def compute_output_spec(self, x: Any, training: bool | None = None) -> Any:
+    def compute_output_spec(
+        self, x: Any, offset: Any = None, training: bool | None = None
+    ) -> Any:
         return keras.KerasTensor((x.shape[0], 1), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:

@@ -1,6 +1,29 @@
-"""Models: one system a file, schema in, functional model out."""
+"""Models: one system a file, built from a schema."""
 
+from keras_infnet.models.autoint import AutoInt
+from keras_infnet.models.dcnv2 import DCNv2
+from keras_infnet.models.deepfm import DeepFM
+from keras_infnet.models.fm import FM
+from keras_infnet.models.gdcn import GDCN
 from keras_infnet.models.infnet import INFNet
+from keras_infnet.models.mmoe import MMoE
+from keras_infnet.models.omoe import OMoE
+from keras_infnet.models.ple import PLE
 from keras_infnet.models.shared_bottom import SharedBottom
+from keras_infnet.models.stem import STEM
+from keras_infnet.models.wukong import WuKong
 
-__all__ = ["INFNet", "SharedBottom"]
+__all__ = [
+    "AutoInt",
+    "DCNv2",
+    "DeepFM",
+    "FM",
+    "GDCN",
+    "INFNet",
+    "MMoE",
+    "OMoE",
+    "PLE",
+    "SharedBottom",
+    "STEM",
+    "WuKong",
+]

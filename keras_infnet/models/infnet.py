@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 import keras
 
 from keras_infnet.api_export import export
+from keras_infnet.models.features import make_inputs
 from keras_infnet.models.infnet_graph import INFNetGraph
-from keras_infnet.models.ranker import Ranker, make_inputs
+from keras_infnet.models.ranker import Ranker
 from keras_infnet.schema import Schema, nearest_name
 
 __all__ = ["INFNet"]
@@ -192,17 +193,6 @@ class INFNet(Ranker):
         outputs = graph.outputs(inputs)
         super().__init__(schema, inputs, outputs, loss_weighting, **kwargs)
         self.settings = settings
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(self.settings)
-        config["activation"] = keras.activations.serialize(
-            self.settings["activation"]
-        )
-        config["embeddings_initializer"] = keras.initializers.serialize(
-            self.settings["embeddings_initializer"]
-        )
-        return config
 
 
 def _check_sizes(settings: Mapping[str, Any]) -> None:

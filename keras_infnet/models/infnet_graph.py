@@ -17,7 +17,7 @@ from keras_infnet.layers import (
     TokenCompression,
     TokenNormalization,
 )
-from keras_infnet.models.ranker import embed
+from keras_infnet.models.features import embed
 from keras_infnet.schema import GAP_BUCKETS, Schema
 
 __all__ = ["INFNetGraph"]

@@ -10,12 +10,11 @@ import keras
 from keras import ops
 
 from keras_infnet.kinds import fits, in_words
-from keras_infnet.layers import StackedEmbedding
 from keras_infnet.losses import UncertaintyWeighting, task_losses
 from keras_infnet.models.row_sparse_model import RowSparseModel
-from keras_infnet.schema import Categorical, Schema, nearest_name
+from keras_infnet.schema import Schema, nearest_name
 
-__all__ = ["Ranker", "embed", "make_inputs"]
+__all__ = ["Ranker", "check_arguments"]
 
 
 class Ranker(RowSparseModel):
@@ -50,6 +49,8 @@ class Ranker(RowSparseModel):
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    # Constructor arguments of the subclass, which are its config.
+    settings: Mapping[str, Any] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -57,7 +58,7 @@ class Ranker(RowSparseModel):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         # Before any layer is built; what Keras does not know, it would drop.
-        _check_arguments(cls, args, kwargs)
+        check_arguments(cls, args, kwargs)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(
@@ -187,7 +188,7 @@ class Ranker(RowSparseModel):
         return total
 
     def get_config(self) -> dict[str, Any]:
-        """Returns the constructor arguments; subclasses add their own."""
+        """Returns the constructor arguments."""
         frozen = [layer.name for layer in self.layers if not layer.trainable]
         return {
             **({"frozen_layers": frozen} if frozen else {}),
@@ -195,6 +196,7 @@ class Ranker(RowSparseModel):
             "loss_weighting": self.loss_weighting,
             "name": self.name,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
+            **{name: _plain(value) for name, value in self.settings.items()},
         }
 
     @classmethod
@@ -273,6 +275,13 @@ class Ranker(RowSparseModel):
             )
 
 
+def _plain(value: Any) -> Any:
+    """Makes a setting something that JSON can hold."""
+    if isinstance(value, keras.initializers.Initializer):
+        return keras.initializers.serialize(value)
+    return keras.activations.serialize(value) if callable(value) else value
+
+
 def _show_constructor(cls: Any) -> None:
     """Makes tools that ask for a signature find `__init__`, not `__new__`."""
     signature = inspect.signature(cls.__init__)
@@ -283,96 +292,32 @@ def _show_constructor(cls: Any) -> None:
 _show_constructor(Ranker)
 
 
-def _check_arguments(
-    cls: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+def check_arguments(
+    model_class: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> None:
-    """Raises for arguments of a model that are unknown or of a wrong kind."""
-    hints = typing.get_type_hints(cls.__init__)
-    names = list(inspect.signature(cls.__init__).parameters)[1:]
+    """Raises for arguments of a model that are unknown or of a wrong kind.
+
+    Args:
+        model_class: class of the model.
+        args: arguments by place.
+        kwargs: arguments by name.
+
+    Raises:
+        ValueError: If a name is not known, or a value of another kind.
+    """
+    hints = typing.get_type_hints(model_class.__init__)
+    names = list(inspect.signature(model_class.__init__).parameters)[1:]
     known = {name: hints[name] for name in names if name != "kwargs"}
     known |= {"name": str | None, "dtype": Any}
     for name in kwargs:
         if name not in known:
             raise ValueError(
-                nearest_name(name, known, f"argument of {cls.__name__}")
+                nearest_name(name, known, f"argument of {model_class.__name__}")
             )
     given = {**dict(zip(names, args, strict=False)), **kwargs}
     for name, value in given.items():
         if not fits(value, known[name]):
             raise ValueError(
-                f"`{name}` of {cls.__name__} must be {in_words(known[name])}. "
-                f"Received: {name}={value!r}."
+                f"`{name}` of {model_class.__name__} must be "
+                f"{in_words(known[name])}. Received: {name}={value!r}."
             )
-
-
-def make_inputs(schema: Schema) -> dict[str, Any]:
-    """Makes one `keras.Input` for every input of a schema.
-
-    Args:
-        schema: `Schema`.
-
-    Returns:
-        Dict of symbolic tensors by name.
-    """
-    return {
-        name: keras.Input(shape=spec.shape, dtype=spec.dtype, name=name)
-        for name, spec in schema.inputs.items()
-    }
-
-
-def embed(
-    schema: Schema,
-    inputs: Mapping[str, Any],
-    dim: int,
-    initializer: Any,
-    dtype: Any = None,
-) -> tuple[Any, dict[str, Any]]:
-    """Embeds all ids of a row from one stacked table.
-
-    Args:
-        schema: `Schema`, fitted.
-        inputs: dict of symbolic tensors, as `make_inputs` returns.
-        dim: integer. Width of an embedding.
-        initializer: initializer of the table.
-        dtype: dtype policy of the layer. Defaults to `None`.
-
-    Returns:
-        The field tokens, `(batch, fields, dim)`, and a dict with one entry a
-        behaviour, `(batch, events, attributes, dim)`.
-    """
-    groups = {
-        "fields": [(part.name, part.table_name) for part in schema.fields]
-    }
-    multivalued = [
-        part.name
-        for part in schema.fields
-        if isinstance(part, Categorical) and part.multivalued
-    ]
-    for behavior in schema.behaviors:
-        parts = schema.attributes(behavior)
-        names = [f"{behavior.name}_{part.name}" for part in parts]
-        # The prefix keeps a behaviour called "fields" apart.
-        groups[f"behavior:{behavior.name}"] = [
-            (name, part.table_name)
-            for name, part in zip(names, parts, strict=True)
-        ]
-        multivalued += [
-            name
-            for name, part in zip(names, parts, strict=True)
-            if isinstance(part, Categorical) and part.multivalued
-        ]
-    layer = StackedEmbedding(
-        table_sizes={name: schema.table_size(name) for name in schema.tables},
-        groups=groups,
-        multivalued=multivalued,
-        dim=dim,
-        embeddings_initializer=initializer,
-        dtype=dtype,
-        name="embedding",
-    )
-    members = [name for group in groups.values() for name, _ in group]
-    outputs = layer({name: inputs[name] for name in members})
-    return outputs["fields"], {
-        behavior.name: outputs[f"behavior:{behavior.name}"]
-        for behavior in schema.behaviors
-    }

@@ -3,19 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import keras
-from keras import ops
-
 from keras_infnet.api_export import export
-from keras_infnet.layers import MLP, TaskTower
-from keras_infnet.models.ranker import Ranker, embed, make_inputs
+from keras_infnet.models.feature_ranker import (
+    FeatureRanker,
+    hidden_layers,
+    towers,
+)
+from keras_infnet.models.features import Features
+from keras_infnet.models.trunk_ranker import check_trunk, trunk_vector
 from keras_infnet.schema import Schema
 
 __all__ = ["SharedBottom"]
 
 
 @export("keras_infnet.models.SharedBottom")
-class SharedBottom(Ranker):
+class SharedBottom(FeatureRanker):
     """Predicts several tasks from one hidden vector that they share.
 
     `h = act(MLP(x))` and `y_m = sigmoid(Tower_m(h))`, where `x` joins the
@@ -27,16 +29,20 @@ class SharedBottom(Ranker):
         schema: `Schema` whose table sizes are known, usually
             `encoder.schema`.
         embedding_dim: integer. Width of an embedding. Defaults to `16`.
-        hidden_dims: sequence of integers. Widths of the shared layers, one at
-            least. Defaults to `(512, 256, 128)`.
+        hidden_dims: sequence of integers. Widths of the shared layers; at
+            least one without a `trunk`. Defaults to `(512, 256, 128)`.
         tower_dims: sequence of integers. Hidden widths of the towers.
             Defaults to `(128, 64)`.
+        trunk: what the shared layers read in place of the embeddings side by
+            side: the name of a model with a trunk, such as `"DCNv2"`, or a
+            dict with this `"name"` and its settings. Defaults to `None`.
         activation: string or callable. Activation of all hidden layers.
             Defaults to `"relu"`.
         dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults
             to `0.0`.
-        embeddings_initializer: initializer of the embedding table. Defaults
-            to `"uniform"`.
+        embeddings_initializer: initializer of the embedding tables, or
+            `None` for a normal distribution of standard deviation 0.0001.
+            Defaults to `None`.
         loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
             (learned). Defaults to `"fixed"`.
         **kwargs: Arguments of the base class: `name`, `dtype`.
@@ -79,80 +85,41 @@ class SharedBottom(Ranker):
         embedding_dim: int = 16,
         hidden_dims: Sequence[int] = (512, 256, 128),
         tower_dims: Sequence[int] = (128, 64),
+        trunk: str | Mapping[str, Any] | None = None,
         activation: Any = "relu",
         dropout: float = 0.0,
-        embeddings_initializer: Any = "uniform",
+        embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
         **kwargs: Any,
     ) -> None:
-        if not hidden_dims:
+        check_trunk(trunk)
+        if not hidden_dims and trunk is None:
             raise ValueError(
                 "`hidden_dims` must name at least one shared layer. "
                 f"Received: hidden_dims={hidden_dims!r}."
             )
-        dtype = kwargs.get("dtype")
-        activation = keras.activations.get(activation)
-        initializer = keras.initializers.get(embeddings_initializer)
-        inputs = make_inputs(schema)
-        fields, events = embed(
-            schema, inputs, embedding_dim, initializer, dtype
-        )
-        parts = [_flatten(fields)]
-        for behavior in schema.behaviors:
-            mask = inputs[f"{behavior.name}_mask"]
-            parts.append(_mean_over_events(events[behavior.name], mask))
-        bottom = MLP(
-            hidden_dims[-1],
-            hidden_dims=hidden_dims[:-1],
-            activation=activation,
-            dropout=dropout,
-            dtype=dtype,
-            name="bottom",
-        )
-        joined = ops.concatenate(parts, axis=-1) if parts[1:] else parts[0]
-        shared = activation(bottom(joined))
-        outputs = {
-            task.name: TaskTower(
-                tower_dims,
-                kind=task.kind,
-                activation=activation,
-                dropout=dropout,
-                dtype=dtype,
-                name=task.name,
-            )(shared)
-            for task in schema.tasks
-        }
-        super().__init__(schema, inputs, outputs, loss_weighting, **kwargs)
-        self.settings = {
+        settings = {
             "embedding_dim": embedding_dim,
-            "hidden_dims": tuple(hidden_dims),
-            "tower_dims": tuple(tower_dims),
+            "hidden_dims": hidden_dims,
+            "tower_dims": tower_dims,
+            "trunk": trunk,
             "activation": activation,
             "dropout": dropout,
-            "embeddings_initializer": initializer,
+            "embeddings_initializer": embeddings_initializer,
         }
+        super().__init__(schema, settings, loss_weighting, **kwargs)
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(self.settings)
-        config["activation"] = keras.activations.serialize(
-            self.settings["activation"]
+    @classmethod
+    def build_outputs(
+        cls, features: Features, settings: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Puts a tower a task on shared hidden layers."""
+        shared = hidden_layers(
+            trunk_vector(settings["trunk"], features),
+            settings["hidden_dims"],
+            settings,
+            features.dtype,
+            "bottom",
         )
-        config["embeddings_initializer"] = keras.initializers.serialize(
-            self.settings["embeddings_initializer"]
-        )
-        return config
-
-
-def _flatten(tokens: Any) -> Any:
-    return ops.reshape(tokens, (-1, tokens.shape[1] * tokens.shape[2]))
-
-
-def _mean_over_events(events: Any, mask: Any) -> Any:
-    """Averages `(batch, events, attributes, dim)` over the valid events."""
-    valid = ops.cast(mask, "float32")
-    count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1.0)
-    pooled = ops.einsum(
-        "bl,blad->bad", valid / count, ops.cast(events, "float32")
-    )
-    return _flatten(ops.cast(pooled, events.dtype))
+        vectors = [shared] * len(features.schema.tasks)
+        return towers(vectors, features, settings)

@@ -33,6 +33,8 @@ def value_and_gradients(function, variables):
 
 def without_gradient(function, variables):
     """Paths of the variables that no gradient reaches."""
+    if not variables:
+        return []
     _, found = value_and_gradients(function, variables)
     return [
         variable.path

@@ -1,0 +1,180 @@
+"""What a row holds, as symbolic inputs, and embedded."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.layers import StackedEmbedding
+from keras_infnet.layers.arguments import check_positive
+from keras_infnet.schema import Categorical, Schema
+
+__all__ = ["Features", "embed", "flatten", "make_inputs"]
+
+
+class Features:
+    """The embedded fields and behaviours of a schema.
+
+    Args:
+        schema: `Schema`, fitted.
+        embedding_dim: integer. Width of an embedding.
+        initializer: initializer of the embedding tables.
+        dtype: dtype policy of the layers. Defaults to `None`.
+
+    Raises:
+        ValueError: If `embedding_dim` is not a positive integer, or the schema
+            is not fitted.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        embedding_dim: int,
+        initializer: Any,
+        dtype: Any = None,
+    ) -> None:
+        check_positive(embedding_dim=embedding_dim)
+        self.schema = schema
+        self.initializer = initializer
+        self.dtype = dtype
+        self.inputs: Mapping[str, Any] = make_inputs(schema)
+        self.fields, self.events = embed(
+            schema, self.inputs, embedding_dim, initializer, dtype
+        )
+
+    def tokens(self) -> Any:
+        """Returns all fields, and behaviours as fields: means over events.
+
+        Returns:
+            Tensor of shape `(batch, fields + attributes, embedding_dim)`. An
+            attribute of a behaviour without events is zero.
+        """
+        return self._with_means(self.fields, self.events)
+
+    def vector(self) -> Any:
+        """Returns the same side by side, `(batch, features)`."""
+        return flatten(self.tokens())
+
+    def linear(self, num_outputs: int) -> Any:
+        """Returns a few numbers an id, from tables of their own.
+
+        Args:
+            num_outputs: integer.
+
+        Returns:
+            Tensor of shape `(batch, fields + attributes, num_outputs)`.
+        """
+        fields, events = embed(
+            self.schema,
+            self.inputs,
+            num_outputs,
+            self.initializer.clone(),
+            self.dtype,
+            name="linear_embedding",
+        )
+        return self._with_means(fields, events)
+
+    def _with_means(self, fields: Any, events: Mapping[str, Any]) -> Any:
+        parts = [fields]
+        for behavior in self.schema.behaviors:
+            mask = self.inputs[f"{behavior.name}_mask"]
+            parts.append(_mean_over_events(events[behavior.name], mask))
+        return ops.concatenate(parts, axis=1) if parts[1:] else fields
+
+
+def flatten(tokens: Any) -> Any:
+    """Puts the tokens of a row side by side.
+
+    Args:
+        tokens: tensor of shape `(batch, tokens, dim)`.
+
+    Returns:
+        Tensor of shape `(batch, tokens * dim)`.
+    """
+    return ops.reshape(tokens, (-1, tokens.shape[1] * tokens.shape[2]))
+
+
+def _mean_over_events(events: Any, mask: Any) -> Any:
+    """Averages `(batch, events, attributes, dim)` over the valid events."""
+    valid = ops.cast(mask, "float32")
+    count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1.0)
+    pooled = ops.einsum(
+        "bl,blad->bad", valid / count, ops.cast(events, "float32")
+    )
+    return ops.cast(pooled, events.dtype)
+
+
+def make_inputs(schema: Schema) -> dict[str, Any]:
+    """Makes one `keras.Input` for every input of a schema.
+
+    Args:
+        schema: `Schema`.
+
+    Returns:
+        Dict of symbolic tensors by name.
+    """
+    return {
+        name: keras.Input(shape=spec.shape, dtype=spec.dtype, name=name)
+        for name, spec in schema.inputs.items()
+    }
+
+
+def embed(
+    schema: Schema,
+    inputs: Mapping[str, Any],
+    dim: int,
+    initializer: Any,
+    dtype: Any = None,
+    name: str = "embedding",
+) -> tuple[Any, dict[str, Any]]:
+    """Embeds all ids of a row from one stacked table.
+
+    Args:
+        schema: `Schema`, fitted.
+        inputs: dict of symbolic tensors, as `make_inputs` returns.
+        dim: integer. Width of an embedding.
+        initializer: initializer of the table.
+        dtype: dtype policy of the layer. Defaults to `None`.
+        name: string. Name of the layer. Defaults to `"embedding"`.
+
+    Returns:
+        The field tokens, `(batch, fields, dim)`, and a dict with one entry a
+        behaviour, `(batch, events, attributes, dim)`.
+    """
+    groups = {
+        "fields": [(part.name, part.table_name) for part in schema.fields]
+    }
+    multivalued = [
+        part.name
+        for part in schema.fields
+        if isinstance(part, Categorical) and part.multivalued
+    ]
+    for behavior in schema.behaviors:
+        parts = schema.attributes(behavior)
+        names = [f"{behavior.name}_{part.name}" for part in parts]
+        # The prefix keeps a behaviour called "fields" apart.
+        groups[f"behavior:{behavior.name}"] = [
+            (name, part.table_name)
+            for name, part in zip(names, parts, strict=True)
+        ]
+        multivalued += [
+            name
+            for name, part in zip(names, parts, strict=True)
+            if isinstance(part, Categorical) and part.multivalued
+        ]
+    layer = StackedEmbedding(
+        table_sizes={name: schema.table_size(name) for name in schema.tables},
+        groups=groups,
+        multivalued=multivalued,
+        dim=dim,
+        embeddings_initializer=initializer,
+        dtype=dtype,
+        name=name,
+    )
+    members = [name for group in groups.values() for name, _ in group]
+    outputs = layer({name: inputs[name] for name in members})
+    return outputs["fields"], {
+        behavior.name: outputs[f"behavior:{behavior.name}"]
+        for behavior in schema.behaviors
+    }

@@ -1,0 +1,137 @@
+"""WuKong."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keras_infnet.api_export import export
+from keras_infnet.layers import WuKongBlock
+from keras_infnet.layers.arguments import check_positive
+from keras_infnet.models.feature_ranker import hidden_layers
+from keras_infnet.models.features import Features, flatten
+from keras_infnet.models.trunk_ranker import TrunkRanker
+from keras_infnet.schema import Schema
+
+__all__ = ["WuKong"]
+
+
+@export("keras_infnet.models.WuKong")
+class WuKong(TrunkRanker):
+    """Predicts from stacked factorisation machines.
+
+    Layer `l` holds products of up to `2^l` fields (see
+    `keras_infnet.layers.WuKongBlock`). An MLP reads the tokens behind the last
+    layer; a tower a task reads its last hidden layer `h`.
+
+    Args:
+        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
+        embedding_dim: integer. Width of an embedding. Defaults to `16`.
+        num_layers: integer. Defaults to `3`.
+        num_interaction_tokens: integer. Tokens out of the factorisation machine
+            of a layer. Defaults to `40`.
+        num_compressed_tokens: integer. Tokens out of the linear compression of
+            a layer. Defaults to `40`.
+        projection_dim: integer. Columns to which the products of a token with
+            all others are compressed. Defaults to `8`.
+        interaction_dims: sequence of integers. Hidden widths of the MLP of a
+            factorisation machine. Defaults to `(32, 32)`.
+        hidden_dims: sequence of integers. Widths of the MLP on top; without
+            any the towers read the tokens. Defaults to `(512, 256, 128)`.
+        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
+            to `()`.
+        activation: string or callable. Activation of all hidden layers.
+            Defaults to `"relu"`.
+        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
+            `0.0`.
+        embeddings_initializer: initializer of the embedding tables, or
+            `None` for a normal distribution of standard deviation 0.0001.
+            Defaults to `None`.
+        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
+            (learned). Defaults to `"fixed"`.
+        **kwargs: Arguments of the base class: `name`, `dtype`.
+
+    Call arguments:
+        inputs: dict of encoded inputs, as `schema.inputs` describes.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+
+    Raises:
+        ValueError: If an argument is not known or out of range, or the schema
+            is not fitted.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_infnet.schema import Categorical, Schema, Task
+    >>> schema = Schema(
+    ...     fields=[Categorical("user_id"), Categorical("item_id")],
+    ...     tasks=[Task("click")],
+    ...     table_sizes={"user_id": 100, "item_id": 50},
+    ... )
+    >>> model = WuKong(schema, embedding_dim=4, hidden_dims=(8,))
+    >>> ids = {"user_id": np.array([1, 2]), "item_id": np.array([3, 4])}
+    >>> tuple(model(ids)["click"].shape)
+    (2, 1)
+
+    Reference:
+    - [WuKong](https://arxiv.org/abs/2403.02545)
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        embedding_dim: int = 16,
+        num_layers: int = 3,
+        num_interaction_tokens: int = 40,
+        num_compressed_tokens: int = 40,
+        projection_dim: int = 8,
+        interaction_dims: Sequence[int] = (32, 32),
+        hidden_dims: Sequence[int] = (512, 256, 128),
+        tower_dims: Sequence[int] = (),
+        activation: Any = "relu",
+        dropout: float = 0.0,
+        embeddings_initializer: Any = None,
+        loss_weighting: str = "fixed",
+        **kwargs: Any,
+    ) -> None:
+        settings = {
+            "embedding_dim": embedding_dim,
+            "num_layers": num_layers,
+            "num_interaction_tokens": num_interaction_tokens,
+            "num_compressed_tokens": num_compressed_tokens,
+            "projection_dim": projection_dim,
+            "interaction_dims": interaction_dims,
+            "hidden_dims": hidden_dims,
+            "tower_dims": tower_dims,
+            "activation": activation,
+            "dropout": dropout,
+            "embeddings_initializer": embeddings_initializer,
+        }
+        super().__init__(schema, settings, loss_weighting, **kwargs)
+
+    @classmethod
+    def build_trunk(
+        cls, features: Features, settings: Mapping[str, Any]
+    ) -> Any:
+        """Stacks factorisation machines, and an MLP on top."""
+        check_positive(num_layers=settings["num_layers"])
+        tokens = features.tokens()
+        for i in range(settings["num_layers"]):
+            tokens = WuKongBlock(
+                settings["num_interaction_tokens"],
+                settings["num_compressed_tokens"],
+                settings["projection_dim"],
+                hidden_dims=settings["interaction_dims"],
+                activation=settings["activation"],
+                dropout=settings["dropout"],
+                dtype=features.dtype,
+                name=f"block_{i}",
+            )(tokens)
+        return hidden_layers(
+            flatten(tokens),
+            settings["hidden_dims"],
+            settings,
+            features.dtype,
+            "deep",
+        )

@@ -1,0 +1,132 @@
+"""Cases of `check_layer`: crosses, factorisation machines, experts."""
+
+from layer_cases import FIELDS, TASKS, D, case, dense, normal
+
+W = 6  # width of a vector
+PAIR = {"x0": normal(W), "x": normal(W)}
+EXPERTS = 3
+
+CASES = [
+    case(
+        "ExpertGate",
+        {},
+        {"x": normal(W), "experts": normal(EXPERTS, D)},
+        1,
+        W * EXPERTS,
+        ({"hidden_dims": (0,)}, "`hidden_dims`"),
+    ),
+    case(
+        "ExpertGate",
+        {"hidden_dims": (5,), "activation": "silu", "dropout": 0.1},
+        {"x": normal(W), "experts": normal(EXPERTS, D)},
+        3,
+        dense(W, 5) + 5 * EXPERTS,
+        label="_hidden",
+    ),
+    case(
+        "ExpertMLPs",
+        {
+            "num_experts": EXPERTS,
+            "hidden_dims": (5, D),
+            "activation": "silu",
+            "dropout": 0.1,
+        },
+        {"x": normal(W)},
+        4,
+        EXPERTS * dense(W, 5, D),
+        ({"num_experts": 0}, "`num_experts`"),
+        ({"num_experts": 2, "hidden_dims": ()}, "`hidden_dims`"),
+    ),
+    case(
+        "FactorizationMachine",
+        {"num_tasks": TASKS},
+        {"interaction": normal(D), "linear": normal(FIELDS, TASKS)},
+        2,
+        TASKS + D * TASKS,
+        ({"num_tasks": 0}, "`num_tasks`"),
+    ),
+    case(
+        "FactorizationMachine",
+        {},
+        {"interaction": normal(D), "linear": normal(FIELDS, 1)},
+        1,
+        1,
+        label="_one_task",
+    ),
+    case(
+        "FeatureCross",
+        {},
+        PAIR,
+        2,
+        W * W + W,
+        ({"num_experts": 2}, "`projection_dim`"),
+        ({"projection_dim": 0}, "`projection_dim`"),
+    ),
+    case(
+        "FeatureCross",
+        {"projection_dim": 2},
+        PAIR,
+        3,
+        2 * 2 * W + W,
+        label="_low_rank",
+    ),
+    case(
+        "FeatureCross",
+        {"projection_dim": 2, "num_experts": EXPERTS},
+        PAIR,
+        5,
+        EXPERTS * (2 * 2 * W + 2 * 2) + W * EXPERTS + W,
+        label="_mixture",
+    ),
+    case(
+        "FieldAttention",
+        {"num_heads": 2, "head_dim": 3, "use_scale": True},
+        {"tokens": normal(FIELDS, D)},
+        4,
+        4 * D * 6,
+        ({"head_dim": 0}, "`head_dim`"),
+    ),
+    case("GatedCross", {}, PAIR, 3, 2 * W * W + W),
+    case(
+        "PairwiseInteraction",
+        {},
+        {"tokens": normal(FIELDS, D)},
+        0,
+        0,
+    ),
+    case(
+        "WuKongBlock",
+        {
+            "num_interaction_tokens": 3,
+            "num_compressed_tokens": 2,
+            "projection_dim": 2,
+            "hidden_dims": (7,),
+            "activation": "silu",
+            "dropout": 0.1,
+        },
+        {"tokens": normal(FIELDS, D)},
+        # Y, W_L and R; the norm, an MLP and the last norm.
+        3 + 2 + 4 + 2,
+        FIELDS * (2 + 2 + 5)
+        + 2 * 2 * FIELDS
+        + dense(2 * FIELDS, 7, 3 * D)
+        + 2 * D,
+        ({"projection_dim": 0}, "`projection_dim`"),
+    ),
+    case(
+        "WuKongBlock",
+        {
+            "num_interaction_tokens": 1,
+            "num_compressed_tokens": FIELDS - 1,
+            "projection_dim": 2,
+            "hidden_dims": (),
+        },
+        {"tokens": normal(FIELDS, D)},
+        2 + 2 + 2 + 2,
+        FIELDS * (2 + FIELDS - 1)
+        + 2 * 2 * FIELDS
+        + dense(2 * FIELDS, D)
+        + 2 * D,
+        label="_as_many_tokens",
+    ),
+]

@@ -1,0 +1,88 @@
+"""A small one of every model, for the battery."""
+
+from tiny import SMALL
+
+from keras_infnet import models
+
+# No unit of "silu" is ever dead, so every gradient shows.
+_COMMON = {"embedding_dim": 3, "activation": "silu", "tower_dims": (5,)}
+_EXPERTS = {"expert_dims": (5, 4), "gate_dims": ()}
+
+#: Constructor arguments, by name of the class and a label.
+SETTINGS = {
+    "AutoInt": {"head_dim": 2, "hidden_dims": (5,), "use_wide": True},
+    "AutoInt_bare": {
+        "num_heads": 2,
+        "head_dim": 2,
+        "use_scale": True,
+        "hidden_dims": (),
+        "tower_dims": (),
+    },
+    "DCNv2": {"num_cross_layers": 2, "hidden_dims": (5,), "tower_dims": ()},
+    "DCNv2_low_rank": {
+        "structure": "stacked_parallel",
+        "projection_dim": 2,
+        "hidden_dims": (5,),
+    },
+    "DCNv2_mixture": {
+        "structure": "stacked",
+        "projection_dim": 2,
+        "num_experts": 3,
+        "hidden_dims": (5,),
+    },
+    "DCNv2_crosses": {"structure": "cross_only"},
+    "DeepFM": {"hidden_dims": (5,), "tower_dims": ()},
+    "DeepFM_towers": {"hidden_dims": (5,)},
+    "FM": {"tower_dims": ()},
+    "FM_towers": {},
+    "GDCN": {"num_cross_layers": 2, "hidden_dims": (5,)},
+    "INFNet": SMALL,
+    "INFNet_proxy": {**SMALL, "variant": "proxy"},
+    "MMoE": {"num_experts": 3, **_EXPERTS},
+    "MMoE_trunk": {
+        "num_experts": 2,
+        **_EXPERTS,
+        "trunk": {"name": "DCNv2", "num_cross_layers": 1, "hidden_dims": (4,)},
+    },
+    "OMoE": {"num_experts": 3, **_EXPERTS, "gate_dims": (4,)},
+    "PLE": {
+        "num_levels": 2,
+        "num_shared_experts": 2,
+        "num_task_experts": 2,
+        **_EXPERTS,
+    },
+    "STEM": {
+        "num_layers": 2,
+        "num_shared_experts": 2,
+        "num_task_experts": 2,
+        **_EXPERTS,
+        "gate_dims": (4,),
+    },
+    "SharedBottom": {"hidden_dims": (6,)},
+    "SharedBottom_trunk": {
+        "hidden_dims": (),
+        "trunk": {
+            "name": "WuKong",
+            "num_interaction_tokens": 2,
+            "num_compressed_tokens": 2,
+            "projection_dim": 2,
+            "hidden_dims": (5,),
+        },
+    },
+    "WuKong": {
+        "num_layers": 2,
+        "num_interaction_tokens": 3,
+        "num_compressed_tokens": 2,
+        "projection_dim": 2,
+        "interaction_dims": (5,),
+        "hidden_dims": (6,),
+    },
+}
+
+
+def small_model(label, schema, **more):
+    """Makes the model of an entry of `SETTINGS`."""
+    name = label.split("_")[0]
+    common = {} if name == "INFNet" else _COMMON
+    settings = {"activation": "silu", **common, **SETTINGS[label], **more}
+    return getattr(models, name)(schema, **settings)
