@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             from keras_infnet import commands
 
-            if options.command in ("quickstart", "train"):
+            if options.command in ("quickstart", "train", "compare"):
                 # To seed it, Keras loads TensorFlow where it is installed,
                 # whatever the backend.
                 keras.utils.set_random_seed(0)
@@ -152,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_quickstart(add("quickstart", "train, evaluate, export and score once"))
     _add_train(add("train", "train a model as a settings file says"))
+    _add_compare(add("compare", "compare models on the same rows"))
     _add_evaluate(add("evaluate", "metrics of a trained model on a table"))
     _add_export(add("export", "write a SavedModel for TensorFlow Serving"))
     _add_predict(add("predict", "add a column of predictions a task"))
@@ -172,7 +173,7 @@ def _add_quickstart(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_train(parser: argparse.ArgumentParser) -> None:
+def _add_config(parser: argparse.ArgumentParser, what: str) -> None:
     parser.add_argument(
         "--config", required=True, help="TOML or JSON file of settings"
     )
@@ -182,8 +183,16 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="path of the data set, in place of data.options.path",
     )
     parser.add_argument(
-        "--directory", help="where the model goes, in place of the settings'"
+        "--directory", help=f"where {what} go, in place of the settings'"
     )
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, "runs and tables")
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, "models")
     parser.add_argument(
         "--seeds",
         type=int,

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import pathlib
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,16 +15,22 @@ import pandas as pd
 
 from keras_infnet import benchmarks
 from keras_infnet.benchmarks.settings import choose_settings
+from keras_infnet.console import progress, say, show_log
 from keras_infnet.data import (
-    Encoder,
     ListColumn,
     Table,
     draft_schema,
     open_source,
     write_table,
 )
-from keras_infnet.data.batches import Batches
 from keras_infnet.evaluation import format_report, json_safe
+from keras_infnet.evaluation.comparison import compare as compare_models
+from keras_infnet.evaluation.comparison_report import (
+    comparison_rows,
+    format_comparison,
+    write_comparison,
+)
+from keras_infnet.evaluation.comparison_settings import ComparisonSettings
 from keras_infnet.evaluation.configuration import (
     ExperimentSettings,
     load_settings,
@@ -45,16 +50,21 @@ from keras_infnet.evaluation.run_report import (
     describe_spread,
     mean_run,
 )
+from keras_infnet.prediction_tables import (
+    kept_columns,
+    prediction_name,
+    scorer,
+)
 from keras_infnet.serving import (
     Servable,
     load_model_directory,
     save_model_directory,
 )
 from keras_infnet.serving import export as export_model
-from keras_infnet.serving.versions import versions
 
 __all__ = [
     "bench",
+    "compare",
     "evaluate",
     "export",
     "predict",
@@ -74,20 +84,20 @@ keras.ops.convert_to_tensor(0.0)
 
 def quickstart(options: argparse.Namespace) -> None:
     """Trains on synthetic data, exports, and scores one raw row."""
-    _show_log()
+    show_log()
     started = time.perf_counter()
     settings = ExperimentSettings.from_dict(
         quickstart_settings(options.rows, options.seed)
     )
-    _say(
+    say(
         f"Simulating {options.rows:,} impressions with three tasks "
         f"(Keras on {keras.backend.backend()})."
     )
     data = load_data(settings.data)
-    _say("Training INFNet.")
-    run = run_experiment(settings, data, options.seed, verbose=_progress())
+    say("Training INFNet.")
+    run = run_experiment(settings, data, options.seed, verbose=progress())
     baselines = _baselines(settings, data, options.seed)
-    _say("\n" + describe_run(run, data, baselines))
+    say("\n" + describe_run(run, data, baselines))
     target = save_model_directory(
         run.model,
         data.encoder,
@@ -96,8 +106,8 @@ def quickstart(options: argparse.Namespace) -> None:
         history=run.history,
         config=settings.to_dict(),
     )
-    _say(f"\nTrained model: {target}")
-    _say("Exporting and checking the export in another process.")
+    say(f"\nTrained model: {target}")
+    say("Exporting and checking the export in another process.")
     version = export_model(
         run.model,
         data.encoder,
@@ -105,16 +115,16 @@ def quickstart(options: argparse.Namespace) -> None:
         examples=data.test,
         metrics=run.metrics,
     )
-    _say(f"Exported: {version}")
+    say(f"Exported: {version}")
     row = data.test.slice(0, 1)
     scores = Servable.load(version).predict_raw(row)
-    _say("\nOne impression, as raw values:")
+    say("\nOne impression, as raw values:")
     for name in data.encoder.schema.raw_inputs:
-        _say(f"  {name} = {_value(row, name)}")
-    _say("The exported model answers:")
+        say(f"  {name} = {_value(row, name)}")
+    say("The exported model answers:")
     for task, score in scores.items():
-        _say(f"  {task} = {score[0, 0]:.4f}")
-    _say(
+        say(f"  {task} = {score[0, 0]:.4f}")
+    say(
         f"\nDone in {time.perf_counter() - started:.0f} s. Next:\n"
         "  your own table:  keras-infnet schema TABLE --label COLUMN\n"
         "  predictions:     keras-infnet predict --model "
@@ -125,25 +135,16 @@ def quickstart(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Trains as a settings file says, one run a seed, and reports."""
-    _show_log()
-    config = load_settings(options.config)
-    if options.data is not None:
-        section = config.setdefault("data", {})
-        section["options"] = {
-            **section.get("options", {}),
-            "path": options.data,
-        }
-    if options.directory is not None:
-        config["directory"] = options.directory
-    settings = ExperimentSettings.from_dict(config)
+    show_log()
+    settings = ExperimentSettings.from_dict(_config(options))
     if options.seeds is not None:
         training = dataclasses.replace(settings.training, seeds=options.seeds)
         settings = dataclasses.replace(settings, training=training)
     seeds = settings.training.seeds
-    _say(f"Loading data (Keras on {keras.backend.backend()}).")
+    say(f"Loading data (Keras on {keras.backend.backend()}).")
     data = load_data(settings.data)
     schema = data.encoder.schema
-    _say(
+    say(
         f"{schema}: {len(schema.tables)} tables, "
         f"{sum(map(schema.table_size, schema.tables)):,} rows."
     )
@@ -152,13 +153,13 @@ def train(options: argparse.Namespace) -> None:
         target = pathlib.Path(settings.directory)
         if len(seeds) > 1:
             target = target / f"seed_{seed}"
-        _say(f"Training, seed {seed}.")
+        say(f"Training, seed {seed}.")
         run = run_experiment(
             settings,
             data,
             seed,
             directory=target,
-            verbose=0 if options.quiet else _progress(),
+            verbose=0 if options.quiet else progress(),
             evaluated=False,
         )
         # Saved before anything can go wrong with the rows to evaluate.
@@ -170,7 +171,7 @@ def train(options: argparse.Namespace) -> None:
             config={**settings.to_dict(), "seed": seed},
         )
         micros = run.seconds / max(run.rows, 1) / len(_epochs(run)) * 1e6
-        _say(
+        say(
             f"Saved {target}: {run.seconds:.0f} s of training, "
             f"{micros:.0f} microseconds a row."
         )
@@ -184,25 +185,40 @@ def train(options: argparse.Namespace) -> None:
             run = dataclasses.replace(run, metrics=metrics)
             _write_metrics(target / "metrics.json", metrics)
             if len(seeds) > 1:
-                _say(format_report(metrics))
+                say(format_report(metrics))
         runs.append(run)
     if runs[0].metrics is None:
-        _say("No test or validation rows: nothing to evaluate.")
+        say("No test or validation rows: nothing to evaluate.")
         return
     baselines = _baselines(settings, data, seeds[0])
     if len(runs) > 1:
-        _say(f"\nMean of {len(runs)} seeds:")
-        _say(describe_spread(runs))
-    _say("\n" + describe_run(mean_run(runs), data, baselines))
+        say(f"\nMean of {len(runs)} seeds:")
+        say(describe_spread(runs))
+    say("\n" + describe_run(mean_run(runs), data, baselines))
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Compares models as a settings file says."""
+    show_log()
+    settings = ComparisonSettings.from_dict(_config(options))
+    say(
+        f"Comparing on {keras.backend.backend()}; runs are kept in "
+        f"{settings.directory}."
+    )
+    comparison = compare_models(settings, say)
+    rows = comparison_rows(comparison)
+    say("\n" + format_comparison(comparison, rows, markdown=False))
+    paths = write_comparison(comparison, rows)
+    say("\nWrote " + ", ".join(map(str, paths)) + ".")
 
 
 def evaluate(options: argparse.Namespace) -> None:
     """Prints the exact metrics of a trained model on a table."""
-    _show_log()
+    show_log()
     model, encoder = load_model_directory(options.model)
     source = open_source(_one(options.data), encoder.text_columns)
     results = evaluate_model(model, encoder, source, options.batch_size)
-    _say(format_report(results))
+    say(format_report(results))
     if options.output is not None:
         _write_metrics(options.output, results)
 
@@ -218,7 +234,7 @@ def export(options: argparse.Namespace) -> None:
     metrics = None
     if metrics_file.exists():
         metrics = json.loads(metrics_file.read_text("utf-8"))
-    _say("Exporting and checking the export in another process.")
+    say("Exporting and checking the export in another process.")
     version = export_model(
         model,
         encoder,
@@ -227,19 +243,19 @@ def export(options: argparse.Namespace) -> None:
         metrics=metrics,
         tolerance=options.tolerance,
     )
-    _say(f"Exported: {version}")
+    say(f"Exported: {version}")
 
 
 def predict(options: argparse.Namespace) -> None:
     """Writes a table with one column of predictions a task."""
-    _show_log()
+    show_log()
     suffix = pathlib.Path(options.output).suffix
     if suffix not in (".parquet", ".csv"):
         raise ValueError(
             "the output must be a .parquet or .csv file. "
             f"Received: {options.output}."
         )
-    score, encoder = _scorer(options.model, options.batch_size)
+    score, encoder = scorer(options.model, options.batch_size)
     source = open_source(_one(options.data), encoder.text_columns)
     written = 0
 
@@ -248,21 +264,21 @@ def predict(options: argparse.Namespace) -> None:
         for chunk in source.chunks():
             predictions = score(chunk)
             written += len(chunk)
-            kept = chunk.select(_kept(chunk, options.keep, suffix))
+            kept = chunk.select(kept_columns(chunk, options.keep, suffix))
             yield kept.with_columns(
                 {
-                    _prediction_name(task, kept): values[:, 0]
+                    prediction_name(task, kept): values[:, 0]
                     for task, values in predictions.items()
                 }
             )
 
     write_table(parts(), options.output)
-    _say(f"Wrote {written:,} rows to {options.output}.")
+    say(f"Wrote {written:,} rows to {options.output}.")
 
 
 def schema(options: argparse.Namespace) -> None:
     """Drafts a schema from the first rows of a table."""
-    _show_log()
+    show_log()
     draft = draft_schema(
         _one(options.data),
         options.label,
@@ -272,10 +288,10 @@ def schema(options: argparse.Namespace) -> None:
         exclude=options.exclude,
     )
     if options.output is None:
-        _say(draft.to_json().rstrip())
+        say(draft.to_json().rstrip())
         return
     draft.save(options.output)
-    _say(
+    say(
         f"Wrote {options.output}. Edit it: remove what is not known before "
         "the answer, name tables that fields share, set weights."
     )
@@ -291,53 +307,22 @@ def bench(options: argparse.Namespace) -> None:
         if name not in _NO_SETTINGS
     }
     settings = choose_settings(options.benchmark, options.quick, given)
-    _say(f"bench {options.benchmark} (Keras on {keras.backend.backend()})")
-    benchmarks.run(settings, options.output, _say)
+    say(f"bench {options.benchmark} (Keras on {keras.backend.backend()})")
+    benchmarks.run(settings, options.output, say)
 
 
-def _scorer(path: str, batch_size: int) -> Any:
-    """Returns a function from raw rows to predictions, and an encoder."""
-    folder = pathlib.Path(path)
-    trained = (folder / "model.keras").exists()
-    if not (folder / "saved_model.pb").exists() and (
-        # Of a folder that is neither, the error for a trained one says more.
-        trained or not versions(folder)
-    ):
-        model, encoder = load_model_directory(folder)
-
-        def score(chunk: Table) -> Any:
-            rows = Batches(chunk, encoder, batch_size, labels=False)
-            on_tensorflow = keras.backend.backend() == "tensorflow"
-            feed = rows.to_tf_data() if on_tensorflow else rows
-            return model.predict(feed, verbose=0)
-
-        return score, encoder
-    servable = Servable.load(folder)
-    return (
-        lambda chunk: servable.predict_raw(chunk, batch_size)
-    ), Encoder.load(servable.path)
-
-
-def _prediction_name(task: str, kept: Table) -> str:
-    name = f"{task}_prediction" if task in kept else task
-    if name in kept:
-        raise ValueError(
-            f"the table has columns {task!r} and {name!r} already. Name the "
-            "columns to keep with --keep, without one of them."
-        )
-    return name
-
-
-def _kept(chunk: Table, keep: Sequence[str] | None, suffix: str) -> list[str]:
-    if keep is not None:
-        for name in keep:
-            chunk[name]  # an unknown name raises with the nearest one
-        return list(keep)
-    return [
-        name
-        for name in chunk.columns
-        if suffix == ".parquet" or not isinstance(chunk[name], ListColumn)
-    ]
+def _config(options: argparse.Namespace) -> dict[str, Any]:
+    """The settings of a file, with those of the command line in place."""
+    config = load_settings(options.config)
+    if options.data is not None:
+        section = config.setdefault("data", {})
+        section["options"] = {
+            **section.get("options", {}),
+            "path": options.data,
+        }
+    if options.directory is not None:
+        config["directory"] = options.directory
+    return config
 
 
 def _baselines(
@@ -345,14 +330,9 @@ def _baselines(
 ) -> dict[str, Results]:
     results: dict[str, Results] = {}
     for name in settings.evaluation.baselines:
-        _say(f"Fitting the baseline {BASELINE_TITLES[name]!r}.")
+        say(f"Fitting the baseline {BASELINE_TITLES[name]!r}.")
         results[name] = fit_baseline(name, settings, data, seed)
     return results
-
-
-def _progress() -> int:
-    """A moving bar on a terminal, one line an epoch in a file."""
-    return 1 if sys.stdout.isatty() else 2
 
 
 def _epochs(run: Run) -> Sequence[Any]:
@@ -381,16 +361,3 @@ def _history(directory: pathlib.Path) -> dict[str, list[float]]:
     """What the logs of all parts of an interrupted training say."""
     log = pd.read_csv(directory / "history.csv").drop(columns="epoch")
     return {str(name): log[name].tolist() for name in log}
-
-
-def _show_log() -> None:
-    logger = logging.getLogger("keras_infnet")
-    if not logger.handlers:
-        logger.addHandler(logging.StreamHandler())
-    logger.setLevel(logging.INFO)
-    # Several models in a process are no reason to warn of retracing.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)

@@ -26,7 +26,12 @@ FLOORS = (
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 GROUND = FLOORS[0]
 # Single files at the top that make up one room.
-ONE_ROOM = {"commands": "cli", "__main__": "cli"}
+ONE_ROOM = {
+    "commands": "cli",
+    "console": "cli",
+    "prediction_tables": "cli",
+    "__main__": "cli",
+}
 KERAS_ONLY = {
     "api_export",
     "label_rows",

@@ -217,6 +217,33 @@ def test_training_says_nothing_of_tensorflow_under_jax(tmp_path):
     assert result.stderr == ""
 
 
+def test_compare_writes_its_tables(tmp_path, capsys):
+    settings = {
+        "data": {
+            "dataset": "synthetic",
+            "options": {"num_rows": 400, "num_users": 30, "num_items": 20},
+        },
+        "models": [{"name": "FM", "embedding_dim": 2}],
+        "evaluation": {"baselines": ["logistic_regression"]},
+    }
+    config = tmp_path / "compare.json"
+    config.write_text(json.dumps(settings))
+    folder = tmp_path / "kept"
+    arguments = ["compare", "--config", str(config), "--directory", str(folder)]
+    assert main(arguments) == 0
+    said = capsys.readouterr().out
+    assert "[1/2] FM, seed 0" in said and "less FM" in said
+    assert (folder / "comparison.md").exists()
+    # A second time nothing is trained.
+    assert main(arguments) == 0
+    again = capsys.readouterr().out
+    assert "seed 0" not in again and "logistic_regression" in again
+    settings["models"][0]["embeding_dim"] = 3
+    config.write_text(json.dumps(settings))
+    assert main(arguments) == 2
+    assert "'embedding_dim'" in capsys.readouterr().err
+
+
 def test_another_backend_than_the_one_loaded(capsys):
     import keras
 

@@ -55,7 +55,14 @@ def test_readme_names_only_commands_that_exist():
 
     text = (ROOT / "README.md").read_text("utf-8")
     commands = set(re.findall(r"^keras-infnet (\w+)", text, re.MULTILINE))
-    assert commands == {"evaluate", "export", "predict", "schema", "train"}
+    assert commands == {
+        "compare",
+        "evaluate",
+        "export",
+        "predict",
+        "schema",
+        "train",
+    }
     for command in commands:
         with pytest.raises(SystemExit) as stop:
             main([command, "--help"])

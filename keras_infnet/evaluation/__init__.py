@@ -12,8 +12,24 @@ from keras_infnet.evaluation.binary import (
     log_loss,
     normalized_entropy,
 )
+from keras_infnet.evaluation.comparison import (
+    Compared,
+    Comparison,
+    compare,
+)
+from keras_infnet.evaluation.comparison_report import (
+    comparison_rows,
+    format_comparison,
+    write_comparison,
+)
+from keras_infnet.evaluation.comparison_settings import (
+    ComparisonSettings,
+    SearchSettings,
+)
 from keras_infnet.evaluation.confidence import (
     ConfidenceInterval,
+    DifferenceInterval,
+    auc_difference_interval,
     auc_interval,
     gauc_interval,
 )
@@ -40,8 +56,12 @@ from keras_infnet.json_values import json_safe
 
 __all__ = [
     "CalibrationCurve",
+    "Compared",
+    "Comparison",
+    "ComparisonSettings",
     "ConfidenceInterval",
     "DataSettings",
+    "DifferenceInterval",
     "EvaluationSettings",
     "ExperimentData",
     "ExperimentSettings",
@@ -49,16 +69,21 @@ __all__ = [
     "GroupAUC",
     "LogisticRegressionBaseline",
     "Run",
+    "SearchSettings",
     "TrainingSettings",
     "auc",
+    "auc_difference_interval",
     "auc_interval",
     "build_model",
     "calibration",
     "calibration_curve",
+    "compare",
+    "comparison_rows",
     "evaluate",
     "evaluate_model",
     "expected_calibration_error",
     "fit_baseline",
+    "format_comparison",
     "format_report",
     "gauc",
     "gauc_interval",
@@ -71,4 +96,5 @@ __all__ = [
     "r2",
     "rmse",
     "run_experiment",
+    "write_comparison",
 ]

@@ -25,12 +25,15 @@ from keras_infnet.schema.agreement import check_same_schema
 from keras_infnet.training import compile_ranker, fit_ranker
 
 __all__ = [
+    "DivergedError",
     "ExperimentData",
     "Run",
     "build_model",
     "evaluate_model",
     "fit_baseline",
     "load_data",
+    "predict_baseline",
+    "predict_rows",
     "run_experiment",
 ]
 
@@ -40,6 +43,10 @@ _LOGGER = logging.getLogger("keras_infnet")
 
 # To look at all labels of tables larger than memory would cost a pass.
 _MOST_ROWS_LOOKED_AT = 5_000_000
+
+
+class DivergedError(ValueError):
+    """Training ended with a loss that is no number."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,7 +214,7 @@ def run_experiment(
     seconds = time.perf_counter() - started
     loss = history.history.get("loss", [0.0])[-1]
     if not np.isfinite(loss):
-        raise ValueError(
+        raise DivergedError(
             f"training diverged: the loss is {loss}. Lower learning_rate and "
             "embedding_learning_rate, raise warmup_steps, or set "
             "global_clipnorm."
@@ -242,7 +249,7 @@ def evaluate_model(
     """
     check_same_schema(model.schema, encoder.schema)
     rows = Batches(source, encoder, batch_size)
-    predictions = _predict(model, rows)
+    predictions = predict_rows(model, rows)
     groups = None if encoder.schema.group is None else rows.group()
     return evaluate(
         rows.labels(), predictions, rows.weights(), encoder.schema, groups
@@ -275,18 +282,33 @@ def fit_baseline(
         )
         return run.metrics or {}
     schema = data.encoder.schema
+    rows = Batches(data.evaluated, data.encoder, settings.evaluation.batch_size)
+    groups = None if schema.group is None else rows.group()
+    predictions = predict_baseline(name, data, seed)
+    return evaluate(rows.labels(), predictions, rows.weights(), schema, groups)
+
+
+def predict_baseline(
+    name: str, data: ExperimentData, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Trains a baseline that is not deep and predicts the evaluated rows.
+
+    Args:
+        name: `"logistic_regression"` or `"gradient_boosting"`.
+        data: `ExperimentData`.
+        seed: integer. Defaults to `0`.
+
+    Returns:
+        Dict of arrays of shape `(rows,)` or `(rows, 1)`, one a task.
+    """
     classes: dict[str, Callable[..., Any]] = {
         "logistic_regression": LogisticRegressionBaseline,
         "gradient_boosting": GradientBoostingBaseline,
     }
-    baseline = classes[name](schema, seed=seed)
+    baseline = classes[name](data.encoder.schema, seed=seed)
     baseline.fit(data.encoder, open_source(data.train).read())
     test = open_source(data.evaluated).read()
-    rows = Batches(test, data.encoder, settings.evaluation.batch_size)
-    groups = None if schema.group is None else rows.group()
-    return evaluate(
-        rows.labels(), baseline.predict(test), rows.weights(), schema, groups
-    )
+    return dict(baseline.predict(test))
 
 
 def _check_labels(train: Batches, schema: Schema) -> None:
@@ -320,7 +342,16 @@ def _check_labels(train: Batches, schema: Schema) -> None:
         )
 
 
-def _predict(model: Any, rows: Batches) -> dict[str, np.ndarray]:
+def predict_rows(model: Any, rows: Batches) -> dict[str, np.ndarray]:
+    """Predicts all rows in the way that the backend likes best.
+
+    Args:
+        model: a model of `keras_infnet.models`.
+        rows: `keras_infnet.data.Batches`.
+
+    Returns:
+        Dict of arrays of shape `(rows, 1)`, one a task.
+    """
     on_tensorflow = keras.backend.backend() == "tensorflow"
     return dict(
         model.predict(rows.to_tf_data() if on_tensorflow else rows, verbose=0)

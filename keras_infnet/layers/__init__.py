@@ -4,6 +4,7 @@ from keras_infnet.layers.all_to_all_block import AllToAllBlock
 from keras_infnet.layers.behavior_pooling import BehaviorPooling
 from keras_infnet.layers.broadcast_gated_unit import BroadcastGatedUnit
 from keras_infnet.layers.cross_attention import CrossAttention
+from keras_infnet.layers.dice import Dice
 from keras_infnet.layers.event_tokenizer import EventTokenizer
 from keras_infnet.layers.expert_gate import ExpertGate
 from keras_infnet.layers.expert_mlps import ExpertMLPs
@@ -12,15 +13,21 @@ from keras_infnet.layers.feature_cross import FeatureCross
 from keras_infnet.layers.field_attention import FieldAttention
 from keras_infnet.layers.gated_cross import GatedCross
 from keras_infnet.layers.hub_block import HubBlock
+from keras_infnet.layers.interest_evolution import InterestEvolution
 from keras_infnet.layers.learned_tokens import LearnedTokens
 from keras_infnet.layers.mlp import MLP
 from keras_infnet.layers.pairwise_interaction import PairwiseInteraction
 from keras_infnet.layers.proxy_block import ProxyBlock
 from keras_infnet.layers.proxy_gated_unit import ProxyGatedUnit
+from keras_infnet.layers.rank_mixer_block import RankMixerBlock
 from keras_infnet.layers.stacked_embedding import StackedEmbedding
+from keras_infnet.layers.target_attention import TargetAttention
+from keras_infnet.layers.target_sequence import TargetSequence
 from keras_infnet.layers.task_tower import TaskTower
 from keras_infnet.layers.token_compression import TokenCompression
+from keras_infnet.layers.token_dense import TokenDense
 from keras_infnet.layers.token_normalization import TokenNormalization
+from keras_infnet.layers.transformer_block import TransformerBlock
 from keras_infnet.layers.wukong_block import WuKongBlock
 
 __all__ = [
@@ -28,6 +35,7 @@ __all__ = [
     "BehaviorPooling",
     "BroadcastGatedUnit",
     "CrossAttention",
+    "Dice",
     "EventTokenizer",
     "ExpertGate",
     "ExpertMLPs",
@@ -36,14 +44,20 @@ __all__ = [
     "FieldAttention",
     "GatedCross",
     "HubBlock",
+    "InterestEvolution",
     "LearnedTokens",
     "MLP",
     "PairwiseInteraction",
     "ProxyBlock",
     "ProxyGatedUnit",
+    "RankMixerBlock",
     "StackedEmbedding",
+    "TargetAttention",
+    "TargetSequence",
     "TaskTower",
     "TokenCompression",
+    "TokenDense",
     "TokenNormalization",
+    "TransformerBlock",
     "WuKongBlock",
 ]

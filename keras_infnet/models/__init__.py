@@ -1,28 +1,36 @@
 """Models: one system a file, built from a schema."""
 
 from keras_infnet.models.autoint import AutoInt
+from keras_infnet.models.bst import BST
 from keras_infnet.models.dcnv2 import DCNv2
 from keras_infnet.models.deepfm import DeepFM
+from keras_infnet.models.dien import DIEN
+from keras_infnet.models.din import DIN
 from keras_infnet.models.fm import FM
 from keras_infnet.models.gdcn import GDCN
 from keras_infnet.models.infnet import INFNet
 from keras_infnet.models.mmoe import MMoE
 from keras_infnet.models.omoe import OMoE
 from keras_infnet.models.ple import PLE
+from keras_infnet.models.rankmixer import RankMixer
 from keras_infnet.models.shared_bottom import SharedBottom
 from keras_infnet.models.stem import STEM
 from keras_infnet.models.wukong import WuKong
 
 __all__ = [
     "AutoInt",
+    "BST",
     "DCNv2",
     "DeepFM",
+    "DIEN",
+    "DIN",
     "FM",
     "GDCN",
     "INFNet",
     "MMoE",
     "OMoE",
     "PLE",
+    "RankMixer",
     "SharedBottom",
     "STEM",
     "WuKong",

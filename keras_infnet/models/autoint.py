@@ -1,7 +1,7 @@
 """AutoInt and AutoInt+."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -79,6 +79,11 @@ class AutoInt(TrunkRanker):
     Reference:
     - [AutoInt](https://arxiv.org/abs/1810.11921)
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {"hidden_dims": (128, 64)},
+        "base": {},
+    }
 
     def __init__(
         self,

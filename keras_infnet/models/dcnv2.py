@@ -1,7 +1,7 @@
 """Deep and cross network, version 2."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import FeatureCross
@@ -77,6 +77,11 @@ class DCNv2(TrunkRanker):
     Reference:
     - [DCN V2](https://arxiv.org/abs/2008.13535)
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {"num_cross_layers": 2, "hidden_dims": (128, 64)},
+        "base": {},
+    }
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """DeepFM."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -74,6 +74,11 @@ class DeepFM(FeatureRanker):
     Reference:
     - [DeepFM](https://arxiv.org/abs/1703.04247)
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {"hidden_dims": (128, 64)},
+        "base": {},
+    }
 
     def __init__(
         self,

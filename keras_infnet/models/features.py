@@ -1,5 +1,6 @@
 """What a row holds, as symbolic inputs, and embedded."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,31 @@ from keras_infnet.layers import StackedEmbedding
 from keras_infnet.layers.arguments import check_positive
 from keras_infnet.schema import Categorical, Schema
 
-__all__ = ["Features", "embed", "flatten", "make_inputs"]
+__all__ = ["Features", "TargetView", "embed", "flatten", "make_inputs"]
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetView:
+    """A behaviour beside the fields of the row that it shares tables with.
+
+    Args:
+        name: string. Name of the behaviour.
+        max_length: integer. Its longest history.
+        mask: boolean tensor of shape `(batch, events)`.
+        query: tensor of shape `(batch, pairs, dim)`: the fields, or `None`
+            where no attribute has one.
+        events: tensor of shape `(batch, events, pairs, dim)`: the attributes
+            that have a field, or `None`.
+        others: tensor of shape `(batch, attributes, dim)`: means over the
+            events of the attributes that have none, or `None`.
+    """
+
+    name: str
+    max_length: int
+    mask: Any
+    query: Any
+    events: Any
+    others: Any
 
 
 class Features:
@@ -75,6 +100,61 @@ class Features:
         )
         return self._with_means(fields, events)
 
+    def targets(self, model: str) -> list[TargetView]:
+        """Puts every behaviour beside the fields that it shares tables with.
+
+        Args:
+            model: string. Name of the model that asks.
+
+        Returns:
+            List of `TargetView`, one a behaviour.
+
+        Raises:
+            ValueError: If there is no behaviour, or none that shares a table
+                with a field.
+        """
+        schema = self.schema
+        if not schema.behaviors:
+            raise ValueError(
+                f"{model} reads past behaviour, and the schema has no "
+                "`behaviors`. Add one, or use a model of fields alone: "
+                "DCNv2, GDCN, AutoInt, WuKong, SharedBottom or INFNet."
+            )
+        places: dict[str, int] = {}
+        for place, part in enumerate(schema.fields):
+            places.setdefault(part.table_name, place)
+        views = []
+        for behavior in schema.behaviors:
+            parts = schema.attributes(behavior)
+            paired = [
+                i for i, part in enumerate(parts) if part.table_name in places
+            ]
+            others = [i for i in range(len(parts)) if i not in paired]
+            events = self.events[behavior.name]
+            mask = self.inputs[f"{behavior.name}_mask"]
+            fields = [places[parts[i].table_name] for i in paired]
+            views.append(
+                TargetView(
+                    behavior.name,
+                    behavior.max_length,
+                    mask,
+                    _some(self.fields, fields, axis=1),
+                    _some(events, paired, axis=2),
+                    _mean_over_events(_some(events, others, axis=2), mask)
+                    if others
+                    else None,
+                )
+            )
+        if all(view.query is None for view in views):
+            names = ", ".join(repr(view.name) for view in views)
+            raise ValueError(
+                f"{model} compares past events with what is on offer now, but "
+                f"no attribute of the behaviours ({names}) shares a table "
+                "with a field. Name a field, such as the item's id, among the "
+                "attributes of at least one of them."
+            )
+        return views
+
     def _with_means(self, fields: Any, events: Mapping[str, Any]) -> Any:
         parts = [fields]
         for behavior in self.schema.behaviors:
@@ -93,6 +173,15 @@ def flatten(tokens: Any) -> Any:
         Tensor of shape `(batch, tokens * dim)`.
     """
     return ops.reshape(tokens, (-1, tokens.shape[1] * tokens.shape[2]))
+
+
+def _some(tensor: Any, places: list[int], axis: int) -> Any:
+    """Some entries of an axis; `None` where there are none."""
+    if not places:
+        return None
+    if places == list(range(tensor.shape[axis])):
+        return tensor
+    return ops.take(tensor, places, axis=axis)
 
 
 def _mean_over_events(events: Any, mask: Any) -> Any:

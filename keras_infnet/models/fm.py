@@ -1,7 +1,7 @@
 """Factorisation machine."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -69,6 +69,11 @@ class FM(FeatureRanker):
     Reference:
     - Rendle, Factorization Machines, ICDM 2010
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {"embedding_dim": 8},
+        "base": {},
+    }
 
     def __init__(
         self,

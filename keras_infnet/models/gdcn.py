@@ -1,7 +1,7 @@
 """Gated deep and cross network."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import GatedCross
@@ -74,6 +74,11 @@ class GDCN(TrunkRanker):
     Reference:
     - [GDCN](https://doi.org/10.1145/3583780.3615089)
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {"num_cross_layers": 2, "hidden_dims": (128, 64)},
+        "base": {},
+    }
 
     def __init__(
         self,

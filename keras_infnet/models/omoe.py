@@ -1,7 +1,7 @@
 """One-gate mixture of experts."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from keras_infnet.api_export import export
 from keras_infnet.models.experts import make_experts, make_gate
@@ -31,8 +31,9 @@ class OMoE(FeatureRanker):
         tower_dims: sequence of integers. Hidden widths of the towers. Defaults
             to `(128, 64)`.
         trunk: what the shared part reads in place of the embeddings side by
-            side: the name of a model with a trunk, such as `"DCNv2"`, or a dict
-            with this `"name"` and its settings. Defaults to `None`.
+            side: the name of a model with a trunk, such as `"DCNv2"`, or a
+            dict with this `"name"` and its settings. Without a `dropout` of
+            its own it has that of this model. Defaults to `None`.
         activation: string or callable. Activation of all hidden layers.
             Defaults to `"relu"`.
         dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
@@ -73,6 +74,15 @@ class OMoE(FeatureRanker):
     - [MMoE](https://doi.org/10.1145/3219819.3220007), section 4.2
     """
 
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {
+            "num_experts": 4,
+            "expert_dims": (128, 64),
+            "tower_dims": (64,),
+        },
+        "base": {},
+    }
+
     def __init__(
         self,
         schema: Schema,
@@ -107,7 +117,7 @@ class OMoE(FeatureRanker):
         cls, features: Features, settings: Mapping[str, Any]
     ) -> dict[str, Any]:
         """Mixes experts once for all tasks."""
-        vector = trunk_vector(settings["trunk"], features)
+        vector = trunk_vector(settings, features)
         outputs = make_experts(
             settings["num_experts"], settings, features, "experts"
         )(vector)

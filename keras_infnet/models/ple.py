@@ -1,7 +1,7 @@
 """Progressive layered extraction."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -44,8 +44,9 @@ class PLE(FeatureRanker):
         tower_dims: sequence of integers. Hidden widths of the towers. Defaults
             to `(128, 64)`.
         trunk: what the shared part reads in place of the embeddings side by
-            side: the name of a model with a trunk, such as `"DCNv2"`, or a dict
-            with this `"name"` and its settings. Defaults to `None`.
+            side: the name of a model with a trunk, such as `"DCNv2"`, or a
+            dict with this `"name"` and its settings. Without a `dropout` of
+            its own it has that of this model. Defaults to `None`.
         activation: string or callable. Activation of all hidden layers.
             Defaults to `"relu"`.
         dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
@@ -85,6 +86,15 @@ class PLE(FeatureRanker):
     Reference:
     - [PLE](https://doi.org/10.1145/3383313.3412236)
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {
+            "num_shared_experts": 3,
+            "expert_dims": (128, 64),
+            "tower_dims": (64,),
+        },
+        "base": {},
+    }
 
     def __init__(
         self,
@@ -127,7 +137,7 @@ class PLE(FeatureRanker):
         """Extracts level by level."""
         check_positive(num_levels=settings["num_levels"])
         names = features.schema.task_names
-        start = trunk_vector(settings["trunk"], features)
+        start = trunk_vector(settings, features)
         vectors, shared = [start] * len(names), start
         for level in range(settings["num_levels"]):
             last = level == settings["num_levels"] - 1

@@ -279,6 +279,8 @@ def _plain(value: Any) -> Any:
     """Makes a setting something that JSON can hold."""
     if isinstance(value, keras.initializers.Initializer):
         return keras.initializers.serialize(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
     return keras.activations.serialize(value) if callable(value) else value
 
 

@@ -33,9 +33,10 @@ class SharedBottom(FeatureRanker):
             least one without a `trunk`. Defaults to `(512, 256, 128)`.
         tower_dims: sequence of integers. Hidden widths of the towers.
             Defaults to `(128, 64)`.
-        trunk: what the shared layers read in place of the embeddings side by
+        trunk: what the shared part reads in place of the embeddings side by
             side: the name of a model with a trunk, such as `"DCNv2"`, or a
-            dict with this `"name"` and its settings. Defaults to `None`.
+            dict with this `"name"` and its settings. Without a `dropout` of
+            its own it has that of this model. Defaults to `None`.
         activation: string or callable. Activation of all hidden layers.
             Defaults to `"relu"`.
         dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults
@@ -115,7 +116,7 @@ class SharedBottom(FeatureRanker):
     ) -> dict[str, Any]:
         """Puts a tower a task on shared hidden layers."""
         shared = hidden_layers(
-            trunk_vector(settings["trunk"], features),
+            trunk_vector(settings, features),
             settings["hidden_dims"],
             settings,
             features.dtype,

@@ -1,7 +1,7 @@
 """Shared and task-specific embeddings."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from keras import ops
 
@@ -85,6 +85,16 @@ class STEM(FeatureRanker):
     Reference:
     - [STEM](https://arxiv.org/abs/2308.13537)
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {
+            "num_shared_experts": 3,
+            "expert_dims": (128, 64),
+            "gate_dims": (),
+            "tower_dims": (64,),
+        },
+        "base": {},
+    }
 
     def __init__(
         self,

@@ -101,18 +101,18 @@ def check_trunk(trunk: str | Mapping[str, Any] | None) -> Any:
     return trunk
 
 
-def trunk_vector(
-    trunk: str | Mapping[str, Any] | None, features: Features
-) -> Any:
+def trunk_vector(settings: Mapping[str, Any], features: Features) -> Any:
     """Builds what the shared part of a multi-task model reads.
 
     Args:
-        trunk: as for `check_trunk`; `None` is the embeddings side by side.
+        settings: with `trunk`, as for `check_trunk`, where `None` is the
+            embeddings side by side, and `dropout`.
         features: `Features`.
 
     Returns:
         Tensor of shape `(batch, width)`.
     """
+    trunk = settings["trunk"]
     if trunk is None:
         return features.vector()
     given = {"name": trunk} if isinstance(trunk, str) else dict(trunk)
@@ -124,4 +124,6 @@ def trunk_vector(
         ).parameters.items()
         if name not in _OF_THE_MODEL
     }
+    if "dropout" in defaults:
+        defaults["dropout"] = settings["dropout"]
     return cls.build_trunk(features, complete({**defaults, **given}))

@@ -1,7 +1,7 @@
 """WuKong."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import WuKongBlock
@@ -77,6 +77,16 @@ class WuKong(TrunkRanker):
     Reference:
     - [WuKong](https://arxiv.org/abs/2403.02545)
     """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {
+            "num_layers": 2,
+            "num_interaction_tokens": 8,
+            "num_compressed_tokens": 8,
+            "hidden_dims": (128, 64),
+        },
+        "base": {},
+    }
 
     def __init__(
         self,

@@ -1,12 +1,113 @@
 """Cases of `check_layer`: crosses, factorisation machines, experts."""
 
-from layer_cases import FIELDS, TASKS, D, case, dense, normal
+from layer_cases import (
+    EVENTS,
+    FIELDS,
+    TASKS,
+    D,
+    case,
+    dense,
+    normal,
+    some_mask,
+)
 
 W = 6  # width of a vector
 PAIR = {"x0": normal(W), "x": normal(W)}
 EXPERTS = 3
 
+# A target, and events with the same two attributes.
+TARGET = {
+    "query": normal(2, D),
+    "events": normal(EVENTS, 2, D),
+    "valid": some_mask(),
+}
+OF_EVENTS = {"padded": ("events",), "mask": "valid"}
+
 CASES = [
+    case(
+        "InterestEvolution",
+        {},
+        TARGET,
+        # A GRU, a cell, W.
+        3 + 4 + 1,
+        3 * (2 * 8 * 8 + 2 * 8) + (3 * (2 * 8 * 8 + 8) + 8) + 8 * 8,
+        ({"gru_type": "lstm"}, "`gru_type`"),
+        ({"attention": "cosine"}, "`attention`"),
+        **OF_EVENTS,
+        empty_is_zero=True,
+    ),
+    case(
+        "InterestEvolution",
+        {
+            "gru_type": "agru",
+            "attention": "din",
+            "attention_dims": (5,),
+            "activation": "silu",
+        },
+        TARGET,
+        3 + 4 + 3,
+        3 * (2 * 8 * 8 + 2 * 8)
+        + (2 * (2 * 8 * 8 + 8) + 8)
+        + dense(4 * 8, 5)
+        + 5,
+        label="_din",
+        **OF_EVENTS,
+        empty_is_zero=True,
+    ),
+    case("Dice", {}, {"x": normal(EVENTS, W)}, 3, 3 * W),
+    case(
+        "TargetAttention",
+        {"hidden_dims": (5, 4)},
+        TARGET,
+        # Two of Dice: alpha, mean and variance.
+        2 + 2 * 3 + 2 * 2,
+        dense(4 * 2 * D, 5, 4, 1) + 3 * (5 + 4),
+        ({"hidden_dims": (0,)}, "`hidden_dims`"),
+        **OF_EVENTS,
+        empty_is_zero=True,
+    ),
+    case(
+        "TargetAttention",
+        {"hidden_dims": (5,), "activation": "silu", "use_softmax": True},
+        TARGET,
+        3,
+        dense(4 * 2 * D, 5) + 5,
+        label="_softmax",
+        **OF_EVENTS,
+        empty_is_zero=True,
+    ),
+    case(
+        "TargetSequence",
+        {"max_length": 2, "position_dim": 3},
+        TARGET,
+        1,
+        3 * 3,
+        ({"max_length": 0}, "`max_length`"),
+    ),
+    case(
+        "TransformerBlock",
+        {"num_heads": 2, "hidden_dim": 5, "activation": "silu"},
+        {"tokens": normal(EVENTS, D)},
+        4 + 4 + 4,
+        4 * D * D + dense(D, 5, D) + 4 * D,
+        ({"num_heads": 0}, "`num_heads`"),
+    ),
+    case(
+        "TokenDense",
+        {"units": 3, "activation": "silu"},
+        {"tokens": normal(FIELDS, D)},
+        2,
+        FIELDS * dense(D, 3),
+        ({"units": 0}, "`units`"),
+    ),
+    case(
+        "RankMixerBlock",
+        {"expansion": 3, "activation": "silu"},
+        {"tokens": normal(FIELDS, D)},
+        4 + 4,
+        FIELDS * dense(D, 3 * D, D) + 4 * D,
+        ({"expansion": 0}, "`expansion`"),
+    ),
     case(
         "ExpertGate",
         {},

@@ -118,5 +118,7 @@ def randomize(layer, seed=0, scale=0.4):
         noise = scale * rng.standard_normal(weight.shape)
         if weight.path.endswith("gamma"):
             noise += 1.0
+        if weight.path.endswith("moving_variance"):
+            noise = 0.5 + np.abs(noise)
         weight.assign(noise.astype("float32"))
     return layer

@@ -1,5 +1,7 @@
 """Every model through `check_ranker`, and what all of them must do."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -13,6 +15,11 @@ from keras_infnet.schema import Categorical, Schema, Task
 
 # One of each model; the other labels are variants of it.
 FIRST = [label for label in SETTINGS if "_" not in label]
+FILES = [
+    label
+    for label in SETTINGS
+    if "INFNet" not in label and (label in FIRST or "trunk" in label)
+]
 ALL = [
     pytest.param(label, marks=() if label in FIRST else SLOW_ON_JAX)
     for label in SETTINGS
@@ -23,13 +30,27 @@ def test_every_model_is_here():
     assert set(FIRST) == set(models.__all__)
 
 
+@pytest.mark.parametrize("name", models.__all__)
+def test_presets_name_arguments(name):
+    """Small ones are built; of all, arguments are known."""
+    cls = getattr(models, name)
+    assert set(cls.presets) >= {"small", "base"}
+    known = inspect.signature(cls.__init__).parameters
+    for preset in cls.presets.values():
+        assert set(preset) <= set(known)
+    small = cls.from_preset("small", rich_schema())
+    base = cls.from_preset("base", rich_schema())
+    assert small.count_params() < base.count_params()
+
+
 @pytest.mark.parametrize("label", ALL)
 def test_ranker(label, tmp_path):
     schema = rich_schema()
     check_ranker(
         lambda **kwargs: small_model(label, schema, **kwargs),
         schema,
-        tmp_path if label in FIRST and "INFNet" not in label else None,
+        # INFNet has a battery of its own.
+        tmp_path if label in FILES else None,
         lengths={"clicks": 6, "likes": 2},
     )
 
@@ -151,4 +172,14 @@ def test_a_trunk_by_name_is_that_of_the_model():
             keras.ops.convert_to_numpy(mine[task]),
             keras.ops.convert_to_numpy(theirs[task]),
         )
-    assert under.get_config()["trunk"] == {"name": "DCNv2", **trunk}
+    assert under.get_config()["trunk"]["name"] == "DCNv2"
+
+
+def test_a_trunk_has_the_dropout_of_its_model():
+    trunk = {"name": "DCNv2", "hidden_dims": (5,), "activation": "tanh"}
+    schema = rich_schema()
+    for given, expected in ((trunk, 0.3), ({**trunk, "dropout": 0.1}, 0.1)):
+        model = models.SharedBottom(schema, trunk=given, dropout=0.3)
+        assert model.get_layer("deep").dropout == expected
+    again = models.SharedBottom.from_config(model.get_config())
+    assert again.get_layer("deep").activation is keras.activations.tanh

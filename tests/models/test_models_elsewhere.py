@@ -1,4 +1,4 @@
-"""A saved INFNet in another process, on this backend and on the others."""
+"""Saved models in another process, on this backend and on the others."""
 
 import os
 import pathlib
@@ -10,13 +10,13 @@ import numpy as np
 import predict_elsewhere
 import pytest
 from ranker_battery import assert_same, predictions
+from small_models import SETTINGS, small_model
 from tiny import SMALL, plain_schema, random_batch, randomize, rich_schema
 
 from keras_infnet.models import INFNet
 
 HERE = keras.backend.backend()
 CASES = {
-    "hub": (rich_schema, {}),
     "hub_folded": (rich_schema, {"fold": True, "num_heads": 2}),
     "proxy": (rich_schema, {"variant": "proxy"}),
     "proxy_plain": (rich_schema, {"variant": "proxy", "fold": False}),
@@ -35,10 +35,18 @@ CASES = {
 def test_predictions_are_the_same_elsewhere(backend, tmp_path):
     if backend != HERE != "tensorflow":
         pytest.skip("the backends are compared once, from TensorFlow")
+    makers = {
+        **{label: (rich_schema, label) for label in SETTINGS},
+        **CASES,
+    }
     expected = {}
-    for seed, (name, (make_schema, settings)) in enumerate(CASES.items()):
+    for seed, (name, (make_schema, settings)) in enumerate(makers.items()):
         schema = make_schema()
-        model = randomize(INFNet(schema, **{**SMALL, **settings}), seed)
+        if isinstance(settings, str):
+            model = small_model(settings, schema)
+        else:
+            model = INFNet(schema, **{**SMALL, **settings})
+        randomize(model, seed)
         batch = random_batch(schema, seed=seed)
         model.save(tmp_path / f"{name}.keras")
         np.savez(tmp_path / f"{name}.npz", **batch)

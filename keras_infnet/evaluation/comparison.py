@@ -1,0 +1,342 @@
+"""Models by models on the same rows, with the same recipe and budget."""
+
+import dataclasses
+import gc
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_infnet.data import Batches
+from keras_infnet.evaluation.comparison_settings import ComparisonSettings
+from keras_infnet.evaluation.experiment import (
+    DivergedError,
+    ExperimentData,
+    build_model,
+    load_data,
+    predict_baseline,
+    predict_rows,
+    run_experiment,
+)
+from keras_infnet.evaluation.report import evaluate
+from keras_infnet.evaluation.run_store import RunStore, fingerprint
+
+__all__ = ["Compared", "Comparison", "compare"]
+
+_TIMED_ROWS = 4096
+_TIMED_ROUNDS = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Compared:
+    """What one model reached.
+
+    Args:
+        label: string.
+        runs: list of records, one a seed: `seed`, `metrics` by task (`None`
+            where training diverged), `error`, `seconds` and `rows` of
+            training, `history`.
+        predictions: list of dicts of arrays by task, of the runs that did not
+            diverge.
+        trials: list of dicts: what a trial changed, and its `score`.
+        chosen: dict. What the best trial changed in the recipe.
+        parameters: dict of the number of numbers in `embedding` tables and in
+            `dense` weights; empty for baselines.
+        microseconds: float. Time to predict a row, `None` for baselines.
+    """
+
+    label: str
+    runs: list[dict[str, Any]]
+    predictions: list[dict[str, Any]]
+    trials: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    chosen: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    parameters: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    microseconds: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Models, and the rows that all were evaluated on.
+
+    Args:
+        settings: `ComparisonSettings`.
+        models: list of `Compared`.
+        labels: dict of arrays by task.
+        weights: dict of arrays by task.
+        groups: array or `None`.
+        best: best reachable AUC by task, or `None`.
+    """
+
+    settings: ComparisonSettings
+    models: list[Compared]
+    labels: Mapping[str, Any]
+    weights: Mapping[str, Any]
+    groups: Any
+    best: Mapping[str, float] | None
+
+    @property
+    def reference(self) -> str:
+        """Label of the model that the others are tested against."""
+        return self.settings.reference or self.settings.labels[0]
+
+
+def compare(
+    settings: ComparisonSettings,
+    say: Callable[[str], None] = print,
+    verbose: Any = 0,
+) -> Comparison:
+    """Trains and evaluates models on one pipeline with one recipe.
+
+    Every model gets the same number of search trials, scored on the
+    validation rows; its best recipe is then trained once a seed, and all are
+    evaluated on the test rows. Finished runs are kept in the directory of the
+    settings by a hash of model, recipe, seed and data, and never done twice;
+    a run that was interrupted continues. A run that diverges is recorded as
+    such and does not stop the others.
+
+    Args:
+        settings: `ComparisonSettings`.
+        say: function of a string. Told of the progress. Defaults to `print`.
+        verbose: `verbose` of `fit`. Defaults to `0`.
+
+    Returns:
+        `Comparison`.
+
+    Raises:
+        ValueError: If there are no rows to evaluate, a search has no
+            validation rows, or the schema does not suit a model.
+    """
+    data = load_data(settings.data)
+    _check_data(settings, data)
+    schema = data.encoder.schema
+    # Before any work: a schema may not suit a model.
+    parameters = {
+        label: _parameters(build_model(settings.experiment(label, {}), schema))
+        for label in settings.labels
+    }
+    worker = _Worker(settings, data, say, verbose)
+    found = {label: worker.model(label) for label in settings.labels}
+    seconds = _prediction_seconds(settings, data)
+    rows = Batches(data.evaluated, data.encoder, settings.evaluation.batch_size)
+    return Comparison(
+        settings,
+        [
+            *(
+                dataclasses.replace(
+                    found[label],
+                    parameters=parameters[label],
+                    microseconds=1e6 * seconds[label],
+                )
+                for label in settings.labels
+            ),
+            *map(worker.baseline, settings.evaluation.baselines),
+        ],
+        rows.labels(),
+        rows.weights(),
+        None if schema.group is None else rows.group(),
+        data.best,
+    )
+
+
+class _Worker:
+    """Does runs, unless they are there already."""
+
+    def __init__(
+        self,
+        settings: ComparisonSettings,
+        data: ExperimentData,
+        say: Callable[[str], None],
+        verbose: Any,
+    ) -> None:
+        self.settings = settings
+        self.data = data
+        self.say = say
+        self.verbose = verbose
+        self.store = RunStore(settings.directory)
+        self.fingerprint = fingerprint(data)
+        seeds, trials = len(settings.training.seeds), settings.search.trials
+        searched = trials if trials > 1 else 0
+        self.total = len(settings.models) * (searched + seeds)
+        self.total += len(settings.evaluation.baselines)
+        self.done = 0
+
+    def model(self, label: str) -> Compared:
+        """Searches the recipe of a model, then trains it once a seed."""
+        seeds = self.settings.training.seeds
+        trials: list[dict[str, Any]] = []
+        chosen: dict[str, float] = {}
+        if self.settings.search.trials > 1:
+            for changes in self.settings.search.draw():
+                record, _ = self._run(label, changes, seeds[0], search=True)
+                trials.append({**changes, "score": record["score"]})
+            scores = [_number(trial["score"]) for trial in trials]
+            best = int(np.argmax(scores))
+            chosen = self.settings.search.draw()[best]
+        results = [self._run(label, chosen, seed) for seed in seeds]
+        return Compared(
+            label,
+            [record for record, _ in results],
+            [predicted for _, predicted in results if predicted],
+            trials,
+            chosen,
+        )
+
+    def _run(
+        self,
+        label: str,
+        changes: Mapping[str, float],
+        seed: int,
+        search: bool = False,
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        experiment = self.settings.experiment(label, changes)
+        recipe = dataclasses.asdict(experiment.training)
+        key = self.store.key(
+            model=experiment.model,
+            training={k: v for k, v in recipe.items() if k != "seeds"},
+            seed=seed,
+            search=search,
+            data=self.fingerprint,
+        )
+        kept = self._kept(key)
+        if kept is not None:
+            return kept
+        words = ", ".join(f"{k} {v:g}" for k, v in changes.items())
+        what = f"trial ({words or 'the recipe'})" if search else f"seed {seed}"
+        self.say(f"[{self.done}/{self.total}] {label}, {what}")
+        data = (
+            dataclasses.replace(self.data, test=None) if search else self.data
+        )
+        record: dict[str, Any] = {"label": label, "seed": seed, "error": None}
+        predictions: dict[str, Any] = {}
+        try:
+            run = run_experiment(
+                experiment,
+                data,
+                seed,
+                directory=self.store.unfinished(key),
+                verbose=self.verbose,
+                evaluated=search,
+            )
+        except DivergedError as error:
+            self.say(f"  diverged: {error}")
+            record |= {"error": str(error), "metrics": None, "score": None}
+        else:
+            record |= {
+                "seconds": run.seconds,
+                "rows": run.rows * len(run.history["loss"]),
+                "history": dict(run.history),
+                "metrics": run.metrics,
+                "score": _score(run.metrics) if search else None,
+            }
+            if not search:
+                predictions, record["metrics"] = self._evaluate(run.model)
+            del run  # before the next model is made
+        self.store.put(key, record, predictions)
+        gc.collect()
+        return record, predictions
+
+    def baseline(self, name: str) -> Compared:
+        """Fits a model that is not deep."""
+        key = self.store.key(baseline=name, data=self.fingerprint)
+        kept = self._kept(key)
+        if kept is None:
+            self.say(f"[{self.done}/{self.total}] {name}")
+            predictions = {
+                task: np.reshape(values, (-1,)).astype(np.float32)
+                for task, values in predict_baseline(name, self.data).items()
+            }
+            record: dict[str, Any] = {"label": name, "seed": 0, "error": None}
+            record["metrics"] = self._metrics(predictions)
+            self.store.put(key, record, predictions)
+            kept = record, predictions
+        return Compared(name, [kept[0]], [kept[1]])
+
+    def _kept(self, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        self.done += 1
+        return self.store.get(key)
+
+    def _evaluate(self, model: Any) -> tuple[dict[str, Any], Any]:
+        rows = self._rows()
+        predictions = {
+            task: values[:, 0].astype(np.float32)
+            for task, values in predict_rows(model, rows).items()
+        }
+        return predictions, self._metrics(predictions)
+
+    def _metrics(self, predictions: Mapping[str, Any]) -> Any:
+        rows, schema = self._rows(), self.data.encoder.schema
+        groups = None if schema.group is None else rows.group()
+        return evaluate(
+            rows.labels(), predictions, rows.weights(), schema, groups
+        )
+
+    def _rows(self) -> Batches:
+        return Batches(
+            self.data.evaluated,
+            self.data.encoder,
+            self.settings.evaluation.batch_size,
+        )
+
+
+def _check_data(settings: ComparisonSettings, data: ExperimentData) -> None:
+    if data.evaluated is None:
+        raise ValueError(
+            "a comparison needs test rows, or validation rows in their place."
+        )
+    if settings.search.trials > 1 and data.validation is None:
+        raise ValueError(
+            "[search] scores trials on the validation rows, and there are "
+            "none. Give [data] validation, or set trials = 1."
+        )
+
+
+def _score(metrics: Any) -> float | None:
+    """Mean AUC of the tasks; without any, minus the mean error."""
+    for metric, sign in (("auc", 1.0), ("rmse", -1.0)):
+        values = [
+            sign * _number(task[metric])
+            for task in metrics.values()
+            if metric in task
+        ]
+        values = [value for value in values if np.isfinite(value)]
+        if values:
+            return float(np.mean(values))
+    return None
+
+
+def _number(value: float | None) -> float:
+    return -np.inf if value is None else float(value)
+
+
+def _parameters(model: Any) -> dict[str, int]:
+    sizes = {"embedding": 0, "dense": 0}
+    for weight in model.trainable_weights:
+        of_table = getattr(weight, "row_sparse", False)
+        sizes["embedding" if of_table else "dense"] += int(
+            np.prod(weight.shape)
+        )
+    return sizes
+
+
+def _prediction_seconds(
+    settings: ComparisonSettings, data: ExperimentData
+) -> dict[str, float]:
+    """Seconds to predict a row, all models in turn, medians of rounds."""
+    rows = Batches(data.evaluated, data.encoder, _TIMED_ROWS)
+    inputs, *_ = rows[0]
+    count = len(next(iter(inputs.values())))
+    models = {
+        label: build_model(settings.experiment(label, {}), data.encoder.schema)
+        for label in settings.labels
+    }
+    times: dict[str, list[float]] = {label: [] for label in models}
+    for _ in range(_TIMED_ROUNDS + 1):  # the first one compiles
+        for label, model in models.items():
+            started = time.perf_counter()
+            model.predict_on_batch(inputs)
+            times[label].append(time.perf_counter() - started)
+    return {
+        label: float(np.median(values[1:])) / count
+        for label, values in times.items()
+    }

@@ -1,0 +1,85 @@
+"""An activation that adapts to the distribution of its input."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+
+__all__ = ["Dice"]
+
+
+@export("keras_infnet.layers.Dice")
+class Dice(keras.layers.Layer):
+    """Lets through what is above the mean of its unit, a share of the rest.
+
+    `y = p x + alpha (1 - p) x` with `p = sigmoid(BatchNorm(x))`. `alpha` is
+    learned, one a unit, and starts at 0. The batch norm has neither scale nor
+    offset. Padding counts neither in its mean nor in its variance.
+
+    Args:
+        momentum: float. Of the moving mean and variance. Defaults to `0.99`.
+        epsilon: float. Defaults to `1e-9`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        x: tensor of shape `(batch, ..., units)`.
+        valid: boolean tensor of the shape of `x` without its last axis.
+            Optional.
+        training: boolean. Whether the statistics are those of the batch.
+
+    Returns:
+        Tensor of the shape of `x`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(Dice()(np.ones((2, 5, 3), "float32")).shape)
+    (2, 5, 3)
+
+    Reference:
+    - [DIN](https://arxiv.org/abs/1706.06978), section 5.3
+    """
+
+    def __init__(
+        self, momentum: float = 0.99, epsilon: float = 1e-9, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.normalization = keras.layers.BatchNormalization(
+            momentum=momentum,
+            epsilon=epsilon,
+            center=False,
+            scale=False,
+            # Half precision does not know the number epsilon.
+            dtype="float32",
+            name="normalization",
+        )
+
+    def build(self, x_shape: Any, valid_shape: Any = None) -> None:
+        self.normalization.build(x_shape)
+        self.alpha = self.add_weight(
+            name="alpha", shape=(x_shape[-1],), initializer="zeros"
+        )
+        self.built = True
+
+    def call(
+        self, x: Any, valid: Any = None, training: bool | None = None
+    ) -> Any:
+        normal = self.normalization(
+            ops.cast(x, "float32"), training=training, mask=valid
+        )
+        share = ops.cast(ops.sigmoid(normal), x.dtype)
+        return x * (share + self.alpha * (1.0 - share))
+
+    def compute_output_shape(
+        self, x_shape: Any, valid_shape: Any = None
+    ) -> Any:
+        return x_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(momentum=self.momentum, epsilon=self.epsilon)
+        return config

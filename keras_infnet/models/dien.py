@@ -1,0 +1,219 @@
+"""Deep interest evolution network."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.kinds import check_number
+from keras_infnet.layers import InterestEvolution
+from keras_infnet.models.feature_ranker import hidden_layers
+from keras_infnet.models.features import Features, TargetView, flatten
+from keras_infnet.models.trunk_ranker import TrunkRanker
+from keras_infnet.schema import Schema, nearest_name
+
+__all__ = ["DIEN"]
+
+
+@export("keras_infnet.models.DIEN")
+class DIEN(TrunkRanker):
+    """Predicts from how the interest in the target has changed.
+
+    For every behaviour one GRU reads the events, and a second one, led by the
+    target, its states (see `keras_infnet.layers.InterestEvolution`). Its last
+    state, all fields, and the means of attributes without a field go through
+    an MLP; a tower a task reads its last hidden layer `h`.
+
+    With `negatives` and `aux_loss_weight`, every state of the first GRU is
+    asked to tell the next event from one that did not happen. A behaviour of
+    negatives holds, event by event, something else that was on offer; it is
+    read by this loss alone.
+
+    Args:
+        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
+        embedding_dim: integer. Width of an embedding. Defaults to `16`.
+        gru_type: `"augru"`, `"agru"`, `"aigru"` or `"gru"`. Defaults to
+            `"augru"`.
+        attention: `"bilinear"`, `"dot"` or `"din"`, an MLP. Defaults to
+            `"bilinear"`.
+        attention_dims: sequence of integers. Hidden widths of that MLP.
+            Defaults to `(64,)`.
+        use_sum_pooling: boolean. Whether the MLP also reads the sum over the
+            events and its product with the target. Defaults to `False`.
+        aux_loss_weight: float. Weight of the auxiliary loss. Defaults to `0.0`.
+        negatives: dict of the name of a behaviour to that of the behaviour of
+            its negatives, which has the same attributes and length. Needed for
+            the auxiliary loss. Defaults to `None`.
+        hidden_dims: sequence of integers. Widths of the MLP; without any the
+            towers read what it would. Defaults to `(200, 80)`.
+        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
+            to `()`.
+        activation: string or callable. Activation of all hidden layers.
+            Defaults to `"relu"`.
+        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
+            `0.0`.
+        embeddings_initializer: initializer of the embedding tables, or `None`
+            for a normal distribution of standard deviation 0.0001. Defaults to
+            `None`.
+        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
+            (learned). Defaults to `"fixed"`.
+        **kwargs: Arguments of the base class: `name`, `dtype`.
+
+    Call arguments:
+        inputs: dict of encoded inputs, as `schema.inputs` describes.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+
+    Raises:
+        ValueError: If an argument is not known or out of range, the schema is
+            not fitted, no behaviour shares a table with a field, or negatives
+            do not fit their behaviour.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_infnet.schema import Behavior, Categorical, Schema, Task
+    >>> schema = Schema(
+    ...     fields=[Categorical("item_id")],
+    ...     behaviors=[Behavior("liked", ["item_id"], max_length=3)],
+    ...     tasks=[Task("click")],
+    ...     table_sizes={"item_id": 50},
+    ... )
+    >>> model = DIEN(schema, hidden_dims=(8,))
+    >>> inputs = {
+    ...     "item_id": np.array([3, 4]),
+    ...     "liked_item_id": np.array([[5, 6, 0], [0, 0, 0]]),
+    ...     "liked_mask": np.array([[True, True, False], [False] * 3]),
+    ... }
+    >>> tuple(model(inputs)["click"].shape)
+    (2, 1)
+
+    Reference:
+    - [DIEN](https://arxiv.org/abs/1809.03672)
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {"hidden_dims": (128, 64)},
+        "base": {},
+    }
+
+    def __init__(
+        self,
+        schema: Schema,
+        embedding_dim: int = 16,
+        gru_type: str = "augru",
+        attention: str = "bilinear",
+        attention_dims: Sequence[int] = (64,),
+        use_sum_pooling: bool = False,
+        aux_loss_weight: float = 0.0,
+        negatives: Mapping[str, str] | None = None,
+        hidden_dims: Sequence[int] = (200, 80),
+        tower_dims: Sequence[int] = (),
+        activation: Any = "relu",
+        dropout: float = 0.0,
+        embeddings_initializer: Any = None,
+        loss_weighting: str = "fixed",
+        **kwargs: Any,
+    ) -> None:
+        settings = {
+            "embedding_dim": embedding_dim,
+            "gru_type": gru_type,
+            "attention": attention,
+            "attention_dims": attention_dims,
+            "use_sum_pooling": use_sum_pooling,
+            "aux_loss_weight": aux_loss_weight,
+            "negatives": negatives,
+            "hidden_dims": hidden_dims,
+            "tower_dims": tower_dims,
+            "activation": activation,
+            "dropout": dropout,
+            "embeddings_initializer": embeddings_initializer,
+        }
+        super().__init__(schema, settings, loss_weighting, **kwargs)
+
+    @classmethod
+    def build_trunk(
+        cls, features: Features, settings: Mapping[str, Any]
+    ) -> Any:
+        """Reads behaviours by two GRUs, and an MLP on top."""
+        negatives = dict(settings["negatives"] or {})
+        _check_negatives(features.schema, negatives, settings)
+        views = {view.name: view for view in features.targets(cls.__name__)}
+        parts = [flatten(features.fields)]
+        for name, view in views.items():
+            if name in negatives.values():
+                continue
+            if view.query is not None:
+                other = views.get(negatives.get(name, ""))
+                parts += _read(view, other, features, settings)
+            if view.others is not None:
+                parts.append(flatten(view.others))
+        return hidden_layers(
+            ops.concatenate(parts, axis=-1) if parts[1:] else parts[0],
+            settings["hidden_dims"],
+            settings,
+            features.dtype,
+            "deep",
+        )
+
+
+def _read(
+    view: TargetView,
+    negatives: TargetView | None,
+    features: Features,
+    settings: Mapping[str, Any],
+) -> list[Any]:
+    """Reads one behaviour; tensors of shape `(batch, width)`."""
+    evolve = InterestEvolution(
+        settings["gru_type"],
+        settings["attention"],
+        attention_dims=settings["attention_dims"],
+        auxiliary_weight=settings["aux_loss_weight"],
+        activation=settings["activation"],
+        dtype=features.dtype,
+        name=f"{view.name}_evolution",
+    )
+    others = () if negatives is None else (negatives.events,)
+    parts = [evolve(view.query, view.events, view.mask, *others)]
+    if settings["use_sum_pooling"]:
+        total = ops.einsum(
+            "bt,btad->bad",
+            ops.cast(view.mask, "float32"),
+            ops.cast(view.events, "float32"),
+        )
+        total = ops.cast(total, view.events.dtype)
+        parts += [total, total * view.query]
+    return [flatten(part) for part in parts]
+
+
+def _check_negatives(
+    schema: Schema, negatives: Mapping[str, str], settings: Mapping[str, Any]
+) -> None:
+    check_number("aux_loss_weight", settings["aux_loss_weight"])
+    if settings["aux_loss_weight"] and not negatives:
+        raise ValueError(
+            "the auxiliary loss needs events that did not happen: name the "
+            "behaviour of negatives of each behaviour in `negatives`. "
+            f"Received: aux_loss_weight={settings['aux_loss_weight']}, "
+            "negatives=None."
+        )
+    known = {behavior.name: behavior for behavior in schema.behaviors}
+    for pair in negatives.items():
+        for name in pair:
+            if name not in known:
+                raise ValueError(nearest_name(name, known, "behavior"))
+        tables = [
+            [part.table_name for part in schema.attributes(known[name])]
+            for name in pair
+        ]
+        lengths = [known[name].max_length for name in pair]
+        if tables[0] != tables[1] or lengths[0] != lengths[1]:
+            raise ValueError(
+                f"behaviour {pair[1]!r} holds the negatives of {pair[0]!r}: "
+                "both need the same attributes and length. Received: "
+                f"attributes {tables[1]} and {tables[0]}, lengths "
+                f"{lengths[1]} and {lengths[0]}."
+            )

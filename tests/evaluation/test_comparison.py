@@ -1,0 +1,333 @@
+"""Models compared on the same rows, run by run."""
+
+import csv
+import json
+import pathlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from keras_infnet.evaluation import (
+    ComparisonSettings,
+    SearchSettings,
+    auc_difference_interval,
+    compare,
+    comparison,
+    comparison_rows,
+    format_comparison,
+    load_settings,
+    write_comparison,
+)
+from keras_infnet.evaluation.experiment import DivergedError
+
+CONFIG = {
+    "data": {
+        "dataset": "synthetic",
+        "options": {"num_users": 60, "num_items": 40, "num_rows": 900},
+    },
+    "training": {"seeds": [0, 1], "batch_size": 128},
+    "evaluation": {"baselines": ["logistic_regression"]},
+    "models": [
+        {
+            "label": "bottom",
+            "name": "SharedBottom",
+            "hidden_dims": [8],
+            "tower_dims": [],
+            "embedding_dim": 4,
+        },
+        {"name": "FM", "embedding_dim": 4},
+    ],
+    "resamples": 20,
+}
+
+
+def settings(tmp_path, **changes):
+    config = {**CONFIG, "directory": str(tmp_path / "kept"), **changes}
+    return ComparisonSettings.from_dict(config)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    said = []
+    chosen = settings(tmp_path_factory.mktemp("comparison"))
+    return compare(chosen, said.append), said
+
+
+def test_metrics_are_those_of_the_predictions(compared):
+    """AUCs by scikit-learn, means and deviations over two seeds."""
+    found, said = compared
+    assert len(said) == 5  # two models, two seeds; a baseline
+    rows = {(r["task"], r["model"]): r for r in comparison_rows(found)}
+    assert len(rows) == 9
+    for model in found.models:
+        for task in ("click", "like", "purchase"):
+            known = found.weights[task] > 0
+            aucs = [
+                roc_auc_score(found.labels[task][known], p[task][known])
+                for p in model.predictions
+            ]
+            row = rows[task, model.label]
+            assert row["auc"] == pytest.approx(np.mean(aucs), abs=1e-6)
+            if len(aucs) > 1:
+                deviation = np.std(aucs, ddof=1)
+                assert row["auc_sd"] == pytest.approx(deviation, abs=1e-6)
+            else:
+                assert "auc_sd" not in row
+    # Seeds differ, and models.
+    first, second = found.models[0].predictions
+    assert np.abs(first["click"] - second["click"]).max() > 1e-4
+
+
+def test_the_reference_is_compared_with_and_not_with_itself(compared):
+    found, _ = compared
+    assert found.reference == "bottom"
+    for row in comparison_rows(found):
+        if row["model"] == "bottom":
+            assert "difference" not in row
+            assert row["dense_parameters"] > 0
+            assert row["microseconds_a_row"] > 0
+            assert row["examples_a_second"] > 0
+            continue
+        low, high = row["difference_low"], row["difference_high"]
+        assert low <= high and 0 < row["p_value"] <= 1
+
+
+def test_parameters_by_hand(compared):
+    found, _ = compared
+    bottom, fm, baseline = found.models
+    assert baseline.parameters == {} and baseline.microseconds is None
+    # Every id has four numbers, and with FM one a task besides.
+    tables = bottom.parameters["embedding"] // 4
+    assert fm.parameters["embedding"] >= tables * 7
+    assert fm.parameters["dense"] == 3 + 4 * 3
+
+
+def test_finished_runs_are_not_done_again(compared, monkeypatch):
+    found, _ = compared
+
+    def refuse(*_, **__):
+        raise AssertionError("a run is done twice")
+
+    monkeypatch.setattr(comparison, "run_experiment", refuse)
+    monkeypatch.setattr(comparison, "predict_baseline", refuse)
+    said = []
+    again = compare(found.settings, said.append)
+    assert not said
+    for before, after in zip(found.models, again.models, strict=True):
+        for one, two in zip(before.predictions, after.predictions, strict=True):
+            np.testing.assert_array_equal(one["click"], two["click"])
+        assert [r["metrics"] for r in after.runs] == [
+            json.loads(json.dumps(r["metrics"])) for r in before.runs
+        ]
+
+
+def test_other_data_and_other_recipes_are_other_runs(compared, monkeypatch):
+    found, _ = compared
+
+    class Asked(Exception):
+        pass
+
+    def ask(*_, **__):
+        raise Asked
+
+    monkeypatch.setattr(comparison, "run_experiment", ask)
+    kept = found.settings.directory
+    data = {**CONFIG["data"]["options"], "seed": 1}
+    for change in (
+        {"data": {"dataset": "synthetic", "options": data}},
+        {"training": {**CONFIG["training"], "learning_rate": 0.002}},
+        {"training": {**CONFIG["training"], "seeds": [2]}},
+        {"models": [{**CONFIG["models"][1], "embedding_dim": 5}]},
+    ):
+        config = {**CONFIG, "directory": kept, **change}
+        with pytest.raises(Asked):
+            compare(ComparisonSettings.from_dict(config), lambda _: None)
+
+
+def test_an_interrupted_comparison_continues(tmp_path, monkeypatch):
+    run, done = comparison.run_experiment, []
+
+    def interrupted(experiment, data, seed, **kwargs):
+        if len(done) == 1:
+            raise KeyboardInterrupt
+        done.append(seed)
+        return run(experiment, data, seed, **kwargs)
+
+    monkeypatch.setattr(comparison, "run_experiment", interrupted)
+    chosen = settings(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        compare(chosen, lambda _: None)
+    monkeypatch.setattr(comparison, "run_experiment", run)
+    said = []
+    compare(chosen, said.append)
+    assert said[0].startswith("[2/5] bottom, seed 1")
+    assert len(said) == 4
+
+
+def test_runs_that_diverge_are_told_and_stop_nothing(tmp_path, monkeypatch):
+    run = comparison.run_experiment
+
+    def diverging(experiment, data, seed, **kwargs):
+        if experiment.model["name"] == "FM" and seed == 1:
+            raise DivergedError("training diverged: the loss is nan.")
+        return run(experiment, data, seed, **kwargs)
+
+    monkeypatch.setattr(comparison, "run_experiment", diverging)
+    found = compare(settings(tmp_path), lambda _: None)
+    rows = comparison_rows(found)
+    row = next(r for r in rows if r["model"] == "FM")
+    assert row["runs"] == 2 and row["diverged"] == 1
+    assert "2, 1 diverged" in format_comparison(found, rows, markdown=False)
+    assert np.isfinite(row["auc"]) and "auc_sd" not in row
+    # Kept as such.
+    record = found.models[1].runs[1]
+    assert record["seed"] == 1 and "loss is nan" in record["error"]
+
+
+def test_a_search_is_scored_on_validation_rows_alone(tmp_path, monkeypatch):
+    run, seen = comparison.run_experiment, []
+
+    def spied(experiment, data, seed, **kwargs):
+        rate = experiment.training.learning_rate
+        seen.append((experiment.model["name"], rate, data.test is None))
+        return run(experiment, data, seed, **kwargs)
+
+    monkeypatch.setattr(comparison, "run_experiment", spied)
+    chosen = settings(
+        tmp_path,
+        search={"trials": 3, "seed": 4},
+        training={"seeds": [0], "batch_size": 128},
+        evaluation={},
+    )
+    found = compare(chosen, lambda _: None)
+    draws = chosen.search.draw()
+    rates = [draw.get("learning_rate", 1e-3) for draw in draws]
+    assert draws[0] == {} and len(set(rates)) == 3
+    for index, model in enumerate(found.models):
+        mine = seen[4 * index : 4 * index + 4]
+        assert [rate for _, rate, _ in mine[:3]] == rates
+        assert [without for *_, without in mine] == [True] * 3 + [False]
+        scores = [trial["score"] for trial in model.trials]
+        best = draws[int(np.argmax(scores))]
+        assert model.chosen == best
+        assert mine[3][1] == best.get("learning_rate", 1e-3)
+
+
+def test_files(compared):
+    found, _ = compared
+    rows = comparison_rows(found)
+    paths = write_comparison(found, rows)
+    assert [p.name for p in paths] == [
+        "comparison.md",
+        "comparison.csv",
+        "comparison.json",
+    ]
+    with paths[1].open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [float(r["auc"]) for r in table] == [r["auc"] for r in rows]
+    kept = json.loads(paths[2].read_text())
+    assert kept["reference"] == "bottom" and len(kept["rows"]) == 9
+    text = paths[0].read_text()
+    assert text.count("### ") == 3 and "best reachable AUC" in text
+    # The best comes first.
+    click = [r for r in rows if r["task"] == "click"]
+    best = max(click, key=lambda r: r["auc"])["model"]
+    assert text.split("\n")[4].startswith(f"| {best} |")
+    assert not list(paths[0].parent.glob("*.tmp"))
+
+
+def test_difference_by_resampling_by_hand():
+    """Against scikit-learn on resamples drawn as documented."""
+    rng = np.random.default_rng(3)
+    # Numbered as they appear, as the resamples number them.
+    users = pd.factorize(rng.integers(0, 12, 300))[0]
+    labels = (rng.random(300) < 0.4).astype(float)
+    mine = labels + rng.normal(0, 1.0, 300)
+    other = labels + rng.normal(0, 2.0, (2, 300))
+    found = auc_difference_interval(
+        labels, mine, other, users, num_resamples=50, seed=5
+    )
+    generator = np.random.default_rng(5)
+    differences = []
+    for _ in range(50):
+        drawn = np.bincount(generator.integers(0, 12, 12), minlength=12)
+        weights = drawn[users]
+
+        def area(scores, weights=weights):
+            return roc_auc_score(labels, scores, sample_weight=weights)
+
+        differences.append(area(mine) - np.mean([area(o) for o in other]))
+    low, high = np.quantile(differences, [0.025, 0.975])
+    expected = roc_auc_score(labels, mine) - np.mean(
+        [roc_auc_score(labels, o) for o in other]
+    )
+    below = (1 + np.sum(np.array(differences) <= 0)) / 51
+    above = (1 + np.sum(np.array(differences) >= 0)) / 51
+    np.testing.assert_allclose(
+        found, (expected, low, high, 2 * min(below, above)), rtol=1e-9
+    )
+
+
+def test_no_difference_from_itself():
+    labels, scores = [0, 1, 1, 0, 1], [0.1, 0.2, 0.9, 0.3, 0.4]
+    found = auc_difference_interval(labels, scores, scores, num_resamples=30)
+    assert found == (0.0, 0.0, 0.0, 1.0)
+    assert np.isnan(auc_difference_interval([1, 1], [1, 2], [1, 2])).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"models": []}, r"at least one \[\[models\]\]"),
+        ({"models": [{"preset": "small"}]}, "each with a `name`"),
+        ({"models": {"name": "FM"}}, r"each as \[\[models\]\]"),
+        ({"models": [{"name": "DCN2"}]}, "model 'DCN2'.*'DCNv2'"),
+        ({"models": [{"name": "FM", "dim": 3}]}, "key of .model. 'dim'"),
+        ({"models": [{"name": "FM"}] * 2}, "two models are called 'FM'"),
+        ({"reference": "Bottom"}, "reference 'Bottom'.*'bottom'"),
+        ({"resamples": 0}, "`resamples`"),
+        ({"search": {"trial": 3}}, "'trial'.*'trials'"),
+        ({"search": {"trials": 0}}, "trials must be positive"),
+        ({"search": {"learning_rate": [2, 1]}}, "the smaller one first"),
+        ({"search": {"learning_rate": [0, 1]}}, "two positive numbers"),
+        ({"search": 3}, r"\[search\] must be a table"),
+        ({"modles": []}, "'modles'.*'models'"),
+        (
+            {"evaluation": {"baselines": ["shared_bottom"]}},
+            r"SharedBottom under \[\[models\]\]",
+        ),
+    ],
+)
+def test_wrong_settings(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        settings(tmp_path, **changes)
+
+
+def test_a_model_that_the_schema_does_not_suit_stops_before_any_work(
+    tmp_path, monkeypatch
+):
+    def refuse(*_, **__):
+        raise AssertionError("work is done first")
+
+    monkeypatch.setattr(comparison, "run_experiment", refuse)
+    models = [CONFIG["models"][0], {"name": "BST", "num_heads": 7}]
+    with pytest.raises(ValueError, match="`num_heads` must divide"):
+        compare(settings(tmp_path, models=models), lambda _: None)
+
+
+def test_the_settings_of_the_example():
+    path = pathlib.Path(__file__).parents[2] / "examples/configs/compare.toml"
+    chosen = ComparisonSettings.from_dict(load_settings(path))
+    assert chosen.reference in chosen.labels and chosen.search.trials == 4
+
+
+def test_draws_lie_between_the_bounds_and_do_not_change():
+    search = SearchSettings(trials=40, learning_rate=(1e-4, 1e-2))
+    draws = search.draw()
+    assert draws == search.draw() and draws[0] == {}
+    rates = np.array([draw["learning_rate"] for draw in draws[1:]])
+    assert rates.min() >= 1e-4 and rates.max() <= 1e-2
+    # Evenly on a logarithmic scale: half of them below the middle.
+    assert 0.3 < np.mean(rates < 1e-3) < 0.7

@@ -1,0 +1,43 @@
+"""Every model as a SavedModel, without the other checks of an export."""
+
+import keras
+import numpy as np
+import pytest
+from small_models import SETTINGS, small_model
+from tiny import randomize
+
+from keras_infnet.serving import Servable
+from keras_infnet.serving.build import build
+from keras_infnet.serving.requests import encoded_request
+
+# INFNet goes through whole exports elsewhere.
+LABELS = [
+    label
+    for label in SETTINGS
+    if "INFNet" not in label and ("_" not in label or "trunk" in label)
+]
+
+pytestmark = [
+    pytest.mark.serving,
+    pytest.mark.skipif(
+        keras.backend.backend() != "tensorflow",
+        reason="builds in this process",
+    ),
+]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_answers_as_predict_does(label, encoder, table, tmp_path):
+    model = randomize(small_model(label, encoder.schema), scale=0.2)
+    model.save(tmp_path / "model.keras")
+    encoder.save(tmp_path)
+    build(tmp_path)
+    inputs = encoded_request(
+        encoder.encode(table, labels=False), encoder.schema
+    )
+    expected = model.predict(inputs, verbose=0)
+    found = Servable.load(tmp_path).predict_raw(table, batch_size=77)
+    assert set(found) == set(expected)
+    for task, values in expected.items():
+        assert np.ptp(values) > 1e-3
+        np.testing.assert_allclose(found[task], values, rtol=1e-5, atol=1e-5)
