@@ -26,5 +26,9 @@ def say(text: str) -> None:
 
 
 def progress() -> int:
-    """Returns a moving bar on a terminal, one line an epoch in a file."""
+    """Chooses what `fit` shows.
+
+    Returns:
+        `verbose`: a moving bar on a terminal, one line an epoch in a file.
+    """
     return 1 if sys.stdout.isatty() else 2

@@ -53,6 +53,9 @@ def prediction_name(task: str, kept: Table) -> str:
         task: string.
         kept: `Table`.
 
+    Returns:
+        String.
+
     Raises:
         ValueError: If the table has every name already.
     """
@@ -74,6 +77,9 @@ def kept_columns(
         chunk: `Table`.
         keep: names, or `None` for all that fit.
         suffix: string. `".parquet"` or `".csv"`.
+
+    Returns:
+        List of names.
     """
     if keep is not None:
         for name in keep:

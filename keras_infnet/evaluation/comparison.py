@@ -40,10 +40,13 @@ class Compared:
         predictions: list of dicts of arrays by task, of the runs that did not
             diverge.
         trials: list of dicts: what a trial changed, and its `score`.
-        chosen: dict. What the best trial changed in the recipe.
+            Defaults to `[]`.
+        chosen: dict. What the best trial changed in the recipe. Defaults to
+            `{}`.
         parameters: dict of the number of numbers in `embedding` tables and in
-            `dense` weights; empty for baselines.
+            `dense` weights; empty for baselines. Defaults to `{}`.
         microseconds: float. Time to predict a row, `None` for baselines.
+            Defaults to `None`.
     """
 
     label: str

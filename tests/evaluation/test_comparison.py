@@ -318,8 +318,9 @@ def test_a_model_that_the_schema_does_not_suit_stops_before_any_work(
 
 
 def test_the_settings_of_the_example():
-    path = pathlib.Path(__file__).parents[2] / "examples/configs/compare.toml"
-    chosen = ComparisonSettings.from_dict(load_settings(path))
+    folder = pathlib.Path(__file__).parents[2] / "examples/comparisons"
+    config = load_settings(folder / "synthetic.toml")
+    chosen = ComparisonSettings.from_dict(config)
     assert chosen.reference in chosen.labels and chosen.search.trials == 4
 
 

@@ -28,7 +28,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("label", LABELS)
 def test_answers_as_predict_does(label, encoder, table, tmp_path):
-    model = randomize(small_model(label, encoder.schema), scale=0.2)
+    model = randomize(small_model(label, encoder.schema))
     model.save(tmp_path / "model.keras")
     encoder.save(tmp_path)
     build(tmp_path)
