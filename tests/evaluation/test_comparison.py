@@ -22,6 +22,9 @@ from keras_infnet.evaluation import (
 )
 from keras_infnet.evaluation.experiment import DivergedError
 
+EXAMPLES = sorted(
+    (pathlib.Path(__file__).parents[2] / "examples/comparisons").glob("*.toml")
+)
 CONFIG = {
     "data": {
         "dataset": "synthetic",
@@ -317,11 +320,14 @@ def test_a_model_that_the_schema_does_not_suit_stops_before_any_work(
         compare(settings(tmp_path, models=models), lambda _: None)
 
 
-def test_the_settings_of_the_example():
-    folder = pathlib.Path(__file__).parents[2] / "examples/comparisons"
-    config = load_settings(folder / "synthetic.toml")
-    chosen = ComparisonSettings.from_dict(config)
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_settings_of_the_examples(path):
+    chosen = ComparisonSettings.from_dict(load_settings(path))
     assert chosen.reference in chosen.labels and chosen.search.trials == 4
+    again = ComparisonSettings.from_dict(
+        json.loads(json.dumps(chosen.to_dict()))
+    )
+    assert again == chosen
 
 
 def test_draws_lie_between_the_bounds_and_do_not_change():

@@ -5,7 +5,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
-from gradients import SLOW_ON_JAX, value_and_gradients
+from gradients import value_and_gradients
 from ranker_battery import check_fit, check_ranker, compile_model
 from small_models import SETTINGS, small_model
 from tiny import random_batch, random_labels, randomize, rich_schema
@@ -20,9 +20,17 @@ FILES = [
     for label in SETTINGS
     if "INFNet" not in label and (label in FIRST or "trunk" in label)
 ]
+# Compiling takes JAX long; its predictions are compared elsewhere.
+NOT_ON_JAX = pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="says little more on JAX"
+)
 ALL = [
-    pytest.param(label, marks=() if label in FIRST else SLOW_ON_JAX)
+    pytest.param(label, marks=() if label in FIRST else NOT_ON_JAX)
     for label in SETTINGS
+]
+SOME_ON_JAX = [
+    pytest.param(label, marks=() if label in ("DIN", "MMoE") else NOT_ON_JAX)
+    for label in FIRST
 ]
 
 
@@ -62,7 +70,7 @@ def test_fit_lowers_the_loss(label):
     check_fit(model, random_batch(schema, 8), random_labels(schema, 8))
 
 
-@pytest.mark.parametrize("label", FIRST)
+@pytest.mark.parametrize("label", SOME_ON_JAX)
 def test_a_missing_label_equals_dropping_the_row(label):
     """The gradients of a task that two of five rows say nothing about."""
     schema = rich_schema()
