@@ -1,6 +1,5 @@
 """Several MLPs of the same shape, computed together."""
 
-import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
+from keras_infnet.layers.mlp import seeded_dropouts
 
 __all__ = ["ExpertMLPs"]
 
@@ -70,15 +70,9 @@ class ExpertMLPs(keras.layers.Layer):
         self.hidden_dims = tuple(hidden_dims)
         self.activation = keras.activations.get(activation)
         self.dropout = dropout
-        self.dropout_layers = [
-            # With a seed its state is a variable on PyTorch, too, so that a
-            # run that is resumed leaves out the same.
-            keras.layers.Dropout(
-                dropout, seed=random.randint(1, 10**9), dtype=self.dtype_policy
-            )
-            for _ in self.hidden_dims
-            if dropout
-        ]
+        self.dropout_layers = seeded_dropouts(
+            len(self.hidden_dims), dropout, self.dtype_policy
+        )
 
     def build(self, x_shape: Any) -> None:
         self.kernels, self.biases = [], []

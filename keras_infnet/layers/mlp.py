@@ -9,7 +9,7 @@ import keras
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "seeded_dropouts"]
 
 
 @export("keras_infnet.layers.MLP")
@@ -77,17 +77,9 @@ class MLP(keras.layers.Layer):
             self._dense(width, self.activation, f"hidden_{i}")
             for i, width in enumerate(self.hidden_dims)
         ]
-        self.dropout_layers = [
-            # With a seed its state is a variable on PyTorch, too, so that a
-            # run that is resumed leaves out the same.
-            keras.layers.Dropout(
-                dropout,
-                seed=random.randint(1, 10**9),
-                dtype=self.dtype_policy,
-            )
-            for _ in self.hidden_dims
-            if dropout
-        ]
+        self.dropout_layers = seeded_dropouts(
+            len(self.hidden_dims), dropout, self.dtype_policy
+        )
         self.output_layer = None
         if units is not None:
             self.output_layer = self._dense(units, None, "output")
@@ -134,3 +126,25 @@ class MLP(keras.layers.Layer):
             ),
         )
         return config
+
+
+def seeded_dropouts(count: int, rate: float, dtype: Any) -> list[Any]:
+    """Makes dropout layers with seeds, or none at rate 0.
+
+    With a seed their state is a variable on PyTorch, too, so that a run that
+    is resumed leaves out the same.
+
+    Args:
+        count: integer.
+        rate: float in `[0, 1)`.
+        dtype: dtype policy.
+
+    Returns:
+        List of layers, empty at rate 0.
+    """
+    if not rate:
+        return []
+    return [
+        keras.layers.Dropout(rate, seed=random.randint(1, 10**9), dtype=dtype)
+        for _ in range(count)
+    ]

@@ -1,5 +1,6 @@
 """Self-attention and a feed-forward network."""
 
+import random
 from typing import Any
 
 import keras
@@ -82,6 +83,8 @@ class TransformerBlock(keras.layers.Layer):
             dropout=self.dropout,
             # A bias of the keys shifts all scores alike: it would never learn.
             use_bias=False,
+            # As a variable its state is saved with a run.
+            seed=random.randint(1, 10**9),
             dtype=self.dtype_policy,
             name="attention",
         )
