@@ -68,9 +68,8 @@ def tensorflow_step(
         )
     vectors = _read(layers, rows)
     y_pred, gradients = forward_and_backward(x, y, weights, vectors)
-    gradients = _together(
-        model, layers, gradients[0], _flat(rows, gradients[1])
-    )
+    of_vectors = _filled(gradients[1], vectors)
+    gradients = _together(model, layers, gradients[0], _flat(rows, of_vectors))
     model.optimizer.apply(gradients, model.trainable_variables)
     return model.compute_metrics(x, y, y_pred, sample_weight=weights)
 
@@ -113,7 +112,12 @@ def torch_step(model: Any, layers: list[Any], data: Any) -> Any:
                 for v in model.trainable_variables
                 if not is_table(v)
             ],
-            _flat(rows, [[v.grad for v in pieces] for pieces in vectors]),
+            _flat(
+                rows,
+                _filled(
+                    [[v.grad for v in pieces] for pieces in vectors], vectors
+                ),
+            ),
         )
         model.optimizer.apply(gradients, model.trainable_variables)
     return model.compute_metrics(x, y, y_pred, sample_weight=weights)
@@ -220,6 +224,17 @@ def _giving(layers: Any, vectors: Any) -> Any:
         for layer, pieces in zip(layers, vectors, strict=True):
             stack.enter_context(layer.reading_by(lambda _, given=pieces: given))
         yield
+
+
+def _filled(gradients: Any, vectors: Any) -> list[list[Any]]:
+    """Zeros for what was read and not used, as JAX has them."""
+    return [
+        [
+            ops.zeros_like(vector) if gradient is None else gradient
+            for gradient, vector in zip(found, pieces, strict=True)
+        ]
+        for found, pieces in zip(gradients, vectors, strict=True)
+    ]
 
 
 def _flat(

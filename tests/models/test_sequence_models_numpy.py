@@ -4,9 +4,9 @@ import numpy as np
 import numpy_baselines as by_hand
 import pytest
 from keras import ops
-from ranker_battery import predictions
+from ranker_battery import compile_model, predictions
 from small_models import small_model
-from tiny import plain_schema, random_batch, randomize
+from tiny import plain_schema, random_batch, random_labels, randomize
 
 from keras_infnet import models
 from keras_infnet.schema import Behavior, Categorical, Schema, Task
@@ -219,20 +219,41 @@ def test_equals_the_papers(label):
     )
 
 
+NEGATIVES = Schema(
+    fields=[Categorical("item", hash_buckets=13)],
+    behaviors=[
+        Behavior(name, ["item"], max_length=5) for name in ("clicks", "skipped")
+    ],
+    tasks=[Task("click")],
+)
+
+
+@pytest.mark.parametrize("loss_weighting", ["fixed", "uncertainty"])
+def test_the_auxiliary_loss_is_trained(loss_weighting):
+    """The loss of a step is that of the labels, and this one."""
+    batch, labels = random_batch(NEGATIVES), random_labels(NEGATIVES)
+    losses = []
+    for weight in (0.0, 2.0):
+        model = models.DIEN(
+            NEGATIVES,
+            embedding_dim=D,
+            aux_loss_weight=weight,
+            negatives={"clicks": "skipped"},
+            loss_weighting=loss_weighting,
+            embeddings_initializer="zeros",
+        )
+        compile_model(model)
+        found = model.train_on_batch(batch, labels, return_dict=True)
+        losses.append(float(found["loss"]))
+    # Of zeros every answer is one half.
+    assert losses[1] - losses[0] == pytest.approx(2 * 2 * np.log(2), rel=1e-4)
+
+
 def test_auxiliary_loss_in_numpy():
     """Over pairs of neighbouring events, wherever padding lies."""
-    attributes = ["item"]
-    schema = Schema(
-        fields=[Categorical("item", hash_buckets=13)],
-        behaviors=[
-            Behavior(name, attributes, max_length=5)
-            for name in ("clicks", "skipped")
-        ],
-        tasks=[Task("click")],
-    )
     settings = {"aux_loss_weight": 0.5, "negatives": {"clicks": "skipped"}}
-    model = randomize(models.DIEN(schema, embedding_dim=D, **settings))
-    batch = random_batch(schema)
+    model = randomize(models.DIEN(NEGATIVES, embedding_dim=D, **settings))
+    batch = random_batch(NEGATIVES)
     model(batch, training=True)
     (loss,) = model.losses
     w = {v.path: ops.convert_to_numpy(v) for v in model.weights}
@@ -253,7 +274,9 @@ def test_auxiliary_loss_in_numpy():
                 -np.log(by_hand.sigmoid(s @ events[t + 1]))
                 - np.log(1 - by_hand.sigmoid(s @ negatives[t + 1]))
             )
-    np.testing.assert_allclose(float(loss), 0.5 * np.mean(terms), rtol=1e-5)
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(loss), 0.5 * np.mean(terms), rtol=1e-5
+    )
     model(batch, training=False)
     assert not model.losses
 
