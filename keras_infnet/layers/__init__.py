@@ -12,14 +12,17 @@ from keras_infnet.layers.factorization_machine import FactorizationMachine
 from keras_infnet.layers.feature_cross import FeatureCross
 from keras_infnet.layers.field_attention import FieldAttention
 from keras_infnet.layers.gated_cross import GatedCross
+from keras_infnet.layers.hstu_layer import HSTULayer
 from keras_infnet.layers.hub_block import HubBlock
 from keras_infnet.layers.interest_evolution import InterestEvolution
 from keras_infnet.layers.learned_tokens import LearnedTokens
 from keras_infnet.layers.mlp import MLP
+from keras_infnet.layers.one_trans_block import OneTransBlock
 from keras_infnet.layers.pairwise_interaction import PairwiseInteraction
 from keras_infnet.layers.proxy_block import ProxyBlock
 from keras_infnet.layers.proxy_gated_unit import ProxyGatedUnit
 from keras_infnet.layers.rank_mixer_block import RankMixerBlock
+from keras_infnet.layers.recent_tokens import RecentTokens
 from keras_infnet.layers.stacked_embedding import StackedEmbedding
 from keras_infnet.layers.target_attention import TargetAttention
 from keras_infnet.layers.target_sequence import TargetSequence
@@ -43,14 +46,17 @@ __all__ = [
     "FeatureCross",
     "FieldAttention",
     "GatedCross",
+    "HSTULayer",
     "HubBlock",
     "InterestEvolution",
     "LearnedTokens",
     "MLP",
+    "OneTransBlock",
     "PairwiseInteraction",
     "ProxyBlock",
     "ProxyGatedUnit",
     "RankMixerBlock",
+    "RecentTokens",
     "StackedEmbedding",
     "TargetAttention",
     "TargetSequence",

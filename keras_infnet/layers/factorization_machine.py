@@ -38,7 +38,7 @@ class FactorizationMachine(keras.layers.Layer):
     >>> import numpy as np
     >>> layer = FactorizationMachine()
     >>> logits = layer(np.array([[1.0, 2.0]]), np.array([[[0.5], [0.25]]]))
-    >>> float(logits[0, 0])
+    >>> float(ops.convert_to_numpy(logits)[0, 0])
     3.75
 
     Reference:

@@ -76,7 +76,8 @@ class TargetSequence(keras.layers.Layer):
         known = ops.cast(valid, "int32")
         # How many valid events come after, and this one.
         back = ops.flip(ops.cumsum(ops.flip(known, axis=1), axis=1), axis=1)
-        back = ops.concatenate([back, ops.zeros_like(back[:, :1])], axis=1)
+        none = ops.zeros_like(ops.sum(back, axis=1, keepdims=True))
+        back = ops.concatenate([back, none], axis=1)
         # The product makes the gradient of this small table dense.
         positions = ops.take(
             self.positions * 1.0, ops.clip(back, 0, self.max_length), axis=0

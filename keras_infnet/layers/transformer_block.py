@@ -1,6 +1,5 @@
 """Self-attention and a feed-forward network."""
 
-import random
 from typing import Any
 
 import keras
@@ -8,7 +7,7 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
-from keras_infnet.layers.mlp import MLP
+from keras_infnet.layers.mlp import MLP, seeded_dropouts
 
 __all__ = ["TransformerBlock"]
 
@@ -17,8 +16,9 @@ __all__ = ["TransformerBlock"]
 class TransformerBlock(keras.layers.Layer):
     """One block of a transformer, normalised behind each part.
 
-    `X = LN(X + MHA(X))` and `X = LN(X + FFN(X))`, with one hidden layer.
-    Padding is never read; what stands at padding means nothing.
+    `X = LN(X + MHA(X))` and `X = LN(X + FFN(X))`, with one hidden layer and
+    attention without biases. Padding is never read; what stands at padding
+    means nothing.
 
     Args:
         num_heads: integer. Must divide the width of a token. Defaults to `2`.
@@ -77,18 +77,17 @@ class TransformerBlock(keras.layers.Layer):
                 "`num_heads` must divide the width of a token. Received: "
                 f"num_heads={self.num_heads}, tokens of width {width}."
             )
-        self.attention = keras.layers.MultiHeadAttention(
-            self.num_heads,
-            width // self.num_heads,
-            dropout=self.dropout,
-            # A bias of the keys shifts all scores alike: it would never learn.
-            use_bias=False,
-            # As a variable its state is saved with a run.
-            seed=random.randint(1, 10**9),
-            dtype=self.dtype_policy,
-            name="attention",
+        self.kernels = {
+            name: self.add_weight(
+                name=f"{name}_kernel",
+                shape=(width, width),
+                initializer="glorot_uniform",
+            )
+            for name in ("query", "key", "value", "output")
+        }
+        self.weight_dropouts = seeded_dropouts(
+            1, self.dropout, self.dtype_policy
         )
-        self.attention.build(tokens_shape, tokens_shape)
         self.feed_forward = MLP(
             width,
             hidden_dims=(self.hidden_dim or width,),
@@ -111,13 +110,32 @@ class TransformerBlock(keras.layers.Layer):
     def call(
         self, tokens: Any, valid: Any = None, training: bool | None = None
     ) -> Any:
-        mask = None if valid is None else ops.expand_dims(valid, 1)
-        read = self.attention(
-            tokens, tokens, attention_mask=mask, training=training
-        )
+        read = self._attend(tokens, valid, training)
         tokens = self.normalizations[0](tokens + read)
         changed = self.feed_forward(tokens, training=training)
         return self.normalizations[1](tokens + changed)
+
+    def _attend(self, tokens: Any, valid: Any, training: bool | None) -> Any:
+        length, width = ops.shape(tokens)[1], tokens.shape[2]
+        heads = (-1, length, self.num_heads, width // self.num_heads)
+        query, key, value = (
+            ops.reshape(ops.matmul(tokens, self.kernels[name]), heads)
+            for name in ("query", "key", "value")
+        )
+        scores = ops.cast(ops.einsum("bihd,bjhd->bhij", query, key), "float32")
+        scores = scores / (width // self.num_heads) ** 0.5
+        if valid is not None:
+            scores = ops.where(valid[:, None, None, :], scores, -1e9)
+        # By hand: of a single token, Keras's softmax warns.
+        scores = scores - ops.max(scores, axis=-1, keepdims=True)
+        weights = ops.exp(scores)
+        weights = weights / ops.sum(weights, axis=-1, keepdims=True)
+        weights = ops.cast(weights, value.dtype)
+        for dropout in self.weight_dropouts:
+            weights = dropout(weights, training=training)
+        read = ops.einsum("bhij,bjhd->bihd", weights, value)
+        read = ops.reshape(read, (-1, length, width))
+        return ops.matmul(read, self.kernels["output"])
 
     def compute_output_shape(
         self, tokens_shape: Any, valid_shape: Any = None

@@ -8,9 +8,11 @@ from keras_infnet.models.dien import DIEN
 from keras_infnet.models.din import DIN
 from keras_infnet.models.fm import FM
 from keras_infnet.models.gdcn import GDCN
+from keras_infnet.models.hstu import HSTU
 from keras_infnet.models.infnet import INFNet
 from keras_infnet.models.mmoe import MMoE
 from keras_infnet.models.omoe import OMoE
+from keras_infnet.models.onetrans import OneTrans
 from keras_infnet.models.ple import PLE
 from keras_infnet.models.rankmixer import RankMixer
 from keras_infnet.models.shared_bottom import SharedBottom
@@ -26,9 +28,11 @@ __all__ = [
     "DIN",
     "FM",
     "GDCN",
+    "HSTU",
     "INFNet",
     "MMoE",
     "OMoE",
+    "OneTrans",
     "PLE",
     "RankMixer",
     "SharedBottom",

@@ -154,9 +154,8 @@ def _read(
         name=f"{view.name}_sequence",
     )(view.query, view.events, view.mask)
     # The target is always there.
-    valid = ops.concatenate(
-        [view.mask, ops.ones_like(view.mask[:, :1])], axis=1
-    )
+    there = ops.ones_like(ops.any(view.mask, axis=1, keepdims=True))
+    valid = ops.concatenate([view.mask, there], axis=1)
     for i in range(settings["num_blocks"]):
         tokens = TransformerBlock(
             settings["num_heads"],

@@ -3,6 +3,7 @@
 import interaction_cases
 import numpy as np
 import pytest
+import sequence_cases
 from layer_battery import check_layer
 from layer_cases import (
     BEHAVIORS,
@@ -250,7 +251,7 @@ CASES = [
 ]
 
 
-CASES += interaction_cases.CASES
+CASES += interaction_cases.CASES + sequence_cases.CASES
 
 
 @pytest.mark.parametrize(

@@ -82,15 +82,16 @@ def test_transformer_in_numpy(heads):
             continue
         read = np.zeros((EVENTS, width))
         for h in range(heads):
+            part = slice(h * size, (h + 1) * size)
             q, k, v = (
-                row @ w[f"attention/{part}/kernel"][:, h]
-                for part in ("query", "key", "value")
+                row @ w[f"{name}_kernel"][:, part]
+                for name in ("query", "key", "value")
             )
             scores = q @ k.T / np.sqrt(size)
             scores[:, ~mask] = -np.inf
             e = np.exp(scores - scores.max(1, keepdims=True))
             e /= e.sum(1, keepdims=True)
-            read += e @ v @ w["attention/attention_output/kernel"][h]
+            read += e @ v @ w["output_kernel"][part]
         y = norm(row + read, w, "normalization_0")
         hidden = y @ w["feed_forward/hidden_0/kernel"]
         hidden = np.maximum(hidden + w["feed_forward/hidden_0/bias"], 0)
@@ -146,7 +147,7 @@ def test_tokens_exchange_parts():
     tokens = np.arange(8.0, dtype="float32").reshape(1, 2, 4)
     block(tokens)
     for weight in (*block.hidden.weights, *block.output_layer.weights):
-        weight.assign(ops.zeros_like(weight))
+        weight.assign(np.zeros(weight.shape))
     mixed = np.array([[0.0, 1, 4, 5], [2, 3, 6, 7]]) + tokens[0]
     once = norm(mixed, {"n/gamma": 1.0, "n/beta": 0.0}, "n")
     twice = norm(once, {"n/gamma": 1.0, "n/beta": 0.0}, "n")

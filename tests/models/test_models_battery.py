@@ -112,7 +112,7 @@ def test_one_field_and_one_task_are_enough_or_refused(label):
         name: f"{name} shares.*'click'" for name in ("MMoE", "PLE", "STEM")
     }
     refused["AutoInt"] = "fields attend to each other"
-    for name in ("BST", "DIEN", "DIN"):
+    for name in ("BST", "DIEN", "DIN", "HSTU", "OneTrans"):
         refused[name] = f"{name} reads past behaviour"
     if label in refused:
         with pytest.raises(ValueError, match=refused[label]):

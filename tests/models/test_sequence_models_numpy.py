@@ -88,14 +88,15 @@ def bst(row, w, blocks=1, heads=1, pooling="target"):
         name = f"clicks_block_{i}"
         read = np.zeros_like(s)
         for h in range(heads):
+            size = s.shape[1] // heads
+            part = slice(h * size, (h + 1) * size)
             q, k, v = (
-                s @ w[f"{name}/attention/{part}/kernel"][:, h]
-                for part in ("query", "key", "value")
+                s @ w[f"{name}/{what}_kernel"][:, part]
+                for what in ("query", "key", "value")
             )
             scores = q @ k.T / np.sqrt(q.shape[1])
             weights = np.stack([by_hand.softmax(line) for line in scores])
-            kernel = w[f"{name}/attention/attention_output/kernel"][h]
-            read = read + weights @ v @ kernel
+            read = read + weights @ v @ w[f"{name}/output_kernel"][part]
         s = by_hand.layer_norm(s + read, w, f"{name}/normalization_0")
         out = by_hand.hidden(s, w, f"{name}/feed_forward")
         out = by_hand.dense(out, w, f"{name}/feed_forward/output")

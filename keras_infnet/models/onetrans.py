@@ -1,0 +1,256 @@
+"""One transformer for events and fields."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers import (
+    MLP,
+    LearnedTokens,
+    OneTransBlock,
+    RecentTokens,
+)
+from keras_infnet.layers.arguments import check_positive
+from keras_infnet.models.features import Features, flatten
+from keras_infnet.models.trunk_ranker import TrunkRanker
+from keras_infnet.schema import Schema
+
+__all__ = ["OneTrans"]
+
+
+@export("keras_infnet.models.OneTrans")
+class OneTrans(TrunkRanker):
+    """Predicts from events and fields that pass through one transformer.
+
+    Each behaviour has an MLP that makes a token of an event with all its
+    attributes; another MLP makes `num_tokens` tokens of all fields. Where all
+    behaviours are timed, events are merged by time, by the bucket of the gap to
+    the request and by order of the schema within a bucket, and a learned vector
+    tells the behaviour. Otherwise one behaviour comes after the other, with a
+    learned token between them. The newest events count, as many as the
+    behaviours can hold together.
+
+    Blocks of causal attention follow, in which all events share weights and
+    each token of the fields has its own (see
+    `keras_infnet.layers.OneTransBlock`). With `pyramid` fewer and fewer events
+    are queries: all in the first block, and then a number that falls linearly
+    to `num_tokens` in the last, the newest ones. Since the towers read the
+    fields, the last block computes none of its events. A tower a task reads the
+    tokens of the fields side by side.
+
+    Args:
+        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
+        embedding_dim: integer. Width of an embedding. Defaults to `16`.
+        token_dim: integer. Width of a token. Defaults to `256`.
+        num_tokens: integer. Tokens of the fields. Defaults to `4`.
+        num_layers: integer. Defaults to `3`.
+        num_heads: integer. Must divide `token_dim`. Defaults to `2`.
+        expansion: integer. Width of the hidden layers of the blocks, in tokens.
+            Defaults to `4`.
+        tokenizer_dims: sequence of integers. Hidden widths of the MLPs that
+            make tokens. Defaults to `(256,)`.
+        pyramid: boolean. Whether older events drop out layer by layer. Defaults
+            to `True`.
+        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
+            to `(128, 64)`.
+        activation: string or callable. Activation of all hidden layers.
+            Defaults to `"gelu"`.
+        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
+            `0.0`.
+        embeddings_initializer: initializer of the embedding tables, or `None`
+            for a normal distribution of standard deviation 0.0001. Defaults to
+            `None`.
+        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
+            (learned). Defaults to `"fixed"`.
+        **kwargs: Arguments of the base class: `name`, `dtype`.
+
+    Call arguments:
+        inputs: dict of encoded inputs, as `schema.inputs` describes.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+
+    Raises:
+        ValueError: If an argument is not known or out of range, the schema is
+            not fitted, or has no behaviour.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_infnet.schema import Behavior, Categorical, Schema, Task
+    >>> schema = Schema(
+    ...     fields=[Categorical("item_id")],
+    ...     behaviors=[Behavior("liked", ["item_id"], max_length=3)],
+    ...     tasks=[Task("click")],
+    ...     table_sizes={"item_id": 50},
+    ... )
+    >>> model = OneTrans(schema, token_dim=8, num_layers=2)
+    >>> inputs = {
+    ...     "item_id": np.array([3, 4]),
+    ...     "liked_item_id": np.array([[5, 6, 0], [0, 0, 0]]),
+    ...     "liked_mask": np.array([[True, True, False], [False] * 3]),
+    ... }
+    >>> tuple(model(inputs)["click"].shape)
+    (2, 1)
+
+    Reference:
+    - [OneTrans](https://arxiv.org/abs/2510.26104)
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {
+            "token_dim": 64,
+            "num_layers": 2,
+            "tokenizer_dims": (64,),
+            "tower_dims": (64,),
+        },
+        "base": {},
+    }
+
+    def __init__(
+        self,
+        schema: Schema,
+        embedding_dim: int = 16,
+        token_dim: int = 256,
+        num_tokens: int = 4,
+        num_layers: int = 3,
+        num_heads: int = 2,
+        expansion: int = 4,
+        tokenizer_dims: Sequence[int] = (256,),
+        pyramid: bool = True,
+        tower_dims: Sequence[int] = (128, 64),
+        activation: Any = "gelu",
+        dropout: float = 0.0,
+        embeddings_initializer: Any = None,
+        loss_weighting: str = "fixed",
+        **kwargs: Any,
+    ) -> None:
+        settings = {
+            "embedding_dim": embedding_dim,
+            "token_dim": token_dim,
+            "num_tokens": num_tokens,
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "expansion": expansion,
+            "tokenizer_dims": tokenizer_dims,
+            "pyramid": pyramid,
+            "tower_dims": tower_dims,
+            "activation": activation,
+            "dropout": dropout,
+            "embeddings_initializer": embeddings_initializer,
+        }
+        super().__init__(schema, settings, loss_weighting, **kwargs)
+
+    @classmethod
+    def build_trunk(
+        cls, features: Features, settings: Mapping[str, Any]
+    ) -> Any:
+        """Passes events and fields through the blocks; fields come out."""
+        count, width = settings["num_tokens"], settings["token_dim"]
+        check_positive(
+            token_dim=width,
+            num_tokens=count,
+            num_layers=settings["num_layers"],
+        )
+        if not features.schema.behaviors:
+            raise ValueError(
+                f"{cls.__name__} reads past behaviour, and the schema has no "
+                "`behaviors`. Add one, or use a model of fields alone: "
+                "DCNv2, GDCN, AutoInt, WuKong, SharedBottom or INFNet."
+            )
+        sequence, valid = _events(features, settings)
+        fields = _mlp(count * width, features, settings, "field_tokens")(
+            flatten(features.fields)
+        )
+        fields = ops.reshape(fields, (-1, count, width))
+        for i, queries in enumerate(_schedule(sequence.shape[1], settings)):
+            state = OneTransBlock(
+                settings["num_heads"],
+                num_queries=queries,
+                expansion=settings["expansion"],
+                activation=settings["activation"],
+                dropout=settings["dropout"],
+                dtype=features.dtype,
+                name=f"block_{i}",
+            )(sequence, fields, valid)
+            fields = state["fields"]
+            if queries:
+                sequence, valid = state["sequence"], valid[:, -queries:]
+        return flatten(fields)
+
+
+def _schedule(length: int, settings: Mapping[str, Any]) -> list[int]:
+    """Events that are queries, layer by layer."""
+    steps = settings["num_layers"] - 1
+    surplus = max(length - settings["num_tokens"], 0)
+    if not settings["pyramid"]:
+        surplus = 0
+    # In the last layer nobody would read what they find.
+    return [length - surplus * i // steps for i in range(steps)] + [0]
+
+
+def _events(features: Features, settings: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Tokens of all events, the newest last, and which are valid."""
+    behaviors, width = features.schema.behaviors, settings["token_dim"]
+    merged = all(behavior.timed for behavior in behaviors)
+    length = sum(behavior.max_length for behavior in behaviors)
+    tokens, masks, gaps, learned = [], [], [], None
+    if len(behaviors) > 1:
+        learned = LearnedTokens(
+            len(behaviors) if merged else 1,
+            width,
+            dtype=features.dtype,
+            name="behavior_types" if merged else "behavior_separator",
+        )(features.fields)
+    for i, behavior in enumerate(behaviors):
+        name = behavior.name
+        if i and learned is not None and not merged:
+            length += 1
+            tokens.append(learned)
+            masks.append(ops.ones_like(features.fields[:, :1, 0], dtype="bool"))
+        events = features.events[name]
+        joined = ops.concatenate(
+            [events[:, :, j] for j in range(events.shape[2])], axis=-1
+        )
+        token = _mlp(width, features, settings, f"{name}_tokens")(joined)
+        if learned is not None and merged:
+            token = token + learned[:, i : i + 1]
+        tokens.append(token)
+        masks.append(features.inputs[f"{name}_mask"])
+        if merged:
+            gaps.append(features.inputs[f"{name}_gap"])
+    return _recent(
+        ops.concatenate(tokens, axis=1),
+        ops.concatenate(masks, axis=1),
+        ops.concatenate(gaps, axis=1) if merged else None,
+        length,
+        features.dtype,
+    )
+
+
+def _recent(
+    tokens: Any, valid: Any, gap: Any, length: int, dtype: Any
+) -> tuple[Any, Any]:
+    """The newest tokens at the end, and which of them are valid."""
+    # One more column, which is 1 where there is a token.
+    known = ops.expand_dims(ops.cast(valid, tokens.dtype), -1)
+    marked = RecentTokens(length, dtype=dtype, name="recent_events")(
+        ops.concatenate([tokens, known], axis=-1), valid, gap
+    )
+    return marked[:, :, :-1], ops.greater(marked[:, :, -1], 0.5)
+
+
+def _mlp(
+    units: int, features: Features, settings: Mapping[str, Any], name: str
+) -> MLP:
+    return MLP(
+        units,
+        hidden_dims=settings["tokenizer_dims"],
+        activation=settings["activation"],
+        dropout=settings["dropout"],
+        dtype=features.dtype,
+        name=name,
+    )
