@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-__all__ = ["GROUPS", "check_groups", "check_positive"]
+__all__ = ["GROUPS", "check_choice", "check_groups", "check_positive"]
 
 #: The groups of tokens that the blocks of INFNet know.
 GROUPS = ("categorical", "sequence", "task")
@@ -48,3 +48,21 @@ def check_positive(**values: int | Sequence[int]) -> None:
                     f"`{name}` must be a positive integer or hold only such. "
                     f"Received: {name}={value!r}."
                 )
+
+
+def check_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    """Raises where the value of an argument is none of the choices.
+
+    Args:
+        name: string. Name of the argument.
+        value: what was given for it.
+        choices: what can be given for it.
+
+    Raises:
+        ValueError: If it is none of them.
+    """
+    if value not in choices:
+        known = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(
+            f"`{name}` must be one of {known}. Received: {name}={value!r}."
+        )

@@ -10,6 +10,7 @@ from keras_infnet.models.fm import FM
 from keras_infnet.models.gdcn import GDCN
 from keras_infnet.models.hstu import HSTU
 from keras_infnet.models.infnet import INFNet
+from keras_infnet.models.interformer import InterFormer
 from keras_infnet.models.mmoe import MMoE
 from keras_infnet.models.omoe import OMoE
 from keras_infnet.models.onetrans import OneTrans
@@ -30,6 +31,7 @@ __all__ = [
     "GDCN",
     "HSTU",
     "INFNet",
+    "InterFormer",
     "MMoE",
     "OMoE",
     "OneTrans",

@@ -106,7 +106,7 @@ def trunk_vector(settings: Mapping[str, Any], features: Features) -> Any:
 
     Args:
         settings: with `trunk`, as for `check_trunk`, where `None` is the
-            embeddings side by side, and `dropout`.
+            embeddings side by side, `embedding_dim` and `dropout`.
         features: `Features`.
 
     Returns:
@@ -124,6 +124,7 @@ def trunk_vector(settings: Mapping[str, Any], features: Features) -> Any:
         ).parameters.items()
         if name not in _OF_THE_MODEL
     }
+    defaults["embedding_dim"] = settings["embedding_dim"]
     if "dropout" in defaults:
         defaults["dropout"] = settings["dropout"]
     return cls.build_trunk(features, complete({**defaults, **given}))

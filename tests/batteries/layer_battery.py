@@ -193,6 +193,8 @@ def _check_precision(cls, kwargs, inputs, layer, expected, float32_output):
         outputs = run(half, inputs)
         for output in tree.flatten(outputs):
             dtype = keras.backend.standardize_dtype(output.dtype)
+            if "float" not in dtype:
+                continue  # masks and positions
             assert dtype == wanted, (policy, dtype)
         for weight in half.weights:
             assert weight.dtype == "float32"

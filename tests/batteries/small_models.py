@@ -8,6 +8,18 @@ from keras_infnet import models
 _COMMON = {"embedding_dim": 3, "activation": "silu", "tower_dims": (5,)}
 _EXPERTS = {"expert_dims": (5, 4), "gate_dims": ()}
 
+_INTERFORMER = {
+    "token_dim": 4,
+    "num_layers": 2,
+    "num_heads": 2,
+    "num_summary_tokens": 3,
+    "num_recent_tokens": 2,
+    "cross_rank": 2,
+    "hidden_dims": (5,),
+}
+# Models that call the width of an embedding that of a token.
+_BY_TOKENS = {"InterFormer": {"embedding_dim"}, "INFNet": set(_COMMON)}
+
 #: Constructor arguments, by name of the class and a label.
 SETTINGS = {
     "AutoInt": {"head_dim": 2, "hidden_dims": (5,), "use_wide": True},
@@ -63,6 +75,35 @@ SETTINGS = {
     "HSTU_bare": {"token_dim": 4, "num_layers": 1, "tower_dims": ()},
     "INFNet": SMALL,
     "INFNet_proxy": {**SMALL, "variant": "proxy"},
+    "InterFormer": _INTERFORMER,
+    "InterFormer_lowrank": {
+        **_INTERFORMER,
+        "interaction": "dcnv2",
+        "num_interaction_layers": 2,
+        "pffn": "lowrank",
+        "gate": "paper",
+        "exchange": "n2s",
+        "final_cross": False,
+    },
+    "InterFormer_twolayer": {
+        **_INTERFORMER,
+        "num_layers": 1,
+        "interaction": "dot",
+        "pffn": "twolayer",
+        "pffn_hidden_dim": 3,
+        "residual": False,
+        "exchange": "s2n",
+        "merge": "time",
+        "tower_dims": (),
+    },
+    "InterFormer_none": {
+        **_INTERFORMER,
+        "num_interaction_layers": 2,
+        "gate": "paper",
+        "gate_activation": "tanh",
+        "exchange": "none",
+        "hidden_dims": (),
+    },
     "MMoE": {"num_experts": 3, **_EXPERTS},
     "MMoE_trunk": {
         "num_experts": 2,
@@ -117,6 +158,15 @@ SETTINGS = {
             "hidden_dims": (5,),
         },
     },
+    "OMoE_trunk": {
+        "num_experts": 2,
+        **_EXPERTS,
+        "trunk": {
+            "name": "InterFormer",
+            **_INTERFORMER,
+            "num_layers": 1,
+        },
+    },
     "WuKong": {
         "num_layers": 2,
         "num_interaction_tokens": 3,
@@ -131,6 +181,7 @@ SETTINGS = {
 def small_model(label, schema, **more):
     """Makes the model of an entry of `SETTINGS`."""
     name = label.split("_")[0]
-    common = {} if name == "INFNet" else _COMMON
+    left_out = _BY_TOKENS.get(name, ())
+    common = {k: v for k, v in _COMMON.items() if k not in left_out}
     settings = {"activation": "silu", **common, **SETTINGS[label], **more}
     return getattr(models, name)(schema, **settings)

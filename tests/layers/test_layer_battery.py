@@ -1,6 +1,7 @@
 """Every layer through `check_layer`; the numbers of weights by hand."""
 
 import interaction_cases
+import interformer_cases
 import numpy as np
 import pytest
 import sequence_cases
@@ -252,6 +253,7 @@ CASES = [
 
 
 CASES += interaction_cases.CASES + sequence_cases.CASES
+CASES += interformer_cases.CASES
 
 
 @pytest.mark.parametrize(

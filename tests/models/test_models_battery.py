@@ -112,7 +112,7 @@ def test_one_field_and_one_task_are_enough_or_refused(label):
         name: f"{name} shares.*'click'" for name in ("MMoE", "PLE", "STEM")
     }
     refused["AutoInt"] = "fields attend to each other"
-    for name in ("BST", "DIEN", "DIN", "HSTU", "OneTrans"):
+    for name in ("BST", "DIEN", "DIN", "HSTU", "InterFormer", "OneTrans"):
         refused[name] = f"{name} reads past behaviour"
     if label in refused:
         with pytest.raises(ValueError, match=refused[label]):
@@ -136,6 +136,7 @@ def test_one_field_and_one_task_are_enough_or_refused(label):
         ("FM", {"embedding_dim": 0}, "`embedding_dim`"),
         ("FM", {"dropout": 1.0}, "`dropout`"),
         ("MMoE", {"num_experts": 1}, "chooses between experts"),
+        ("InterFormer", {"token_dim": 0}, "`token_dim`"),
         ("PLE", {"num_levels": 0}, "`num_levels`"),
         ("STEM", {"num_layers": 0}, "`num_layers`"),
         ("STEM", {"embedding_dim": 0}, "`embedding_dim`"),

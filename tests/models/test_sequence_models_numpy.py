@@ -9,6 +9,7 @@ from small_models import small_model
 from tiny import plain_schema, random_batch, random_labels, randomize
 
 from keras_infnet import models
+from keras_infnet.models.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Behavior, Categorical, Schema, Task
 
 D = 3
@@ -328,6 +329,18 @@ def test_a_behaviour_must_share_a_table_with_a_field(name):
     )
     with pytest.raises(ValueError, match=r"\('clicks'\) shares a table"):
         getattr(models, name)(schema)
+
+
+@pytest.mark.parametrize("name", sorted(TrunkRanker.trunks))
+def test_every_trunk_goes_under_every_model_that_takes_one(name):
+    schema = plain_schema(timed=True)
+    small = dict(getattr(models, name).presets["small"])
+    small.pop("tower_dims", None)
+    model = models.SharedBottom(
+        schema, hidden_dims=(), trunk={"name": name, **small}
+    )
+    (shape,) = {tuple(y.shape) for y in model(random_batch(schema)).values()}
+    assert shape == (5, 1)
 
 
 def test_rankmixer_without_behaviours():

@@ -1,0 +1,356 @@
+"""Cases of `check_layer`: the layers of InterFormer."""
+
+import numpy as np
+from layer_cases import (
+    EVENTS,
+    FIELDS,
+    HUBS,
+    ROWS,
+    D,
+    case,
+    dense,
+    normal,
+    some_mask,
+)
+
+SUMMARY = HUBS  # tokens that sum up the fields
+S_SUM = SUMMARY + 2 + 2  # with two learned queries and two events
+
+# By `some_mask`: three events, one, none.
+POSITIONS = np.array([[3, 2, 0, 1, 0], [1, 0, 0, 0, 0], [0] * 5], "int32")
+RECENT = np.array([[0, 1, 0, 2, 0], [2, 0, 0, 0, 0], [0] * 5], "int32")
+
+OF_EVENTS = {"padded": ("events", "recent"), "mask": "valid"}
+OF_SEQUENCE = {
+    "padded": ("sequence", "positions"),
+    "mask": "valid",
+    "zero_padding": True,
+    "empty_is_zero": True,
+}
+OF_STATE = {
+    "padded": ("events", "positions", "recent"),
+    "mask": "valid",
+    "zero_padding": True,
+}
+
+GATE = dense(D, D, D)
+# The keys have no bias.
+ATTENTION = 4 * D * D + 3 * D
+CROSS_TOKENS = FIELDS * SUMMARY + GATE
+CROSS_SEQUENCE = 2 * D + ATTENTION + GATE
+HYPER = dense(SUMMARY * D, 2 * D, D * D)
+SEQUENCE_ARCH = HYPER + ATTENTION + 2 * 2 * D
+
+
+def dhen(seen, out, rank):
+    """Parameters of one ensemble, without norm around it."""
+    return (
+        dense(seen * (seen - 1) // 2, out * D)
+        + 2 * seen * D * rank
+        + seen * D
+        + dense(seen * D, out * D)
+        + seen * out
+        + 2 * D
+    )
+
+
+def both(cls=True):
+    inputs = {
+        "tokens": normal(FIELDS, D),
+        "events": normal(EVENTS, D),
+        "valid": some_mask(),
+        "recent": RECENT,
+    }
+    return {**inputs, "cls": normal(SUMMARY, D)} if cls else inputs
+
+
+def state(*more):
+    return {
+        "state": {
+            **both(cls=False),
+            "events": normal(EVENTS, D) * some_mask()[..., None],
+            "positions": POSITIONS,
+            **{name: normal(SUMMARY, D) for name in more},
+        }
+    }
+
+
+def two_behaviors():
+    likes = np.array([[0, 1, 1], [1, 1, 1], [0, 0, 0]], bool)
+    return {
+        "inputs": {
+            "clicks_events": normal(EVENTS, 2, 3),
+            "clicks_mask": some_mask(),
+            "likes_events": normal(3, 1, 3),
+            "likes_mask": likes,
+        }
+    }
+
+
+SIZES = {
+    "num_summary_tokens": SUMMARY,
+    "num_pma_tokens": 2,
+    "num_recent_tokens": 2,
+    "num_heads": 2,
+}
+PAIR = {"tokens": normal(FIELDS, D), "summary": normal(SUMMARY, D)}
+PERSONAL = {"sequence": normal(EVENTS, D), "summary": normal(SUMMARY, D)}
+MASKED = {**PERSONAL, "valid": some_mask(), "positions": POSITIONS}
+SEEN = FIELDS + SUMMARY
+
+CASES = [
+    case(
+        "MaskNet",
+        {"dim": 3, "activation": "relu"},
+        {"x": normal(EVENTS, 6), "valid": some_mask()},
+        6,
+        dense(6, 6, 6) + dense(6, 3),
+        ({"dim": 0}, "`dim`"),
+        padded=("x",),
+        mask="valid",
+        zero_padding=True,
+        empty_is_zero=True,
+    ),
+    case(
+        "SelfGate",
+        {},
+        {"x": normal(FIELDS, D)},
+        4,
+        GATE,
+        ({"gate": "open"}, "`gate`"),
+    ),
+    case(
+        "SelfGate",
+        {"gate": "paper", "gate_activation": "tanh", "activation": "relu"},
+        {"x": normal(FIELDS, D)},
+        4,
+        GATE,
+        label="_paper",
+    ),
+    case(
+        "RotaryAttention",
+        {"num_heads": 2, "base": 100.0},
+        {
+            "query": normal(HUBS, D),
+            "source": normal(EVENTS, 3),
+            "valid": some_mask(),
+            "query_positions": np.array([[0, 1, 7]] * ROWS, "int32"),
+            "positions": POSITIONS,
+        },
+        7,
+        2 * D * D + 2 * 3 * D + 3 * D,
+        ({"num_heads": 0}, "`num_heads`"),
+        padded=("source", "positions"),
+        mask="valid",
+    ),
+    case(
+        "EventStream",
+        {"behaviors": ("clicks",), "dim": D, "num_recent_tokens": 1},
+        {
+            "inputs": {
+                "clicks_events": normal(EVENTS, 2, 3),
+                "clicks_mask": some_mask(),
+            }
+        },
+        6,
+        dense(6, 6, 6) + dense(6, D),
+        ({"behaviors": ()}, "`behaviors`"),
+        ({"behaviors": ("a",), "merge": "space"}, "`merge`"),
+    ),
+    case(
+        "EventStream",
+        {"behaviors": ("clicks", "likes"), "dim": D, "activation": "relu"},
+        two_behaviors(),
+        6,
+        dense(9, 9, 9) + dense(9, D),
+        label="_by_feature",
+    ),
+    case(
+        "EventStream",
+        {"behaviors": ("likes", "clicks"), "dim": D, "merge": "time"},
+        two_behaviors(),
+        12,
+        dense(6, 6, 6) + dense(6, D) + dense(3, 3, 3) + dense(3, D),
+        label="_by_time",
+    ),
+    case(
+        "CrossArch",
+        SIZES,
+        both(),
+        5 + 12,
+        CROSS_TOKENS + CROSS_SEQUENCE,
+        ({"summarize": "all"}, "`summarize`"),
+        ({"num_recent_tokens": 0}, "`num_recent_tokens`"),
+        ({"gate": "open"}, "`gate`"),
+        **OF_EVENTS,
+    ),
+    case(
+        "CrossArch",
+        SIZES,
+        both(cls=False),
+        5 + 12,
+        CROSS_TOKENS + CROSS_SEQUENCE,
+        label="_first",
+        **OF_EVENTS,
+    ),
+    case(
+        "CrossArch",
+        {**SIZES, "summarize": "sequence", "gate": "paper"},
+        both(),
+        12,
+        CROSS_SEQUENCE,
+        label="_of_events",
+        **OF_EVENTS,
+    ),
+    case(
+        "CrossArch",
+        {**SIZES, "summarize": "tokens"},
+        both(),
+        5,
+        CROSS_TOKENS,
+        label="_of_fields",
+        **OF_EVENTS,
+    ),
+    case(
+        "InteractionEnsemble",
+        {"num_tokens": 3, "cross_rank": 2},
+        {"tokens": normal(FIELDS, D)},
+        10,
+        dhen(FIELDS, 3, 2),
+        ({"num_tokens": 0}, "`num_tokens`"),
+    ),
+    case(
+        "InteractionArch",
+        {"cross_rank": 2},
+        PAIR,
+        10 + 2,
+        dhen(SEEN, FIELDS, 2) + 2 * D,
+        ({"interaction": "fm"}, "`interaction`"),
+        ({"interaction": "dot", "num_layers": 2}, "one layer"),
+    ),
+    case(
+        "InteractionArch",
+        {"cross_rank": 2, "num_layers": 2, "residual": False},
+        PAIR,
+        2 * 10,
+        dhen(SEEN, SEEN, 2) + dhen(SEEN, FIELDS, 2),
+        label="_two_layers",
+    ),
+    case(
+        "InteractionArch",
+        {"interaction": "dot"},
+        PAIR,
+        2 + 2,
+        dense(SEEN * (SEEN - 1) // 2, FIELDS * D) + 2 * D,
+        label="_dot",
+    ),
+    case(
+        "InteractionArch",
+        {"interaction": "dcnv2", "num_layers": 2, "cross_rank": 2},
+        PAIR,
+        2 * 3 + 2 + 2,
+        2 * (2 * SEEN * D * 2 + SEEN * D) + dense(SEEN * D, FIELDS * D) + 2 * D,
+        label="_dcnv2",
+    ),
+    case(
+        "PersonalizedFFN",
+        {},
+        PERSONAL,
+        4,
+        HYPER,
+        ({"mode": "film"}, "`mode`"),
+        ({"hidden_dim": 3}, "`hidden_dim`"),
+        ({"mode": "twolayer", "hidden_dim": 0}, "`hidden_dim`"),
+    ),
+    case(
+        "PersonalizedFFN",
+        {"mode": "lowrank"},
+        PERSONAL,
+        1,
+        SUMMARY * D,
+        label="_lowrank",
+    ),
+    case(
+        "PersonalizedFFN",
+        {"mode": "twolayer", "hidden_dim": 3, "activation": "relu"},
+        PERSONAL,
+        2 * (4 + 1 + 1),
+        2 * dense(SUMMARY * D, 2 * D, 3 * D) + 2 * 3 + 2 * D,
+        label="_twolayer",
+    ),
+    case(
+        "SequenceArch",
+        {"num_heads": 2, "dropout": 0.1},
+        MASKED,
+        4 + 7 + 4,
+        SEQUENCE_ARCH,
+        ({"pffn": "film"}, "`pffn`"),
+        ({"num_heads": 0}, "`num_heads`"),
+        **OF_SEQUENCE,
+    ),
+    case(
+        "SequenceArch",
+        {"num_heads": 1, "pffn": "lowrank", "residual": False},
+        MASKED,
+        1 + 7,
+        SUMMARY * D + ATTENTION,
+        label="_literal",
+        **OF_SEQUENCE,
+    ),
+    case(
+        "InterFormerBlock",
+        {**SIZES, "cross_rank": 2},
+        state("cls"),
+        17 + 12 + 15,
+        CROSS_TOKENS
+        + CROSS_SEQUENCE
+        + dhen(FIELDS + S_SUM, FIELDS, 2)
+        + 2 * D
+        + SEQUENCE_ARCH,
+        ({"exchange": "all"}, "`exchange`"),
+        ({"num_pma_tokens": 0}, "`num_pma_tokens`"),
+        ({"interaction": "fm"}, "`interaction`"),
+        **OF_STATE,
+    ),
+    case(
+        "InterFormerBlock",
+        {**SIZES, "interaction": "dot", "exchange": "n2s"},
+        state(),
+        5 + 4 + 15,
+        CROSS_TOKENS + dense(1, FIELDS * D) + 2 * D + SEQUENCE_ARCH,
+        label="_first_n2s",
+        **OF_STATE,
+    ),
+    case(
+        "InterFormerBlock",
+        {
+            **SIZES,
+            "interaction": "dot",
+            "gate": "paper",
+            "pffn": "lowrank",
+            "residual": False,
+            "exchange": "s2n",
+        },
+        state("summary"),
+        12 + 2 + 8,
+        CROSS_SEQUENCE
+        + dense((FIELDS + S_SUM) * (FIELDS + S_SUM - 1) // 2, FIELDS * D)
+        + SUMMARY * D
+        + ATTENTION,
+        label="_first_s2n",
+        **OF_STATE,
+    ),
+    case(
+        "InterFormerBlock",
+        {**SIZES, "interaction": "dcnv2", "cross_rank": 2, "exchange": "none"},
+        state("summary", "cls"),
+        3 + 2 + 2 + 15,
+        2 * FIELDS * D * 2
+        + FIELDS * D
+        + dense(FIELDS * D, FIELDS * D)
+        + 2 * D
+        + SEQUENCE_ARCH,
+        label="_none",
+        **OF_STATE,
+    ),
+]
