@@ -100,6 +100,22 @@ class Features:
         )
         return self._with_means(fields, events)
 
+    def check_behaviors(self, model: str) -> None:
+        """Raises where there is no behaviour to read.
+
+        Args:
+            model: string. Name of the model that asks.
+
+        Raises:
+            ValueError: If the schema has no behaviour.
+        """
+        if not self.schema.behaviors:
+            raise ValueError(
+                f"{model} reads past behaviour, and the schema has no "
+                "`behaviors`. Add one, or use a model of fields alone: "
+                "DCNv2, GDCN, AutoInt, WuKong, SharedBottom or INFNet."
+            )
+
     def targets(self, model: str) -> list[TargetView]:
         """Puts every behaviour beside the fields that it shares tables with.
 
@@ -114,12 +130,7 @@ class Features:
                 with a field.
         """
         schema = self.schema
-        if not schema.behaviors:
-            raise ValueError(
-                f"{model} reads past behaviour, and the schema has no "
-                "`behaviors`. Add one, or use a model of fields alone: "
-                "DCNv2, GDCN, AutoInt, WuKong, SharedBottom or INFNet."
-            )
+        self.check_behaviors(model)
         places: dict[str, int] = {}
         for place, part in enumerate(schema.fields):
             places.setdefault(part.table_name, place)

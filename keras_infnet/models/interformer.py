@@ -276,12 +276,7 @@ def _check(features: Features, settings: Mapping[str, Any]) -> None:
         )
     for name, choices in _CHOICES.items():
         check_choice(name, settings[name], choices)
-    if not features.schema.behaviors:
-        raise ValueError(
-            "InterFormer reads past behaviour, and the schema has no "
-            "`behaviors`. Add one, or use a model of fields alone: DCNv2, "
-            "GDCN, AutoInt, WuKong, SharedBottom or INFNet."
-        )
+    features.check_behaviors("InterFormer")
 
 
 def _shared(

@@ -155,12 +155,7 @@ class OneTrans(TrunkRanker):
             num_tokens=count,
             num_layers=settings["num_layers"],
         )
-        if not features.schema.behaviors:
-            raise ValueError(
-                f"{cls.__name__} reads past behaviour, and the schema has no "
-                "`behaviors`. Add one, or use a model of fields alone: "
-                "DCNv2, GDCN, AutoInt, WuKong, SharedBottom or INFNet."
-            )
+        features.check_behaviors(cls.__name__)
         sequence, valid = _events(features, settings)
         fields = _mlp(count * width, features, settings, "field_tokens")(
             flatten(features.fields)
