@@ -1,6 +1,10 @@
 """Settings that must stand before any backend is imported."""
 
+import gc
 import os
+import sys
+
+import pytest
 
 # Two workers of pytest-xdist on two cores: one thread each.
 _THREADS = "1" if "PYTEST_XDIST_WORKER" in os.environ else "2"
@@ -27,3 +31,22 @@ if os.environ["KERAS_BACKEND"] == "jax":
 # Read as plugins only, not for doctests as well: as modules, the `conftest.py`
 # of several folders would all have one name.
 collect_ignore_glob = ["*conftest.py"]
+
+# Linux lets a process map 65,530 pieces of memory. Compiled programs take
+# some each, and JAX keeps all: beyond, it aborts.
+_MOST_MAPS = 20_000
+
+
+@pytest.fixture(autouse=True)
+def _forget_compiled_programs():
+    yield
+    if os.environ["KERAS_BACKEND"] != "jax" or "jax" not in sys.modules:
+        return
+    try:
+        with open("/proc/self/maps", "rb") as file:
+            maps = sum(1 for _ in file)
+    except OSError:  # not Linux
+        return
+    if maps > _MOST_MAPS:
+        gc.collect()
+        sys.modules["jax"].clear_caches()

@@ -14,13 +14,13 @@ import keras
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-ROOMS = ("layers", "losses", "metrics", "models", "optimizers", "training")
-FOLDERS = [
-    folder
-    for room in ROOMS
-    for folder in (f"tests/{room}", f"keras_infnet/{room}")
-    if any((ROOT / folder).glob("*.py"))
-]
+# A process each: JAX keeps what it compiles, and thousands of small programs
+# are more than a process may map into its memory.
+GROUPS = {
+    "layers": ("layers", "losses", "metrics"),
+    "models": ("models",),
+    "training": ("optimizers", "training"),
+}
 RUNNING = "KERAS_INFNET_BATTERY"
 
 pytestmark = [
@@ -29,8 +29,18 @@ pytestmark = [
 ]
 
 
+def folders(rooms):
+    return [
+        folder
+        for room in rooms
+        for folder in (f"tests/{room}", f"keras_infnet/{room}")
+        if any((ROOT / folder).glob("*.py"))
+    ]
+
+
+@pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_rooms_that_know_keras_alone(backend):
+def test_rooms_that_know_keras_alone(backend, group):
     if backend == keras.backend.backend():
         pytest.skip("is the backend of this process")
     if importlib.util.find_spec(backend) is None:
@@ -41,7 +51,8 @@ def test_rooms_that_know_keras_alone(backend):
     result = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-q", "-rfE"),
-            *("-p", "no:cacheprovider", "--durations=10", *FOLDERS),
+            *("-p", "no:cacheprovider", "--durations=10"),
+            *folders(GROUPS[group]),
         ],
         cwd=ROOT,
         env=environment,

@@ -51,3 +51,11 @@ def case(name, kwargs, inputs, weights, parameters, *bad, label="", **more):
         more,
         id=name + label,
     )
+
+
+def start_again():
+    """Draws as if nothing had been drawn yet.
+
+    Cases of one file then do not change the inputs of another's.
+    """
+    RNG.bit_generator.state = np.random.default_rng(0).bit_generator.state

@@ -20,11 +20,13 @@ from layer_cases import (
     dense,
     normal,
     some_mask,
+    start_again,
     state,
 )
 
 from keras_infnet import layers
 
+start_again()
 EVENT_INPUTS = {"padded": ("tokens",), "mask": "valid"}
 SEQUENCE = {"padded": ("sequence",), "mask": "sequence_mask"}
 BAD_GROUPS = (
