@@ -1,6 +1,7 @@
 """Schemas as plain data, as JSON and as files."""
 
 import json
+import keyword
 
 import hypothesis
 import hypothesis.strategies as st
@@ -120,7 +121,10 @@ class TestFiles:
         assert [file.name for file in tmp_path.iterdir()] == ["schema.json"]
 
 
-names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
+# Words of Python are refused as names.
+names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).filter(
+    lambda name: not keyword.iskeyword(name)
+)
 categoricals = st.builds(
     Categorical,
     names,
