@@ -50,6 +50,7 @@ from keras_infnet.evaluation.run_report import (
     describe_spread,
     mean_run,
 )
+from keras_infnet.files import write_text
 from keras_infnet.prediction_tables import (
     kept_columns,
     prediction_name,
@@ -351,10 +352,7 @@ def _one(paths: Sequence[str]) -> Any:
 
 
 def _write_metrics(path: str | os.PathLike[str], metrics: Results) -> None:
-    temporary = f"{os.fspath(path)}.tmp"
-    with open(temporary, "w", encoding="utf-8") as file:
-        file.write(json.dumps(json_safe(metrics), indent=2) + "\n")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(json_safe(metrics), indent=2) + "\n")
 
 
 def _history(directory: pathlib.Path) -> dict[str, list[float]]:

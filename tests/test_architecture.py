@@ -15,7 +15,15 @@ IDS = [str(path.relative_to(PACKAGE)) for path in MODULES]
 each_module = pytest.mark.parametrize("path", MODULES, ids=IDS)
 
 FLOORS = (
-    {"schema", "api_export", "json_values", "kinds", "label_rows", "version"},
+    {
+        "schema",
+        "api_export",
+        "files",
+        "json_values",
+        "kinds",
+        "label_rows",
+        "version",
+    },
     {"layers", "losses", "metrics", "optimizers", "data"},
     {"models", "training"},
     {"evaluation", "serving", "visualization"},

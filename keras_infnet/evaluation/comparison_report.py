@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 
 from keras_infnet.evaluation.comparison import Compared, Comparison
 from keras_infnet.evaluation.confidence import auc_difference_interval
+from keras_infnet.files import write_text
 from keras_infnet.json_values import json_safe
 from keras_infnet.version import __version__
 
@@ -270,8 +270,6 @@ def write_comparison(
     paths = []
     for suffix, text in texts.items():
         path = folder / f"comparison.{suffix}"
-        temporary = folder / f"comparison.{suffix}.tmp"
-        temporary.write_text(text, "utf-8", newline="")
-        os.replace(temporary, path)
+        write_text(path, text)
         paths.append(path)
     return paths

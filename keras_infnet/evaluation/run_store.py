@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_infnet.data import Batches
 from keras_infnet.evaluation.experiment import ExperimentData
+from keras_infnet.files import write_text
 from keras_infnet.json_values import json_safe
 from keras_infnet.version import __version__
 
@@ -89,10 +90,9 @@ class RunStore:
             np.savez(temporary, **predictions)
             os.replace(temporary, self.directory / f"{key}.npz")
         # Last: without this file there is no run.
-        temporary = self.directory / f"{key}.tmp.json"
         record = {**record, "tasks": list(predictions)}
-        temporary.write_text(json.dumps(json_safe(record), indent=2) + "\n")
-        os.replace(temporary, self.directory / f"{key}.json")
+        text = json.dumps(json_safe(record), indent=2) + "\n"
+        write_text(self.directory / f"{key}.json", text)
         shutil.rmtree(self.unfinished(key), ignore_errors=True)
 
     def unfinished(self, key: str) -> pathlib.Path:

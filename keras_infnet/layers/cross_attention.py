@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
+from keras_infnet.layers.masked_softmax import masked_softmax
 
 __all__ = ["CrossAttention"]
 
@@ -212,18 +213,10 @@ class CrossAttention(keras.layers.Layer):
         return ops.reshape(result, (-1, queries, self.dim))
 
     def _softmax(self, scores: Any, valid: Any) -> Any:
-        # float32: in half precision the sum over many tokens loses digits
-        # and the lowered score overflows.
-        dtype = scores.dtype
-        scores = ops.cast(scores, "float32")
-        if valid is None:
-            return ops.cast(ops.softmax(scores, axis=-1), dtype)
-        for _ in range(len(scores.shape) - 2):
-            valid = ops.expand_dims(valid, 1)
-        valid = ops.cast(valid, "float32")
-        weights = ops.softmax(scores + (valid - 1.0) * 1e9, axis=-1)
-        # Where nothing counts the softmax is uniform over the padding.
-        return ops.cast(weights * valid, dtype)
+        if valid is not None:
+            for _ in range(len(scores.shape) - 2):
+                valid = ops.expand_dims(valid, 1)
+        return masked_softmax(scores, valid)
 
     def compute_output_shape(
         self,

@@ -4,7 +4,7 @@ from typing import Any
 
 from keras import ops
 
-__all__ = ["event_ranks"]
+__all__ = ["count_back", "event_ranks"]
 
 # More than any sequence is long, and little enough for 32 bits.
 _ROOM = 2**24
@@ -36,3 +36,18 @@ def event_ranks(valid: Any, gap: Any = None) -> Any:
     # No two keys are equal: not every backend promises a stable sort.
     index = ops.cumsum(ops.ones_like(known), axis=1)
     return ops.argsort(ops.argsort(age * _ROOM + index, axis=1), axis=1)
+
+
+def count_back(valid: Any) -> Any:
+    """Counts for every event the valid ones at or after it.
+
+    Args:
+        valid: boolean tensor of shape `(batch, events)`.
+
+    Returns:
+        int32 tensor of shape `(batch, events)`: 1 for the newest event,
+        wherever padding lies, and 0 at padding.
+    """
+    known = ops.cast(valid, "int32")
+    total = ops.sum(known, axis=1, keepdims=True)
+    return (total - ops.cumsum(known, axis=1) + known) * known

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_choice, check_positive
+from keras_infnet.layers.event_ranks import count_back
 from keras_infnet.layers.mask_net import MaskNet
 
 __all__ = ["EventStream"]
@@ -118,7 +119,7 @@ class EventStream(keras.layers.Layer):
             x = inputs[f"{name}_events"]
             width = x.shape[-2] * x.shape[-1]
             events.append(ops.reshape(x, (-1, ops.shape(x)[1], width)))
-            positions.append(_count_back(inputs[f"{name}_mask"]))
+            positions.append(count_back(inputs[f"{name}_mask"]))
         if self.merge == "feature":
             return self._by_feature(events, positions)
         return self._by_time(events, positions)
@@ -193,13 +194,6 @@ class EventStream(keras.layers.Layer):
             activation=keras.activations.serialize(self.activation),
         )
         return config
-
-
-def _count_back(valid: Any) -> Any:
-    """Valid events at or after each one; 0 at padding."""
-    known = ops.cast(valid, "int32")
-    total = ops.sum(known, axis=1, keepdims=True)
-    return (total - ops.cumsum(known, axis=1) + known) * known
 
 
 def _slots(positions: list[Any]) -> Any:

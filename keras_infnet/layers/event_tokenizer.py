@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
+from keras_infnet.layers.event_ranks import count_back
+from keras_infnet.layers.small_tables import look_up
 
 __all__ = ["EventTokenizer"]
 
@@ -98,15 +100,9 @@ class EventTokenizer(keras.layers.Layer):
         width = attributes.shape[-2] * attributes.shape[-1]
         tokens = self.projection(ops.reshape(attributes, (-1, shape[1], width)))
         if self.use_positions:
-            counts = ops.cast(valid, "int32")
-            after = ops.sum(counts, axis=1, keepdims=True) - ops.cumsum(
-                counts, axis=1
-            )
-            after = ops.clip(after, 0, self.max_length - 1)
-            tokens = tokens + _look_up(self.positions, after)
+            tokens = tokens + look_up(self.positions, count_back(valid) - 1)
         if self.num_gaps:
-            gap = ops.clip(gap, 0, self.num_gaps - 1)
-            tokens = tokens + _look_up(self.gaps, gap)
+            tokens = tokens + look_up(self.gaps, gap)
         return tokens * ops.cast(ops.expand_dims(valid, -1), tokens.dtype)
 
     def compute_output_shape(
@@ -123,9 +119,3 @@ class EventTokenizer(keras.layers.Layer):
             use_positions=self.use_positions,
         )
         return config
-
-
-def _look_up(table: Any, ids: Any) -> Any:
-    # The product makes the gradient of this small table dense: optimisers on
-    # the TensorFlow backend square repeated sparse slices one by one.
-    return ops.take(table * 1.0, ids, axis=0)

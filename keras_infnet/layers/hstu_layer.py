@@ -1,6 +1,5 @@
 """Attention without a softmax, gated by the token that reads."""
 
-import random
 from typing import Any
 
 import keras
@@ -8,6 +7,8 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
+from keras_infnet.layers.mlp import seeded_dropouts
+from keras_infnet.layers.small_tables import look_up
 
 __all__ = ["HSTULayer"]
 
@@ -132,13 +133,9 @@ class HSTULayer(keras.layers.Layer):
             self.output_projection,
         ):
             layer.build((None, None, width))
-        self.dropout_layer = None
-        if self.dropout:
-            self.dropout_layer = keras.layers.Dropout(
-                self.dropout,
-                seed=random.randint(1, 10**9),
-                dtype=self.dtype_policy,
-            )
+        self.dropout_layers = seeded_dropouts(
+            1, self.dropout, self.dtype_policy
+        )
         self.positions = self._table("positions", self.max_length)
         self.gaps = None
         if self.num_gaps:
@@ -176,8 +173,8 @@ class HSTULayer(keras.layers.Layer):
         read = ops.einsum("bhqk,bkhe->bqhe", weights, self._heads(value))
         read = ops.reshape(read, (-1, ops.shape(read)[1], tokens.shape[-1]))
         read = self.normalizations[1](read) * gate
-        if self.dropout_layer is not None:
-            read = self.dropout_layer(read, training=training)
+        for layer in self.dropout_layers:
+            read = layer(read, training=training)
         return self._readers(tokens) + self.output_projection(read)
 
     def _readers(self, tokens: Any) -> Any:
@@ -191,12 +188,12 @@ class HSTULayer(keras.layers.Layer):
         """`rab` and the mask, `(batch, 1, queries, keys)`."""
         distance = ops.expand_dims(self._readers(position), 2)
         distance = distance - ops.expand_dims(position, 1)
-        bias = _look_up(self.positions, distance)
+        bias = ops.cast(look_up(self.positions, distance), "float32")
         if self.gaps is not None:
             apart = _between(
                 ops.expand_dims(self._readers(gap), 2), ops.expand_dims(gap, 1)
             )
-            bias = bias + _look_up(self.gaps, apart)
+            bias = bias + ops.cast(look_up(self.gaps, apart), "float32")
         visible = ops.logical_and(
             ops.greater_equal(distance, 0), ops.expand_dims(valid, 1)
         )
@@ -225,12 +222,6 @@ class HSTULayer(keras.layers.Layer):
             dropout=self.dropout,
         )
         return config
-
-
-def _look_up(table: Any, ids: Any) -> Any:
-    # The product makes the gradient of this small table dense.
-    ids = ops.clip(ids, 0, table.shape[0] - 1)
-    return ops.cast(ops.take(table * 1.0, ids, axis=0), "float32")
 
 
 def _between(later: Any, earlier: Any) -> Any:

@@ -9,6 +9,7 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
 from keras_infnet.layers.attentional_gru_cell import AttentionalGRUCell
+from keras_infnet.layers.masked_softmax import masked_softmax
 from keras_infnet.layers.mlp import MLP
 
 __all__ = ["InterestEvolution"]
@@ -214,14 +215,8 @@ class InterestEvolution(keras.layers.Layer):
         else:
             seen = query if self.scorer is None else self.scorer(query)
             scores = ops.sum(interests * seen, axis=-1, keepdims=True)
-        scores = ops.cast(scores, "float32")
-        known = ops.expand_dims(valid, -1)
-        largest = ops.max(ops.where(known, scores, -1e9), axis=1, keepdims=True)
-        weights = ops.exp(ops.minimum(scores - largest, 0.0))
-        weights = weights * ops.cast(known, "float32")
-        total = ops.sum(weights, axis=1, keepdims=True)
-        weights = weights / ops.maximum(total, 1e-9)
-        return ops.cast(weights, interests.dtype)
+        weights = masked_softmax(scores[..., 0], valid)
+        return ops.expand_dims(weights, -1)
 
     def compute_output_shape(
         self,

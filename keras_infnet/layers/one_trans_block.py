@@ -1,6 +1,5 @@
 """A transformer whose events share weights and whose fields do not."""
 
-import random
 from typing import Any
 
 import keras
@@ -8,6 +7,8 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
+from keras_infnet.layers.masked_softmax import masked_softmax
+from keras_infnet.layers.mlp import seeded_dropouts
 from keras_infnet.layers.token_dense import TokenDense
 
 __all__ = ["OneTransBlock"]
@@ -140,13 +141,9 @@ class OneTransBlock(keras.layers.Layer):
             )
             layer.build((None, None, size))
             self.of_sequence[name] = layer
-        self.dropout_layer = None
-        if self.dropout:
-            self.dropout_layer = keras.layers.Dropout(
-                self.dropout,
-                seed=random.randint(1, 10**9),
-                dtype=self.dtype_policy,
-            )
+        self.dropout_layers = seeded_dropouts(
+            1, self.dropout, self.dtype_policy
+        )
         self.built = True
 
     def call(
@@ -200,12 +197,8 @@ class OneTransBlock(keras.layers.Layer):
         scores = ops.einsum(
             "bqhe,bkhe->bhqk", heads(query * size**-0.5), heads(key)
         )
-        dtype = scores.dtype
-        scores = ops.cast(scores, "float32")
-        readable = self._readable(query, key, valid)
-        weights = ops.softmax(scores + (readable - 1.0) * 1e9, axis=-1)
-        # Padding may have nothing to read: its softmax would be uniform.
-        weights = ops.cast(weights * readable, dtype)
+        # Padding may have nothing to read.
+        weights = masked_softmax(scores, self._readable(query, key, valid))
         read = ops.einsum("bhqk,bkhe->bqhe", weights, heads(value))
         return ops.reshape(read, (-1, ops.shape(query)[1], width))
 
@@ -231,8 +224,8 @@ class OneTransBlock(keras.layers.Layer):
         """What follows the attention: no token sees another."""
         tokens = tokens + maps["read"](read)
         hidden = maps["hidden"](self.normalizations[1](tokens))
-        if self.dropout_layer is not None:
-            hidden = self.dropout_layer(hidden, training=training)
+        for layer in self.dropout_layers:
+            hidden = layer(hidden, training=training)
         return tokens + maps["output"](hidden)
 
     def compute_output_shape(

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
+from keras_infnet.layers.masked_softmax import masked_softmax
 
 __all__ = ["RotaryAttention"]
 
@@ -133,7 +134,9 @@ class RotaryAttention(keras.layers.Layer):
         # Scaled first: in float16 the products could leave its range.
         q = q * (q.shape[-1] ** -0.5)
         scores = ops.einsum("bqhe,blhe->bhql", q, k)
-        weights = _masked_softmax(scores, valid)
+        if valid is not None:
+            valid = ops.expand_dims(ops.expand_dims(valid, 1), 1)
+        weights = masked_softmax(scores, valid)
         read = ops.einsum("bhql,blhe->bqhe", weights, v)
         read = ops.reshape(read, (-1, ops.shape(query)[1], query.shape[-1]))
         return ops.matmul(read, self.output_kernel) + self.output_bias
@@ -171,15 +174,3 @@ class RotaryAttention(keras.layers.Layer):
         config = super().get_config()
         config.update(num_heads=self.num_heads, base=self.base)
         return config
-
-
-def _masked_softmax(scores: Any, valid: Any) -> Any:
-    """Softmax over the valid tokens, `(batch, heads, queries, tokens)`."""
-    dtype = scores.dtype
-    scores = ops.cast(scores, "float32")
-    if valid is None:
-        return ops.cast(ops.softmax(scores, axis=-1), dtype)
-    valid = ops.cast(ops.expand_dims(ops.expand_dims(valid, 1), 1), "float32")
-    weights = ops.softmax(scores + (valid - 1.0) * 1e9, axis=-1)
-    # Where nothing counts the softmax is uniform over the padding.
-    return ops.cast(weights * valid, dtype)

@@ -1,6 +1,5 @@
 """A sequence that is changed by its row and by itself."""
 
-import random
 from typing import Any
 
 import keras
@@ -8,6 +7,7 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_choice, check_positive
+from keras_infnet.layers.mlp import seeded_dropouts
 from keras_infnet.layers.personalized_ffn import PersonalizedFFN
 from keras_infnet.layers.rotary_attention import RotaryAttention
 
@@ -96,14 +96,7 @@ class SequenceArch(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="feed_forward",
         )
-        self.dropout_layer = None
-        if dropout:
-            # The seed makes its state a variable, see `MLP`.
-            self.dropout_layer = keras.layers.Dropout(
-                dropout,
-                seed=random.randint(1, 10**9),
-                dtype=self.dtype_policy,
-            )
+        self.dropout_layers = seeded_dropouts(1, dropout, self.dtype_policy)
 
     def build(
         self,
@@ -159,9 +152,9 @@ class SequenceArch(keras.layers.Layer):
         self, x: Any, valid: Any, positions: Any, training: bool | None
     ) -> Any:
         read = self.attention(x, x, valid, positions, positions)
-        if self.dropout_layer is None:
-            return read
-        return self.dropout_layer(read, training=training)
+        for layer in self.dropout_layers:
+            read = layer(read, training=training)
+        return read
 
     def compute_output_shape(
         self,

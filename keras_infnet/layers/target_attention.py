@@ -9,6 +9,7 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
 from keras_infnet.layers.dice import Dice
+from keras_infnet.layers.masked_softmax import masked_softmax
 
 __all__ = ["TargetAttention"]
 
@@ -143,14 +144,9 @@ class TargetAttention(keras.layers.Layer):
         return x
 
     def _weights(self, scores: Any, valid: Any) -> Any:
-        known = ops.cast(valid, "float32")
-        if not self.use_softmax:
-            return scores * known
-        # Of a single event, Keras's softmax warns.
-        largest = ops.max(ops.where(valid, scores, -1e9), axis=1, keepdims=True)
-        weights = ops.exp(ops.minimum(scores - largest, 0.0)) * known
-        total = ops.sum(weights, axis=1, keepdims=True)
-        return weights / ops.maximum(total, 1e-9)
+        if self.use_softmax:
+            return masked_softmax(scores, valid)
+        return scores * ops.cast(valid, "float32")
 
     def compute_output_shape(
         self, query_shape: Any, events_shape: Any, valid_shape: Any

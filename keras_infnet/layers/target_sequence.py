@@ -7,6 +7,8 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
+from keras_infnet.layers.event_ranks import count_back
+from keras_infnet.layers.small_tables import look_up
 
 __all__ = ["TargetSequence"]
 
@@ -73,15 +75,10 @@ class TargetSequence(keras.layers.Layer):
         width = count * dim
         query = ops.reshape(query, (-1, 1, width))
         events = ops.reshape(events, (-1, ops.shape(events)[1], width))
-        known = ops.cast(valid, "int32")
-        # How many valid events come after, and this one.
-        back = ops.flip(ops.cumsum(ops.flip(known, axis=1), axis=1), axis=1)
+        back = count_back(valid)
         none = ops.zeros_like(ops.sum(back, axis=1, keepdims=True))
         back = ops.concatenate([back, none], axis=1)
-        # The product makes the gradient of this small table dense.
-        positions = ops.take(
-            self.positions * 1.0, ops.clip(back, 0, self.max_length), axis=0
-        )
+        positions = look_up(self.positions, back)
         tokens = ops.concatenate([events, query], axis=1)
         positions = ops.cast(positions, tokens.dtype)
         return ops.concatenate([tokens, positions], axis=-1)

@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
+from keras_infnet.layers.masked_softmax import masked_softmax
 from keras_infnet.layers.mlp import MLP, seeded_dropouts
 
 __all__ = ["TransformerBlock"]
@@ -125,12 +126,8 @@ class TransformerBlock(keras.layers.Layer):
         scores = ops.cast(ops.einsum("bihd,bjhd->bhij", query, key), "float32")
         scores = scores / (width // self.num_heads) ** 0.5
         if valid is not None:
-            scores = ops.where(valid[:, None, None, :], scores, -1e9)
-        # By hand: of a single token, Keras's softmax warns.
-        scores = scores - ops.max(scores, axis=-1, keepdims=True)
-        weights = ops.exp(scores)
-        weights = weights / ops.sum(weights, axis=-1, keepdims=True)
-        weights = ops.cast(weights, value.dtype)
+            valid = valid[:, None, None, :]
+        weights = ops.cast(masked_softmax(scores, valid), value.dtype)
         for dropout in self.weight_dropouts:
             weights = dropout(weights, training=training)
         read = ops.einsum("bhij,bjhd->bihd", weights, value)

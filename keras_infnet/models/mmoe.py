@@ -103,7 +103,7 @@ class MMoE(FeatureRanker):
         loss_weighting: str = "fixed",
         **kwargs: Any,
     ) -> None:
-        check_several_tasks(schema, "MMoE")
+        self.check_schema(schema)
         check_trunk(trunk)
         settings = {
             "embedding_dim": embedding_dim,
@@ -119,16 +119,49 @@ class MMoE(FeatureRanker):
         super().__init__(schema, settings, loss_weighting, **kwargs)
 
     @classmethod
+    def check_schema(cls, schema: Schema) -> None:
+        """Raises unless there are tasks to share experts between.
+
+        Args:
+            schema: `Schema`.
+
+        Raises:
+            ValueError: If there is one task only.
+        """
+        check_several_tasks(schema, cls.__name__)
+
+    @classmethod
     def build_outputs(
         cls, features: Features, settings: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Mixes experts for every task."""
+        """Puts a tower a task on a mixture of experts."""
         vector = trunk_vector(settings, features)
-        outputs = make_experts(
+        experts = make_experts(
             settings["num_experts"], settings, features, "experts"
         )(vector)
-        vectors = [
-            make_gate(settings, features, f"{name}_gate")(vector, outputs)
+        mixed = cls.mix(vector, experts, features, settings)
+        return towers(mixed, features, settings)
+
+    @classmethod
+    def mix(
+        cls,
+        vector: Any,
+        experts: Any,
+        features: Features,
+        settings: Mapping[str, Any],
+    ) -> list[Any]:
+        """Mixes experts for every task.
+
+        Args:
+            vector: tensor of shape `(batch, features)`.
+            experts: tensor of shape `(batch, experts, dim)`.
+            features: `Features`.
+            settings: the constructor arguments by name.
+
+        Returns:
+            List of tensors of shape `(batch, dim)`, one a task.
+        """
+        return [
+            make_gate(settings, features, f"{name}_gate")(vector, experts)
             for name in features.schema.task_names
         ]
-        return towers(vectors, features, settings)

@@ -1,20 +1,19 @@
 """One-gate mixture of experts."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 from keras_infnet.api_export import export
-from keras_infnet.models.experts import make_experts, make_gate
-from keras_infnet.models.feature_ranker import FeatureRanker, towers
+from keras_infnet.models.experts import make_gate
 from keras_infnet.models.features import Features
-from keras_infnet.models.trunk_ranker import check_trunk, trunk_vector
+from keras_infnet.models.mmoe import MMoE
 from keras_infnet.schema import Schema
 
 __all__ = ["OMoE"]
 
 
 @export("keras_infnet.models.OMoE")
-class OMoE(FeatureRanker):
+class OMoE(MMoE):
     """Predicts all tasks from one mixture of experts.
 
     `h = sum_e softmax(G x)_e f_e(x)` and `y_m = sigmoid(Tower_m(h))`: what
@@ -74,53 +73,18 @@ class OMoE(FeatureRanker):
     - [MMoE](https://doi.org/10.1145/3219819.3220007), section 4.2
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "small": {
-            "num_experts": 4,
-            "expert_dims": (128, 64),
-            "tower_dims": (64,),
-        },
-        "base": {},
-    }
-
-    def __init__(
-        self,
-        schema: Schema,
-        embedding_dim: int = 16,
-        num_experts: int = 8,
-        expert_dims: Sequence[int] = (512, 256, 128),
-        gate_dims: Sequence[int] = (),
-        tower_dims: Sequence[int] = (128, 64),
-        trunk: str | Mapping[str, Any] | None = None,
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        **kwargs: Any,
-    ) -> None:
-        check_trunk(trunk)
-        settings = {
-            "embedding_dim": embedding_dim,
-            "num_experts": num_experts,
-            "expert_dims": expert_dims,
-            "gate_dims": gate_dims,
-            "tower_dims": tower_dims,
-            "trunk": trunk,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+    @classmethod
+    def check_schema(cls, schema: Schema) -> None:
+        """One gate is of use for one task, too."""
 
     @classmethod
-    def build_outputs(
-        cls, features: Features, settings: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def mix(
+        cls,
+        vector: Any,
+        experts: Any,
+        features: Features,
+        settings: Mapping[str, Any],
+    ) -> list[Any]:
         """Mixes experts once for all tasks."""
-        vector = trunk_vector(settings, features)
-        outputs = make_experts(
-            settings["num_experts"], settings, features, "experts"
-        )(vector)
-        mixed = make_gate(settings, features, "gate")(vector, outputs)
-        vectors = [mixed] * len(features.schema.tasks)
-        return towers(vectors, features, settings)
+        mixed = make_gate(settings, features, "gate")(vector, experts)
+        return [mixed] * len(features.schema.tasks)

@@ -1,11 +1,11 @@
 """The meaning of a row."""
 
-import contextlib
 import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from keras_infnet.files import write_text
 from keras_infnet.schema.behavior import Behavior
 from keras_infnet.schema.fields import (
     Field,
@@ -232,15 +232,7 @@ class Schema:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes `path` as JSON, in one step."""
-        temporary = f"{os.fspath(path)}.tmp"
-        try:
-            with open(temporary, "w", encoding="utf-8") as file:
-                file.write(self.to_json())
-            os.replace(temporary, path)
-        except BaseException:  # a full disk, an interrupt
-            with contextlib.suppress(OSError):
-                os.remove(temporary)
-            raise
+        write_text(path, self.to_json())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Schema":
