@@ -36,7 +36,8 @@ class Compared:
         label: string.
         runs: list of records, one a seed: `seed`, `metrics` by task (`None`
             where training diverged), `error`, `seconds` and `rows` of
-            training, `history`.
+            training, `history`, `curve` (see
+            `keras_infnet.training.LearningCurve`).
         predictions: list of dicts of arrays by task, of the runs that did not
             diverge.
         trials: list of dicts: what a trial changed, and its `score`.
@@ -91,12 +92,13 @@ def compare(
 ) -> Comparison:
     """Trains and evaluates models on one pipeline with one recipe.
 
-    Every model gets the same number of search trials, scored on the
-    validation rows; its best recipe is then trained once a seed, and all are
-    evaluated on the test rows. Finished runs are kept in the directory of the
-    settings by a hash of model, recipe, seed and data, and never done twice;
-    a run that was interrupted continues. A run that diverges is recorded as
-    such and does not stop the others.
+    Every model gets the same number of search trials with the first seed,
+    scored on the validation rows alone; its best recipe is then trained with
+    the other seeds too, and these runs are compared on the test rows.
+    Finished runs are kept in the directory of the settings by a hash of
+    model, recipe, seed and data, and never done twice; a run that was
+    interrupted continues. A run that diverges is recorded as such and does
+    not stop the others.
 
     Args:
         settings: `ComparisonSettings`.
@@ -158,24 +160,26 @@ class _Worker:
         self.verbose = verbose
         self.store = RunStore(settings.directory)
         self.fingerprint = fingerprint(data)
-        seeds, trials = len(settings.training.seeds), settings.search.trials
-        searched = trials if trials > 1 else 0
-        self.total = len(settings.models) * (searched + seeds)
+        self.searches = settings.search.trials > 1
+        # The best trial is the first seed's run.
+        runs = settings.search.trials + len(settings.training.seeds) - 1
+        self.total = len(settings.models) * runs
         self.total += len(settings.evaluation.baselines)
         self.done = 0
+        self._counted: set[str] = set()
 
     def model(self, label: str) -> Compared:
         """Searches the recipe of a model, then trains it once a seed."""
         seeds = self.settings.training.seeds
         trials: list[dict[str, Any]] = []
         chosen: dict[str, float] = {}
-        if self.settings.search.trials > 1:
-            for changes in self.settings.search.draw():
-                record, _ = self._run(label, changes, seeds[0], search=True)
+        if self.searches:
+            draws = self.settings.search.draw()
+            for changes in draws:
+                record, _ = self._run(label, changes, seeds[0])
                 trials.append({**changes, "score": record["score"]})
             scores = [_number(trial["score"]) for trial in trials]
-            best = int(np.argmax(scores))
-            chosen = self.settings.search.draw()[best]
+            chosen = draws[int(np.argmax(scores))]
         results = [self._run(label, chosen, seed) for seed in seeds]
         return Compared(
             label,
@@ -186,11 +190,7 @@ class _Worker:
         )
 
     def _run(
-        self,
-        label: str,
-        changes: Mapping[str, float],
-        seed: int,
-        search: bool = False,
+        self, label: str, changes: Mapping[str, float], seed: int
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         experiment = self.settings.experiment(label, changes)
         recipe = dataclasses.asdict(experiment.training)
@@ -198,42 +198,47 @@ class _Worker:
             model=experiment.model,
             training={k: v for k, v in recipe.items() if k != "seeds"},
             seed=seed,
-            search=search,
+            search=self.searches,
             data=self.fingerprint,
         )
         kept = self._kept(key)
         if kept is not None:
             return kept
         words = ", ".join(f"{k} {v:g}" for k, v in changes.items())
-        what = f"trial ({words or 'the recipe'})" if search else f"seed {seed}"
-        self.say(f"[{self.done}/{self.total}] {label}, {what}")
-        data = (
-            dataclasses.replace(self.data, test=None) if search else self.data
+        self.say(
+            f"[{self.done}/{self.total}] {label}, seed {seed}, "
+            f"{words or 'the recipe as it is'}"
         )
         record: dict[str, Any] = {"label": label, "seed": seed, "error": None}
+        record["score"] = None
         predictions: dict[str, Any] = {}
         try:
             run = run_experiment(
                 experiment,
-                data,
+                self.data,
                 seed,
                 directory=self.store.unfinished(key),
                 verbose=self.verbose,
-                evaluated=search,
+                evaluated=False,
             )
         except DivergedError as error:
             self.say(f"  diverged: {error}")
-            record |= {"error": str(error), "metrics": None, "score": None}
+            record |= {"error": str(error), "metrics": None}
         else:
             record |= {
                 "seconds": run.seconds,
                 "rows": run.rows * len(run.history["loss"]),
                 "history": dict(run.history),
-                "metrics": run.metrics,
-                "score": _score(run.metrics) if search else None,
+                "curve": dict(run.curve),
             }
-            if not search:
-                predictions, record["metrics"] = self._evaluate(run.model)
+            if self.searches:
+                rows = self._rows(self.data.validation)
+                record["score"] = _score(
+                    self._metrics(rows, _predictions(run.model, rows))
+                )
+            rows = self._rows(self.data.evaluated)
+            predictions = _predictions(run.model, rows)
+            record["metrics"] = self._metrics(rows, predictions)
             del run  # before the next model is made
         self.store.put(key, record, predictions)
         gc.collect()
@@ -250,36 +255,34 @@ class _Worker:
                 for task, values in predict_baseline(name, self.data).items()
             }
             record: dict[str, Any] = {"label": name, "seed": 0, "error": None}
-            record["metrics"] = self._metrics(predictions)
+            rows = self._rows(self.data.evaluated)
+            record["metrics"] = self._metrics(rows, predictions)
             self.store.put(key, record, predictions)
             kept = record, predictions
         return Compared(name, [kept[0]], [kept[1]])
 
     def _kept(self, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        self.done += 1
+        self._counted.add(key)
+        self.done = len(self._counted)
         return self.store.get(key)
 
-    def _evaluate(self, model: Any) -> tuple[dict[str, Any], Any]:
-        rows = self._rows()
-        predictions = {
-            task: values[:, 0].astype(np.float32)
-            for task, values in predict_rows(model, rows).items()
-        }
-        return predictions, self._metrics(predictions)
-
-    def _metrics(self, predictions: Mapping[str, Any]) -> Any:
-        rows, schema = self._rows(), self.data.encoder.schema
+    def _metrics(self, rows: Batches, predictions: Mapping[str, Any]) -> Any:
+        schema = self.data.encoder.schema
         groups = None if schema.group is None else rows.group()
         return evaluate(
             rows.labels(), predictions, rows.weights(), schema, groups
         )
 
-    def _rows(self) -> Batches:
-        return Batches(
-            self.data.evaluated,
-            self.data.encoder,
-            self.settings.evaluation.batch_size,
-        )
+    def _rows(self, source: Any) -> Batches:
+        size = self.settings.evaluation.batch_size
+        return Batches(source, self.data.encoder, size)
+
+
+def _predictions(model: Any, rows: Batches) -> dict[str, Any]:
+    return {
+        task: values[:, 0].astype(np.float32)
+        for task, values in predict_rows(model, rows).items()
+    }
 
 
 def _check_data(settings: ComparisonSettings, data: ExperimentData) -> None:

@@ -22,7 +22,7 @@ from keras_infnet.evaluation.configuration import (
 from keras_infnet.evaluation.report import evaluate
 from keras_infnet.schema import Schema
 from keras_infnet.schema.agreement import check_same_schema
-from keras_infnet.training import compile_ranker, fit_ranker
+from keras_infnet.training import LearningCurve, compile_ranker, fit_ranker
 
 __all__ = [
     "DivergedError",
@@ -83,6 +83,8 @@ class Run:
         history: values by name, one an epoch.
         seconds: float. Time in `fit`.
         rows: integer. Rows of one epoch.
+        curve: lists `rows` and `loss`: training loss by the number of rows
+            read, see `keras_infnet.training.LearningCurve`.
     """
 
     model: Any
@@ -90,6 +92,7 @@ class Run:
     history: Mapping[str, Any]
     seconds: float
     rows: int
+    curve: Mapping[str, list[Any]]
 
 
 def load_data(settings: DataSettings) -> ExperimentData:
@@ -199,6 +202,7 @@ def run_experiment(
         validation = Batches(
             data.validation, data.encoder, settings.evaluation.batch_size
         )
+    curve = LearningCurve(train)
     started = time.perf_counter()
     history = fit_ranker(
         model,
@@ -209,6 +213,7 @@ def run_experiment(
         patience=training.patience,
         save_every=training.save_every,
         tensorboard=training.tensorboard,
+        callbacks=[curve],
         verbose=verbose,
     )
     seconds = time.perf_counter() - started
@@ -227,7 +232,14 @@ def run_experiment(
             data.evaluated,
             settings.evaluation.batch_size,
         )
-    return Run(model, metrics, history.history, seconds, train.num_rows)
+    return Run(
+        model,
+        metrics,
+        history.history,
+        seconds,
+        train.num_rows,
+        {"rows": curve.rows, "loss": curve.loss},
+    )
 
 
 def evaluate_model(
