@@ -5,6 +5,7 @@ from keras_infnet.layers.behavior_pooling import BehaviorPooling
 from keras_infnet.layers.broadcast_gated_unit import BroadcastGatedUnit
 from keras_infnet.layers.cross_arch import CrossArch
 from keras_infnet.layers.cross_attention import CrossAttention
+from keras_infnet.layers.decoupled_dense import DecoupledDense
 from keras_infnet.layers.dice import Dice
 from keras_infnet.layers.event_stream import EventStream
 from keras_infnet.layers.event_tokenizer import EventTokenizer
@@ -16,6 +17,7 @@ from keras_infnet.layers.field_attention import FieldAttention
 from keras_infnet.layers.gated_cross import GatedCross
 from keras_infnet.layers.hstu_layer import HSTULayer
 from keras_infnet.layers.hub_block import HubBlock
+from keras_infnet.layers.information_flow_gate import InformationFlowGate
 from keras_infnet.layers.interaction_arch import InteractionArch
 from keras_infnet.layers.interaction_ensemble import InteractionEnsemble
 from keras_infnet.layers.interest_evolution import InterestEvolution
@@ -49,6 +51,7 @@ __all__ = [
     "BroadcastGatedUnit",
     "CrossArch",
     "CrossAttention",
+    "DecoupledDense",
     "Dice",
     "EventStream",
     "EventTokenizer",
@@ -60,6 +63,7 @@ __all__ = [
     "GatedCross",
     "HSTULayer",
     "HubBlock",
+    "InformationFlowGate",
     "InteractionArch",
     "InteractionEnsemble",
     "InterestEvolution",

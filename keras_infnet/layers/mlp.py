@@ -9,7 +9,7 @@ import keras
 from keras_infnet.api_export import export
 from keras_infnet.layers.arguments import check_positive
 
-__all__ = ["MLP", "seeded_dropouts"]
+__all__ = ["MLP", "batch_normalization", "seeded_dropouts"]
 
 
 @export("keras_infnet.layers.MLP")
@@ -17,7 +17,8 @@ class MLP(keras.layers.Layer):
     """Hidden dense layers with an activation, then a linear output layer.
 
     `outputs = Dense(units)(act(Dense(h_n)(... act(Dense(h_1)(x)))))`, with
-    dropout behind every activation.
+    dropout behind every activation and, if wished, batch normalisation in
+    front of it.
 
     Args:
         units: integer or `None`. Width of the output; `None` leaves the
@@ -30,11 +31,14 @@ class MLP(keras.layers.Layer):
             to `0.0`.
         kernel_initializer: initializer of all kernels. Defaults to
             `"glorot_uniform"`.
+        use_batch_norm: boolean. Whether to normalise in front of every
+            activation. Defaults to `False`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
         x: tensor of shape `(..., features)`.
-        training: boolean. Whether dropout is active.
+        training: boolean. Whether dropout is active, and batches are
+            normalised by their own mean and variance.
 
     Returns:
         Tensor of shape `(..., units)`.
@@ -57,6 +61,7 @@ class MLP(keras.layers.Layer):
         activation: Any = "relu",
         dropout: float = 0.0,
         kernel_initializer: Any = "glorot_uniform",
+        use_batch_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -73,9 +78,15 @@ class MLP(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.dropout = dropout
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.use_batch_norm = use_batch_norm
+        inside = None if use_batch_norm else self.activation
         self.hidden_layers = [
-            self._dense(width, self.activation, f"hidden_{i}")
+            self._dense(width, inside, f"hidden_{i}")
             for i, width in enumerate(self.hidden_dims)
+        ]
+        self.normalizations = [
+            batch_normalization(self.dtype_policy, f"normalization_{i}")
+            for i in range(len(self.hidden_dims) if use_batch_norm else 0)
         ]
         self.dropout_layers = seeded_dropouts(
             len(self.hidden_dims), dropout, self.dtype_policy
@@ -96,9 +107,11 @@ class MLP(keras.layers.Layer):
 
     def build(self, x_shape: Any) -> None:
         width = x_shape[-1]
-        for layer in self.hidden_layers:
+        for i, layer in enumerate(self.hidden_layers):
             layer.build((*x_shape[:-1], width))
             width = layer.units
+            if self.normalizations:
+                self.normalizations[i].build((*x_shape[:-1], width))
         if self.output_layer is not None:
             self.output_layer.build((*x_shape[:-1], width))
         self.built = True
@@ -106,6 +119,9 @@ class MLP(keras.layers.Layer):
     def call(self, x: Any, training: bool | None = None) -> Any:
         for i, layer in enumerate(self.hidden_layers):
             x = layer(x)
+            if self.normalizations:
+                x = self.normalizations[i](x, training=training)
+                x = self.activation(x)
             if self.dropout_layers:
                 x = self.dropout_layers[i](x, training=training)
         return x if self.output_layer is None else self.output_layer(x)
@@ -124,8 +140,26 @@ class MLP(keras.layers.Layer):
             kernel_initializer=keras.initializers.serialize(
                 self.kernel_initializer
             ),
+            use_batch_norm=self.use_batch_norm,
         )
         return config
+
+
+def batch_normalization(dtype: Any, name: str) -> Any:
+    """Makes a layer of batch normalisation, with PyTorch's numbers.
+
+    Keras's own move the averages of evaluation ten times as slowly.
+
+    Args:
+        dtype: dtype policy.
+        name: string.
+
+    Returns:
+        Layer.
+    """
+    return keras.layers.BatchNormalization(
+        momentum=0.9, epsilon=1e-5, dtype=dtype, name=name
+    )
 
 
 def seeded_dropouts(count: int, rate: float, dtype: Any) -> list[Any]:

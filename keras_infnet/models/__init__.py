@@ -1,5 +1,6 @@
 """Models: one system a file, built from a schema."""
 
+from keras_infnet.models.autoifs import AutoIFS
 from keras_infnet.models.autoint import AutoInt
 from keras_infnet.models.bst import BST
 from keras_infnet.models.dcnv2 import DCNv2
@@ -21,6 +22,7 @@ from keras_infnet.models.stem import STEM
 from keras_infnet.models.wukong import WuKong
 
 __all__ = [
+    "AutoIFS",
     "AutoInt",
     "BST",
     "DCNv2",

@@ -100,6 +100,49 @@ class Features:
         )
         return self._with_means(fields, events)
 
+    def copied_vector(self, name: str) -> Any:
+        """Returns `vector()` of embeddings from a table of its own.
+
+        Args:
+            name: string. Name of the layer.
+
+        Returns:
+            Tensor of shape `(batch, features)`.
+        """
+        fields, events = embed(
+            self.schema,
+            self.inputs,
+            self.fields.shape[-1],
+            self.initializer.clone(),
+            self.dtype,
+            name=name,
+        )
+        return flatten(self._with_means(fields, events))
+
+    def scenarios(self, model: str) -> Any:
+        """Tells the scenario of a row, 1 at its place and 0 elsewhere.
+
+        Args:
+            model: string. Name of the model that asks.
+
+        Returns:
+            Tensor of shape `(batch, scenarios)`. All 0 where the scenario is
+            missing or was not seen in training.
+
+        Raises:
+            ValueError: If the schema names no scenario.
+        """
+        name = self.schema.scenario
+        if name is None:
+            raise ValueError(
+                f"{model} treats scenarios apart, and the schema names none. "
+                "Give `Schema(scenario=...)` the name of the Categorical "
+                "that tells them, such as a tab or page, or use a model "
+                "without scenarios: SharedBottom, MMoE, PLE or INFNet."
+            )
+        size = self.schema.table_size(self.schema.field(name).table_name)
+        return ops.one_hot(self.inputs[name], size)[:, 1:]
+
     def check_behaviors(self, model: str) -> None:
         """Raises where there is no behaviour to read.
 

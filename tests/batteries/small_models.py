@@ -17,11 +17,23 @@ _INTERFORMER = {
     "cross_rank": 2,
     "hidden_dims": (5,),
 }
-# Models that call the width of an embedding that of a token.
-_BY_TOKENS = {"InterFormer": {"embedding_dim"}, "INFNet": set(_COMMON)}
+# Models that call the width of an embedding that of a token, or lack it.
+_LEFT_OUT = {
+    "InterFormer": {"embedding_dim"},
+    "INFNet": set(_COMMON),
+    # One linear map a task.
+    "AutoIFS": {"tower_dims"},
+}
+
+_AUTOIFS = {"hidden_dims": (5, 4), "scenario_dim": 6}
 
 #: Constructor arguments, by name of the class and a label.
 SETTINGS = {
+    "AutoIFS": _AUTOIFS,
+    "AutoIFS_norm": {**_AUTOIFS, "use_batch_norm": True, "dropout": 0.1},
+    "AutoIFS_sum": {**_AUTOIFS, "pruning": "sum", "gate_penalty": 0.1},
+    "AutoIFS_table": {**_AUTOIFS, "granularity": "scenario_task"},
+    "AutoIFS_retrain": {**_AUTOIFS, "stage": "retrain"},
     "AutoInt": {"head_dim": 2, "hidden_dims": (5,), "use_wide": True},
     "AutoInt_bare": {
         "num_heads": 2,
@@ -181,7 +193,7 @@ SETTINGS = {
 def small_model(label, schema, **more):
     """Makes the model of an entry of `SETTINGS`."""
     name = label.split("_")[0]
-    left_out = _BY_TOKENS.get(name, ())
+    left_out = _LEFT_OUT.get(name, ())
     common = {k: v for k, v in _COMMON.items() if k not in left_out}
     settings = {"activation": "silu", **common, **SETTINGS[label], **more}
     return getattr(models, name)(schema, **settings)

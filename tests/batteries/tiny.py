@@ -48,6 +48,7 @@ def rich_schema():
         ],
         tasks=[Task("click"), Task("watch", kind="regression"), Task("like")],
         request_time="time",
+        scenario="author",
         table_sizes={"item": 13, "tags": 6},
     )
 

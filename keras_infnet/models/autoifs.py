@@ -1,0 +1,342 @@
+"""AutoIFS: information flows that are kept or removed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.kinds import check_number
+from keras_infnet.layers import (
+    MLP,
+    DecoupledDense,
+    InformationFlowGate,
+    TaskTower,
+)
+from keras_infnet.layers.arguments import check_choice, check_positive
+from keras_infnet.layers.mlp import batch_normalization, seeded_dropouts
+from keras_infnet.layers.torch_uniform import torch_uniform
+from keras_infnet.models.feature_ranker import FeatureRanker
+from keras_infnet.models.features import Features
+from keras_infnet.optimizers.row_sparse_optimizer import (
+    RowSparseOptimizer,
+    is_table,
+)
+from keras_infnet.schema import Schema, nearest_name
+
+__all__ = ["AutoIFS"]
+
+GATES = "flow_gates"
+FROZEN = "frozen_embedding"
+
+
+@export("keras_infnet.models.AutoIFS")
+class AutoIFS(FeatureRanker):
+    """Predicts several tasks in several scenarios; useless flows are removed.
+
+    A stage of scenarios and a stage of tasks each have a shared part and,
+    for each scenario `k` and task `m`, a low-rank part of its own. With `z`
+    from hidden layers on all embeddings,
+
+    ```
+    s = z W_s + b_s             l = (z A_k) B_k + b_k
+    u = act(s + l)
+    T(v) = v W_t + b_t          T_m(v) = (v A'_m) B'_m + b'_m
+    logit_m = T(u) + T_m(u) - g_0 T(s) - g_1 T_m(l) - g_2 T_m(s) - g_3 T(l)
+    ```
+
+    The four terms behind `u` are the flows of information between the parts;
+    a gate `g` of 1 removes one, of 0 keeps it. Gates differ by row and task:
+    a selection network of its own computes them from the embeddings, whose
+    gradient it does not touch.
+
+    Training has two stages (`keras_infnet.training.FlowSearch`). A search
+    trains everything while the gates harden. Then a model of
+    `stage="retrain"` starts again from earlier weights, with gates that are 0
+    or 1 and fixed, read from a frozen copy of the searched tables. That one is
+    to be served.
+
+    Rows whose scenario is missing or new have `l = 0`: the shared parts answer
+    for them. Scenarios should be few, each has weights of its own.
+
+    Args:
+        schema: `Schema` with a `scenario`, whose table sizes are known,
+            usually `encoder.schema`.
+        embedding_dim: integer. Width of an embedding. Defaults to `16`.
+        hidden_dims: sequence of integers, one at least. Widths of the hidden
+            layers, and of those of the selection network. Defaults to
+            `(1024, 512)`.
+        scenario_dim: integer. Width of the scenario stage. Defaults to `256`.
+        rank: integer. Rank of the parts of scenarios and tasks. Defaults to
+            `2`.
+        activation: string or callable. Activation of all hidden layers.
+            Defaults to `"relu"`.
+        use_batch_norm: boolean. Whether to normalise in front of the
+            activations, but not in the selection network. Defaults to
+            `False`.
+        dropout: float in `[0, 1)`. Rate behind the activations, but not in
+            the selection network. Defaults to `0.0`.
+        pruning: `"subtract"` (removed flows are taken off the whole logit) or
+            `"sum"` (the logit is the sum of the flows that are kept).
+            Defaults to `"subtract"`.
+        granularity: `"instance"` (gates by row) or `"scenario_task"` (four
+            scores for every scenario and task; no selection network and no
+            frozen tables). Defaults to `"instance"`.
+        gate_penalty: float, or mapping of task names to floats. Weight of the
+            mean gate in the loss of a search; positive values keep more
+            flows. Defaults to `0.0`.
+        l2: float. `l2 / 2` times the squares of all weights outside of the
+            gates are added to the loss. Tables that are trained by rows have
+            no part in it. Defaults to `3e-5`.
+        stage: `"search"` or `"retrain"`. Defaults to `"search"`.
+        embeddings_initializer: initializer of the embedding tables, or
+            `None` for Glorot's uniform rule on the table of all fields.
+            Defaults to `None`.
+        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
+            (learned). Defaults to `"fixed"`.
+        **kwargs: Arguments of the base class: `name`, `dtype`.
+
+    Call arguments:
+        inputs: dict of encoded inputs, as `schema.inputs` describes.
+        training: boolean. Whether dropout is active, and batches are
+            normalised by themselves.
+
+    Returns:
+        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+
+    Raises:
+        ValueError: If the schema has no scenario or is not fitted, or an
+            argument is out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_infnet.schema import Categorical, Task
+    >>> schema = Schema(
+    ...     fields=[Categorical("item_id"), Categorical("tab")],
+    ...     tasks=[Task("click"), Task("like")],
+    ...     scenario="tab",
+    ...     table_sizes={"item_id": 50, "tab": 4},
+    ... )
+    >>> model = AutoIFS(schema, hidden_dims=(8,), scenario_dim=4)
+    >>> ids = {"item_id": np.array([1, 2]), "tab": np.array([3, 0])}
+    >>> tuple(model(ids)["click"].shape)
+    (2, 1)
+
+    Reference:
+    - [AutoIFS](https://arxiv.org/abs/2512.13396)
+    """
+
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "small": {"hidden_dims": (128, 64), "scenario_dim": 32},
+        "base": {},
+    }
+
+    def __init__(
+        self,
+        schema: Schema,
+        embedding_dim: int = 16,
+        hidden_dims: Sequence[int] = (1024, 512),
+        scenario_dim: int = 256,
+        rank: int = 2,
+        activation: Any = "relu",
+        use_batch_norm: bool = False,
+        dropout: float = 0.0,
+        pruning: str = "subtract",
+        granularity: str = "instance",
+        gate_penalty: float | Mapping[str, float] = 0.0,
+        l2: float = 3e-5,
+        stage: str = "search",
+        embeddings_initializer: Any = None,
+        loss_weighting: str = "fixed",
+        **kwargs: Any,
+    ) -> None:
+        check_positive(
+            embedding_dim=embedding_dim, scenario_dim=scenario_dim, rank=rank
+        )
+        check_choice("pruning", pruning, ("subtract", "sum"))
+        check_choice("granularity", granularity, ("instance", "scenario_task"))
+        check_choice("stage", stage, ("search", "retrain"))
+        check_number("l2", l2)
+        _penalties(schema, gate_penalty)
+        if embeddings_initializer is None:
+            rows = sum(schema.table_size(name) for name in schema.tables)
+            limit = math.sqrt(6.0 / (rows + embedding_dim))
+            embeddings_initializer = keras.initializers.RandomUniform(
+                -limit, limit
+            )
+        settings = {
+            "embedding_dim": embedding_dim,
+            "hidden_dims": hidden_dims,
+            "scenario_dim": scenario_dim,
+            "rank": rank,
+            "activation": activation,
+            "use_batch_norm": use_batch_norm,
+            "dropout": dropout,
+            "pruning": pruning,
+            "granularity": granularity,
+            "gate_penalty": gate_penalty,
+            "l2": l2,
+            "stage": stage,
+            "embeddings_initializer": embeddings_initializer,
+        }
+        super().__init__(schema, settings, loss_weighting, **kwargs)
+        if stage == "retrain":
+            for layer in self._selection_layers():
+                layer.trainable = False
+        self._penalty = keras.regularizers.L2(l2 / 2) if l2 else None
+        gates = {id(weight) for weight in self.gate_weights}
+        for weight in self.trainable_weights:
+            if id(weight) not in gates and not is_table(weight):
+                weight.regularizer = self._penalty
+
+    @property
+    def stage(self) -> str:
+        """`"search"` or `"retrain"`."""
+        return str(self.settings["stage"])
+
+    @property
+    def gate_weights(self) -> list[Any]:
+        """Weights that compute the gates, temperature included."""
+        return list(self.get_layer(GATES).weights)
+
+    @property
+    def frozen_tables(self) -> list[Any]:
+        """Tables that the gates of a retrained model read."""
+        return [
+            weight
+            for layer in self._selection_layers()
+            if layer.name == FROZEN
+            for weight in layer.weights
+        ]
+
+    def gates(self, inputs: Any, **kwargs: Any) -> Any:
+        """Computes the gates of rows.
+
+        Args:
+            inputs: what `predict` takes.
+            **kwargs: Arguments of `predict`.
+
+        Returns:
+            Float32 array of shape `(rows, tasks, 4)`; a gate above one half
+            removes the flow.
+        """
+        kwargs.setdefault("verbose", 0)
+        part = keras.Model(self.inputs, self.get_layer(GATES).output)
+        return part.predict(inputs, **kwargs)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compiles as `Ranker`; whole tables get the penalty, rows do not."""
+        super().compile(*args, **kwargs)
+        by_rows = isinstance(self.optimizer, RowSparseOptimizer)
+        for weight in self.trainable_weights:
+            if is_table(weight):
+                weight.regularizer = None if by_rows else self._penalty
+
+    def _selection_layers(self) -> list[Any]:
+        return [layer for layer in self.layers if layer.name in (GATES, FROZEN)]
+
+    @classmethod
+    def build_outputs(
+        cls, features: Features, settings: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Adds up what flows between the parts, gate by gate."""
+        schema, dtype = features.schema, features.dtype
+        chosen = features.scenarios("AutoIFS")
+        vector = features.vector()
+        gates = _gates(features, settings, vector, chosen)
+        hidden = MLP(
+            None,
+            hidden_dims=settings["hidden_dims"],
+            activation=settings["activation"],
+            dropout=settings["dropout"],
+            kernel_initializer=torch_uniform(),
+            use_batch_norm=settings["use_batch_norm"],
+            dtype=dtype,
+            name="bottom",
+        )(vector)
+        shared, specific = DecoupledDense(
+            settings["scenario_dim"],
+            chosen.shape[-1],
+            settings["rank"],
+            dtype=dtype,
+            name="scenario_stage",
+        )(hidden, chosen)
+        both = shared + specific
+        if settings["use_batch_norm"]:
+            both = batch_normalization(dtype, "normalization")(both)
+        both = settings["activation"](both)
+        for dropout in seeded_dropouts(1, settings["dropout"], dtype):
+            both = dropout(both)
+        # One layer for the sum and its two parts, read at once.
+        by_all, by_task = DecoupledDense(
+            1,
+            len(schema.tasks),
+            settings["rank"],
+            dtype=dtype,
+            name="task_stage",
+        )(ops.stack([both, shared, specific], axis=1))
+        logits = _logits(by_all, by_task, gates, settings["pruning"])
+        return {
+            task.name: TaskTower(
+                None, kind=task.kind, dtype=dtype, name=task.name
+            )(logits[:, i : i + 1])
+            for i, task in enumerate(schema.tasks)
+        }
+
+
+def _gates(
+    features: Features, settings: Mapping[str, Any], vector: Any, chosen: Any
+) -> Any:
+    """Gates of shape `(batch, tasks, 4)`."""
+    searches = settings["stage"] == "search"
+    hidden_dims = None
+    if settings["granularity"] == "scenario_task":
+        vector = chosen
+    else:
+        hidden_dims = settings["hidden_dims"]
+        if searches:
+            vector = ops.stop_gradient(vector)
+        else:
+            vector = features.copied_vector(FROZEN)
+    return InformationFlowGate(
+        len(features.schema.tasks),
+        hidden_dims=hidden_dims,
+        hard=not searches,
+        penalties=_penalties(features.schema, settings["gate_penalty"])
+        if searches
+        else None,
+        activation=settings["activation"],
+        dtype=features.dtype,
+        name=GATES,
+    )(vector)
+
+
+def _logits(by_all: Any, by_task: Any, gates: Any, pruning: str) -> Any:
+    """Logits of shape `(batch, tasks)`.
+
+    `by_all` has shape `(batch, 3, 1)` and `by_task` `(batch, 3, tasks, 1)`:
+    for the activated sum, its shared and its specific part.
+    """
+    by_task = ops.cast(by_task, "float32")[..., 0]
+    by_all = ops.cast(by_all, "float32") + ops.zeros_like(by_task)
+    flows = ops.stack(
+        [by_all[:, 1], by_task[:, 2], by_task[:, 1], by_all[:, 2]], axis=-1
+    )
+    if pruning == "sum":
+        return ops.sum((1.0 - gates) * flows, axis=-1)
+    return by_all[:, 0] + by_task[:, 0] - ops.sum(gates * flows, axis=-1)
+
+
+def _penalties(schema: Schema, penalty: Any) -> list[float]:
+    """One number a task."""
+    if not isinstance(penalty, Mapping):
+        check_number("gate_penalty", penalty, above=-math.inf)
+        return [float(penalty)] * len(schema.tasks)
+    for name, value in penalty.items():
+        if name not in schema.task_names:
+            raise ValueError(nearest_name(name, schema.task_names, "task"))
+        check_number(f"gate_penalty of {name!r}", value, above=-math.inf)
+    return [float(penalty.get(name, 0.0)) for name in schema.task_names]
