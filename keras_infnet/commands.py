@@ -171,7 +171,7 @@ def train(options: argparse.Namespace) -> None:
             history=_history(target),
             config={**settings.to_dict(), "seed": seed},
         )
-        micros = run.seconds / max(run.rows, 1) / len(_epochs(run)) * 1e6
+        micros = run.seconds / max(run.rows, 1) * 1e6
         say(
             f"Saved {target}: {run.seconds:.0f} s of training, "
             f"{micros:.0f} microseconds a row."

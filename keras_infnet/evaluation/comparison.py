@@ -10,17 +10,18 @@ import numpy as np
 
 from keras_infnet.data import Batches
 from keras_infnet.evaluation.comparison_settings import ComparisonSettings
+from keras_infnet.evaluation.configuration import ExperimentSettings
 from keras_infnet.evaluation.experiment import (
     DivergedError,
     ExperimentData,
     build_model,
     load_data,
     predict_baseline,
-    predict_rows,
     run_experiment,
 )
 from keras_infnet.evaluation.report import evaluate
 from keras_infnet.evaluation.run_store import RunStore, fingerprint
+from keras_infnet.training import predict_rows
 
 __all__ = ["Compared", "Comparison", "compare"]
 
@@ -196,7 +197,7 @@ class _Worker:
         recipe = dataclasses.asdict(experiment.training)
         key = self.store.key(
             model=experiment.model,
-            training={k: v for k, v in recipe.items() if k != "seeds"},
+            training=_training(experiment, recipe),
             seed=seed,
             search=self.searches,
             data=self.fingerprint,
@@ -227,7 +228,7 @@ class _Worker:
         else:
             record |= {
                 "seconds": run.seconds,
-                "rows": run.rows * len(run.history["loss"]),
+                "rows": run.rows,
                 "history": dict(run.history),
                 "curve": dict(run.curve),
             }
@@ -276,6 +277,16 @@ class _Worker:
     def _rows(self, source: Any) -> Batches:
         size = self.settings.evaluation.batch_size
         return Batches(source, self.data.encoder, size)
+
+
+def _training(
+    experiment: ExperimentSettings, recipe: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a run of the model depends on."""
+    unused = {"seeds"}
+    if experiment.model.get("name") != "AutoIFS":
+        unused.add("flow_search")
+    return {k: v for k, v in recipe.items() if k not in unused}
 
 
 def _predictions(model: Any, rows: Batches) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from keras_infnet import models
 from keras_infnet.data import datasets
 from keras_infnet.evaluation.settings_checks import check_keys, check_kinds
 from keras_infnet.schema import nearest_name
+from keras_infnet.training import FlowSearch
 from keras_infnet.training.compilation import EMBEDDING_OPTIMIZERS
 
 __all__ = [
@@ -111,6 +112,10 @@ class TrainingSettings:
             `"mixed_float16"`. Defaults to `"float32"`.
         tensorboard: boolean. Whether to write TensorBoard logs. Defaults to
             `False`.
+        flow_search: mapping. Arguments of
+            `keras_infnet.training.FlowSearch`, for AutoIFS: `epochs`,
+            `final_temperature`, `rewind_epoch`, `gate_ratio`. The other
+            settings are those of both its stages. Defaults to `{}`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -131,6 +136,7 @@ class TrainingSettings:
     save_every: int | None = None
     dtype_policy: str = "float32"
     tensorboard: bool = False
+    flow_search: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_kinds(self, "training")
@@ -158,6 +164,9 @@ class TrainingSettings:
             value = getattr(self, name)
             if value not in known:
                 raise ValueError(nearest_name(value, known, name))
+        arguments = list(inspect.signature(FlowSearch).parameters)
+        check_keys(self.flow_search, arguments, "key of [training.flow_search]")
+        FlowSearch(**self.flow_search)  # checks the numbers
 
 
 @dataclasses.dataclass(frozen=True)

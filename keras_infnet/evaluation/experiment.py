@@ -18,11 +18,19 @@ from keras_infnet.evaluation.baselines import (
 from keras_infnet.evaluation.configuration import (
     DataSettings,
     ExperimentSettings,
+    TrainingSettings,
 )
 from keras_infnet.evaluation.report import evaluate
 from keras_infnet.schema import Schema
 from keras_infnet.schema.agreement import check_same_schema
-from keras_infnet.training import LearningCurve, compile_ranker, fit_ranker
+from keras_infnet.training import (
+    FlowSearch,
+    LearningCurve,
+    compile_ranker,
+    fit_ranker,
+    predict_rows,
+    search_and_retrain,
+)
 
 __all__ = [
     "DivergedError",
@@ -33,7 +41,6 @@ __all__ = [
     "fit_baseline",
     "load_data",
     "predict_baseline",
-    "predict_rows",
     "run_experiment",
 ]
 
@@ -82,7 +89,7 @@ class Run:
         metrics: results by task, or `None` without rows to evaluate.
         history: values by name, one an epoch.
         seconds: float. Time in `fit`.
-        rows: integer. Rows of one epoch.
+        rows: integer. Rows that training read, over all epochs.
         curve: lists `rows` and `loss`: training loss by the number of rows
             read, see `keras_infnet.training.LearningCurve`.
     """
@@ -147,6 +154,12 @@ def build_model(
         if preset is None
         else cls.from_preset(preset, schema, **arguments)
     )
+    return _compile(model, training)
+
+
+def _compile(
+    model: Any, training: TrainingSettings, optimizer: Any = None
+) -> Any:
     return compile_ranker(
         model,
         learning_rate=training.learning_rate,
@@ -157,6 +170,7 @@ def build_model(
         ema_momentum=training.ema_momentum,
         global_clipnorm=training.global_clipnorm,
         embedding_optimizer=training.embedding_optimizer,
+        optimizer=optimizer,
     )
 
 
@@ -203,19 +217,32 @@ def run_experiment(
             data.validation, data.encoder, settings.evaluation.batch_size
         )
     curve = LearningCurve(train)
+    options = {
+        "epochs": training.epochs,
+        "directory": directory,
+        "patience": training.patience,
+        "save_every": training.save_every,
+        "tensorboard": training.tensorboard,
+        "callbacks": [curve],
+        "verbose": verbose,
+    }
+    searched = 0
     started = time.perf_counter()
-    history = fit_ranker(
-        model,
-        train,
-        validation,
-        epochs=training.epochs,
-        directory=directory,
-        patience=training.patience,
-        save_every=training.save_every,
-        tensorboard=training.tensorboard,
-        callbacks=[curve],
-        verbose=verbose,
-    )
+    if getattr(model, "stage", None) == "search":
+        search = FlowSearch(**training.flow_search)
+        searched = search.epochs
+        model, history = search_and_retrain(
+            model,
+            train,
+            validation,
+            search,
+            compile_model=lambda model, optimizer=None: _compile(
+                model, training, optimizer
+            ),
+            **options,
+        )
+    else:
+        history = fit_ranker(model, train, validation, **options)
     seconds = time.perf_counter() - started
     loss = history.history.get("loss", [0.0])[-1]
     if not np.isfinite(loss):
@@ -237,7 +264,7 @@ def run_experiment(
         metrics,
         history.history,
         seconds,
-        train.num_rows,
+        train.num_rows * (searched + len(history.history["loss"])),
         {"rows": curve.rows, "loss": curve.loss},
     )
 
@@ -352,19 +379,3 @@ def _check_labels(train: Batches, schema: Schema) -> None:
             task.name,
             what,
         )
-
-
-def predict_rows(model: Any, rows: Batches) -> dict[str, np.ndarray]:
-    """Predicts all rows in the way that the backend likes best.
-
-    Args:
-        model: a model of `keras_infnet.models`.
-        rows: `keras_infnet.data.Batches`.
-
-    Returns:
-        Dict of arrays of shape `(rows, 1)`, one a task.
-    """
-    on_tensorflow = keras.backend.backend() == "tensorflow"
-    return dict(
-        model.predict(rows.to_tf_data() if on_tensorflow else rows, verbose=0)
-    )

@@ -212,20 +212,15 @@ class AutoIFS(FeatureRanker):
             for weight in layer.weights
         ]
 
-    def gates(self, inputs: Any, **kwargs: Any) -> Any:
-        """Computes the gates of rows.
-
-        Args:
-            inputs: what `predict` takes.
-            **kwargs: Arguments of `predict`.
+    def gate_model(self) -> Any:
+        """Returns a model of the same inputs that computes the gates.
 
         Returns:
-            Float32 array of shape `(rows, tasks, 4)`; a gate above one half
-            removes the flow.
+            `keras.Model` with one output of shape `(batch, tasks, 4)`, see
+            `keras_infnet.layers.InformationFlowGate`. Above one half, a gate
+            removes its flow. The weights are those of this model.
         """
-        kwargs.setdefault("verbose", 0)
-        part = keras.Model(self.inputs, self.get_layer(GATES).output)
-        return part.predict(inputs, **kwargs)
+        return keras.Model(self.input, self.get_layer(GATES).output)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles as `Ranker`; whole tables get the penalty, rows do not."""

@@ -26,8 +26,10 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
     large as a table.
 
     `learning_rate` is that of the dense optimiser; callbacks that change it
-    leave the tables alone. Loss scaling for `mixed_float16` covers both: give
-    a `keras.optimizers.LossScaleOptimizer` as `dense`, or let `compile` do it.
+    leave the tables alone. A `keras.optimizers.MultiOptimizer` has no rate of
+    its own; give `global_clipnorm` here and not to its parts. Loss scaling
+    for `mixed_float16` covers both: give a
+    `keras.optimizers.LossScaleOptimizer` as `dense`, or let `compile` do it.
     A step with a gradient that is not finite then changes nothing.
 
     Args:
@@ -76,32 +78,13 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
                 f"Received: embedding={embedding!r}."
             )
         inner = getattr(dense, "inner_optimizer", dense)
-        if isinstance(
-            inner,
-            RowSparseOptimizer
-            | EmbeddingOptimizer
-            | keras.optimizers.MultiOptimizer,
-        ):
+        if isinstance(inner, RowSparseOptimizer | EmbeddingOptimizer):
             raise ValueError(
                 "dense weights need a plain Keras optimiser, such as AdamW. "
                 f"Received: {type(inner).__name__}."
             )
-        if inner.gradient_accumulation_steps:
-            raise ValueError(
-                "tables that are trained by rows have no "
-                "`gradient_accumulation_steps`: their gradients are never "
-                "kept as a whole. Use a larger batch, or compile with "
-                "`embedding_optimizer='dense'`. Received: "
-                f"gradient_accumulation_steps="
-                f"{inner.gradient_accumulation_steps}."
-            )
-        if inner.loss_scale_factor:
-            raise ValueError(
-                "tables that are trained by rows have no fixed "
-                "`loss_scale_factor`. Give `dense` as "
-                "keras.optimizers.LossScaleOptimizer(...). Received: "
-                f"loss_scale_factor={inner.loss_scale_factor}."
-            )
+        for part in _parts(inner):
+            _check_part(part)
         if global_clipnorm is None:
             global_clipnorm = inner.global_clipnorm
         if global_clipnorm is not None:
@@ -310,8 +293,8 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
     @property
     def keeps_averages(self) -> bool:
         """Whether any part keeps averages of what it trains."""
-        inner = getattr(self.dense, "inner_optimizer", self.dense)
-        return bool(inner.use_ema or self.embedding.use_ema)
+        parts = [*_parts(self.dense), self.embedding]
+        return any(part.use_ema for part in parts)
 
     def bring_averages_up_to_date(self) -> None:
         """Makes the stored averages of tables those of the last step."""
@@ -320,11 +303,12 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
 
     def swap_averages(self) -> None:
         """Exchanges weights and their averages, where there are any."""
-        inner = getattr(self.dense, "inner_optimizer", self.dense)
-        if inner.use_ema and inner.built:
+        for part in _parts(self.dense):
+            if not part.use_ema or not part.built:
+                continue
             for variable, average in zip(
-                inner._trainable_variables,
-                inner._model_variables_moving_average,
+                part._trainable_variables,
+                part._model_variables_moving_average,
                 strict=True,
             ):
                 swap(variable, average)
@@ -361,6 +345,32 @@ def is_table(variable: Any) -> bool:
         Boolean.
     """
     return bool(getattr(variable, "row_sparse", False))
+
+
+def _parts(optimizer: Any) -> list[Any]:
+    """The optimisers of dense weights, without what wraps them."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return list(getattr(inner, "optimizers", [inner]))
+
+
+def _check_part(optimizer: Any) -> None:
+    """Raises for what rows do not have."""
+    steps = optimizer.gradient_accumulation_steps
+    if steps:
+        raise ValueError(
+            "tables that are trained by rows have no "
+            "`gradient_accumulation_steps`: their gradients are never kept "
+            "as a whole. Use a larger batch, or compile with "
+            "`embedding_optimizer='dense'`. Received: "
+            f"gradient_accumulation_steps={steps}."
+        )
+    if optimizer.loss_scale_factor:
+        raise ValueError(
+            "tables that are trained by rows have no fixed "
+            "`loss_scale_factor`. Give `dense` as "
+            "keras.optimizers.LossScaleOptimizer(...). Received: "
+            f"loss_scale_factor={optimizer.loss_scale_factor}."
+        )
 
 
 def _other_weights(received: Any, known: Any) -> str:

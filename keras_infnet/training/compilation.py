@@ -36,6 +36,7 @@ def compile_ranker(
     ema_momentum: float | None = None,
     global_clipnorm: float | None = None,
     embedding_optimizer: str = "adagrad",
+    optimizer: Any = None,
     **kwargs: Any,
 ) -> Any:
     """Compiles a model for its schema; `model.fit` then trains all tasks.
@@ -60,6 +61,8 @@ def compile_ranker(
             together, those of tables included. Defaults to `None`.
         embedding_optimizer: `"adagrad"`, `"rowwise_adagrad"` (less memory)
             or `"lazy_adam"` (with a lower rate). Defaults to `"adagrad"`.
+        optimizer: optimiser in place of the one that these numbers make, or
+            `None`. Defaults to `None`.
         **kwargs: Further arguments of `model.compile`, for example
             `jit_compile`.
 
@@ -78,16 +81,17 @@ def compile_ranker(
     >>> model.compiled
     True
     """
-    optimizer = make_optimizer(
-        learning_rate,
-        embedding_learning_rate,
-        weight_decay,
-        warmup_steps,
-        decay_steps,
-        ema_momentum,
-        global_clipnorm,
-        embedding_optimizer,
-    )
+    if optimizer is None:
+        optimizer = make_optimizer(
+            learning_rate,
+            embedding_learning_rate,
+            weight_decay,
+            warmup_steps,
+            decay_steps,
+            ema_momentum,
+            global_clipnorm,
+            embedding_optimizer,
+        )
     model.compile(
         optimizer=optimizer,
         loss=task_losses(model.schema),

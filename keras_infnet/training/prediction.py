@@ -1,0 +1,24 @@
+"""Predictions of whole tables."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+__all__ = ["predict_rows"]
+
+
+def predict_rows(model: Any, rows: Any) -> dict[str, np.ndarray]:
+    """Predicts all rows in the way that the backend likes best.
+
+    Args:
+        model: a model of `keras_infnet.models`.
+        rows: `keras_infnet.data.Batches`.
+
+    Returns:
+        Dict of arrays of shape `(rows, 1)`, one a task.
+    """
+    on_tensorflow = keras.backend.backend() == "tensorflow"
+    return dict(
+        model.predict(rows.to_tf_data() if on_tensorflow else rows, verbose=0)
+    )
