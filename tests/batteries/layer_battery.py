@@ -103,6 +103,8 @@ def flattened(inputs):
 
 
 def _named(values):
+    if isinstance(values, (tuple, list)):
+        return {str(i): value for i, value in enumerate(values)}
     return values if isinstance(values, dict) else {"outputs": values}
 
 

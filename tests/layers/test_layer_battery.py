@@ -1,5 +1,6 @@
 """Every layer through `check_layer`; the numbers of weights by hand."""
 
+import autoifs_cases
 import interaction_cases
 import interformer_cases
 import numpy as np
@@ -255,7 +256,7 @@ CASES = [
 
 
 CASES += interaction_cases.CASES + sequence_cases.CASES
-CASES += interformer_cases.CASES
+CASES += interformer_cases.CASES + autoifs_cases.CASES
 
 
 @pytest.mark.parametrize(

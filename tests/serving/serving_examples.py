@@ -31,6 +31,7 @@ def make_schema() -> Schema:
         ],
         request_time="at",
         time_unit="ms",
+        scenario="city",
     )
 
 

@@ -14,7 +14,8 @@ from keras_infnet.serving.requests import encoded_request
 LABELS = [
     label
     for label in SETTINGS
-    if "INFNet" not in label and ("_" not in label or "trunk" in label)
+    if "INFNet" not in label
+    and ("_" not in label or "trunk" in label or "retrain" in label)
 ]
 
 pytestmark = [
