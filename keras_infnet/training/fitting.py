@@ -12,6 +12,7 @@ from keras_infnet.training.averaged_weights import AveragedWeights
 from keras_infnet.training.best_weights import BestWeights
 from keras_infnet.training.mean_auc import MeanAUC
 from keras_infnet.training.resume import Resume
+from keras_infnet.training.scenario_task_auc import ScenarioTaskAUC
 
 __all__ = ["fit_ranker", "ranker_callbacks"]
 
@@ -49,7 +50,8 @@ def fit_ranker(
             training stops. Defaults to `None`.
         tensorboard: boolean. Whether to write TensorBoard logs below
             `directory`; needs TensorFlow. Defaults to `False`.
-        callbacks: further callbacks. Defaults to `()`.
+        callbacks: further callbacks. A `ScenarioTaskAUC` among them decides
+            on the best weights. Defaults to `()`.
         save_every: integer or `None`. Steps after which the state of the run
             is saved, beside the end of every epoch; needs a `directory`.
             Defaults to `None`.
@@ -133,7 +135,8 @@ def ranker_callbacks(
         directory: path or `None`. Defaults to `None`.
         patience: integer or `None`. Defaults to `None`.
         tensorboard: boolean. Defaults to `False`.
-        callbacks: further callbacks. Defaults to `()`.
+        callbacks: further callbacks. A `ScenarioTaskAUC` among them decides
+            on the best weights. Defaults to `()`.
         save_every: integer or `None`. Steps after which the state of the run
             is saved, beside the end of every epoch; needs a `directory`.
             Defaults to `None`.
@@ -146,7 +149,9 @@ def ranker_callbacks(
             a directory.
     """
     schema = model.schema
-    result: list[Any] = [MeanAUC(schema)]
+    # What decides on the best weights comes before them.
+    leading = [c for c in callbacks if isinstance(c, ScenarioTaskAUC)]
+    result: list[Any] = [MeanAUC(schema), *leading]
     if validation is not None:
         ranked = any(task.kind == "binary" for task in schema.tasks)
         result.append(
@@ -160,7 +165,7 @@ def ranker_callbacks(
             result.append(AveragedWeights())
         elif _keeps_averages(model.optimizer):
             result.append(keras.callbacks.SwapEMAWeights())
-    result += callbacks
+    result += [c for c in callbacks if c not in leading]
     if tensorboard:
         if directory is None:
             raise ValueError(
