@@ -112,7 +112,11 @@ def _validated(
 
 def _curves(name: str, group: _Group, reference: str) -> str:
     curves = group.curves
-    ends = {label: float(c.mean[-1]) for label, c in curves.items()}
+    ends = {}
+    for label, curve in curves.items():
+        # The loss of a few rows says little.
+        last = max(1, len(curve.x) // 10) if group.of_loss else 1
+        ends[label] = float(curve.mean[-last:].mean())
     limits = curve_limits(list(curves.values()), group.of_loss)
 
     def panel(place: int, label: str) -> str:
@@ -138,6 +142,14 @@ def _curves(name: str, group: _Group, reference: str) -> str:
         _legend(reference, spread if several else "one seed"),
         _panels(panel, curves),
     ]
+    if group.of_loss:
+        content.insert(
+            0,
+            _note(
+                "Loss of rows before they are learned from, the sum of the "
+                "tasks. It ends at the mean of its last tenth."
+            ),
+        )
     if group.folded:
         heading = element("summary", title)
         return element("details", "\n".join([heading, *content]))
@@ -210,7 +222,9 @@ def cost_figures(
             metric == "auc",
         )
         caption = element("figcaption", html.escape(title))
-        parts.append(element("figure", caption + plot, class_="wide"))
+        parts.append(
+            element("figure", caption + plot, class_="wide", tabindex="0")
+        )
     return "\n".join(parts)
 
 

@@ -134,12 +134,12 @@ def _facts(comparison: Comparison) -> str:
     trials = "1 a model: the recipe as it is, no search"
     if search.trials > 1:
         ranges = ", ".join(
-            "{} from {:g} to {:g}".format(name, *getattr(search, name))
+            "{} {:g} to {:g}".format(name, *getattr(search, name))
             for name in search.ranges
         )
         trials = (
             f"{search.trials} a model, scored on the validation rows: the "
-            f"recipe and {search.trials - 1} draws of {ranges} "
+            f"recipe and {search.trials - 1} drawn within {ranges} "
             f"(seed {search.seed})"
         )
     facts = {

@@ -22,8 +22,8 @@ __all__ = [
 _INK, _MUTED, _FAINT, _ACCENT = (
     COLORS[name][0] for name in ("ink", "muted", "faint", "accent")
 )
-# Points of a grey line: what is more cannot be seen, and is in every panel.
-_MOST_POINTS = 40
+# Points of a line: what is more cannot be seen, and is in every panel.
+_MOST_POINTS = 50
 
 
 def curve_limits(
@@ -41,7 +41,7 @@ def curve_limits(
         Lower and upper end.
     """
     values = []
-    for curve in curves:
+    for curve in map(_thinned, curves):
         first = len(curve.x) // 20 if of_loss else 0
         values += [curve.low[first:], curve.high[first:]]
     everything = np.concatenate(values)
@@ -78,16 +78,15 @@ def curve_panel(
     def paint(axes: Any) -> None:
         from matplotlib.ticker import EngFormatter, MaxNLocator
 
-        for other, curve in curves.items():
+        lines = {other: _thinned(curve) for other, curve in curves.items()}
+        for other, curve in lines.items():
             if other not in (label, reference):
-                step = -(-len(curve.x) // _MOST_POINTS)
-                x, y = curve.x[::step], curve.mean[::step]
-                axes.plot(x, y, color=_FAINT, lw=0.7)
-        if reference in curves:
-            curve = curves[reference]
+                axes.plot(curve.x, curve.mean, color=_FAINT, lw=0.7)
+        if reference in lines:
+            curve = lines[reference]
             axes.plot(curve.x, curve.mean, "--", color=_INK, lw=1.0)
         if label != reference:
-            curve = curves[label]
+            curve = lines[label]
             few = "o" if len(curve.x) < 12 else None
             axes.plot(
                 curve.x,
@@ -98,7 +97,7 @@ def curve_panel(
                 ms=3,
             )
         color = _INK if label == reference else _ACCENT
-        curve = curves[label]
+        curve = lines[label]
         axes.fill_between(
             curve.x, curve.low, curve.high, color=color, alpha=0.18, lw=0
         )
@@ -111,6 +110,17 @@ def curve_panel(
         axes.margins(x=0.03)
 
     return drawn(name, title, (2.7, 1.9), (0.24, 0.21, 0.72, 0.75), paint)
+
+
+def _thinned(curve: Curve) -> Curve:
+    """Means of neighbours, where there are more points than can be seen."""
+    count = len(curve.x)
+    parts = np.array_split(np.arange(count), min(count, _MOST_POINTS))
+    x, mean, low, high = (
+        np.array([values[part].mean() for part in parts])
+        for values in curve[:4]
+    )
+    return Curve(x, mean, low, high, curve.runs)
 
 
 def calibration_scale(

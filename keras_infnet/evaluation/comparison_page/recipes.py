@@ -50,7 +50,7 @@ def recipe_table(comparison: Comparison) -> str:
             ]
         )
     headings = ["model", "class", "arguments", "recipe", "seeds"]
-    return table("Models and their recipes", headings, lines, words=(2, 3))
+    return table("Models and their recipes", headings, lines, words=(1, 2, 3))
 
 
 def trial_table(comparison: Comparison) -> str:

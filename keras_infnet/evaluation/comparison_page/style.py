@@ -34,7 +34,8 @@ h2 {{
   border-top: 1px solid var(--faint);
 }}
 h3 {{ font-size: 1.05rem; margin: 2rem 0 .4rem; }}
-h1, h2, h3 {{ text-wrap: balance; break-after: avoid; }}
+h1, h2, h3 {{ text-wrap: balance; }}
+h1, h2, h3, .legend, .note {{ break-after: avoid; }}
 p, ul {{ max-width: 46rem; margin: .5rem 0; }}
 ul {{ padding-left: 1.2rem; }}
 a {{ color: var(--accent); }}
@@ -65,7 +66,7 @@ thead th {{
   white-space: normal; max-width: 13rem;
 }}
 th:first-child, .words {{ text-align: left; }}
-td.words {{ white-space: normal; min-width: 16rem; }}
+td.words {{ white-space: normal; min-width: 9rem; }}
 th:first-child {{
   position: sticky; left: 0; background: var(--paper);
   min-width: 9.5rem; max-width: 18rem; white-space: normal;
