@@ -127,8 +127,11 @@ def _facts(comparison: Comparison) -> str:
     settings = comparison.settings
     recipe = dataclasses.asdict(settings.training)
     seeds = recipe.pop("seeds")
+    # What is switched off says nothing; a zero does.
     given = {
-        k: v for k, v in recipe.items() if v is not None and v is not False
+        key: value
+        for key, value in recipe.items()
+        if value is not None and value is not False and value != {}
     }
     search = settings.search
     trials = "1 a model: the recipe as it is, no search"
