@@ -188,7 +188,7 @@ def _add_config(parser: argparse.ArgumentParser, what: str) -> None:
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
-    _add_config(parser, "runs and tables")
+    _add_config(parser, "runs, tables and the page")
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:

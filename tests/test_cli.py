@@ -234,6 +234,8 @@ def test_compare_writes_its_tables(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "[1/2] FM, seed 0" in said and "less FM" in said
     assert (folder / "comparison.md").exists()
+    page = (folder / "comparison.html").read_text("utf-8")
+    assert "FM: training loss" in page or "is not kept of FM" in page
     # A second time nothing is trained.
     assert main(arguments) == 0
     again = capsys.readouterr().out

@@ -17,6 +17,7 @@ from keras_infnet.evaluation.comparison import (
     Comparison,
     compare,
 )
+from keras_infnet.evaluation.comparison_page import format_page, write_page
 from keras_infnet.evaluation.comparison_report import (
     comparison_rows,
     format_comparison,
@@ -84,6 +85,7 @@ __all__ = [
     "expected_calibration_error",
     "fit_baseline",
     "format_comparison",
+    "format_page",
     "format_report",
     "gauc",
     "gauc_interval",
@@ -97,4 +99,5 @@ __all__ = [
     "rmse",
     "run_experiment",
     "write_comparison",
+    "write_page",
 ]

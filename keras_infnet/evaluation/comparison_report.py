@@ -1,8 +1,10 @@
 """Tables of a comparison."""
 
 import csv
+import importlib.util
 import io
 import json
+import logging
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -12,12 +14,15 @@ import keras
 import numpy as np
 
 from keras_infnet.evaluation.comparison import Compared, Comparison
+from keras_infnet.evaluation.comparison_page import write_page
 from keras_infnet.evaluation.confidence import auc_difference_interval
 from keras_infnet.files import write_text
 from keras_infnet.json_values import json_safe
 from keras_infnet.version import __version__
 
 __all__ = ["comparison_rows", "format_comparison", "write_comparison"]
+
+_LOGGER = logging.getLogger("keras_infnet")
 
 _BINARY = ("auc", "gauc", "log_loss", "normalized_entropy", "calibration")
 _REGRESSION = ("rmse", "r2")
@@ -228,7 +233,9 @@ def _markdown(lines: Sequence[Sequence[str]]) -> str:
 def write_comparison(
     comparison: Comparison, rows: Sequence[Mapping[str, Any]]
 ) -> list[pathlib.Path]:
-    """Writes `comparison.md`, `.csv` and `.json` to the directory.
+    """Writes `comparison.md`, `.csv`, `.json` and `.html` to the directory.
+
+    The last one, a page with plots, is written where matplotlib is installed.
 
     Args:
         comparison: `Comparison`.
@@ -272,4 +279,11 @@ def write_comparison(
         path = folder / f"comparison.{suffix}"
         write_text(path, text)
         paths.append(path)
-    return paths
+    if importlib.util.find_spec("matplotlib") is None:
+        _LOGGER.warning(
+            "No comparison.html: matplotlib is not installed "
+            '(python -m pip install "keras-infnet[plot]").'
+        )
+        return paths
+    _LOGGER.info("Drawing comparison.html.")
+    return [*paths, write_page(comparison, rows)]

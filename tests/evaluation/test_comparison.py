@@ -245,6 +245,7 @@ def test_files(compared):
         "comparison.md",
         "comparison.csv",
         "comparison.json",
+        "comparison.html",
     ]
     with paths[1].open(newline="") as file:
         table = list(csv.DictReader(file))
