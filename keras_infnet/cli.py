@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             from keras_infnet import commands
 
-            if options.command in ("quickstart", "train", "compare"):
+            if options.command in ("quickstart", "train", "compare", "sweep"):
                 # To seed it, Keras loads TensorFlow where it is installed,
                 # whatever the backend.
                 keras.utils.set_random_seed(0)
@@ -153,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_quickstart(add("quickstart", "train, evaluate, export and score once"))
     _add_train(add("train", "train a model as a settings file says"))
     _add_compare(add("compare", "compare models on the same rows"))
+    _add_sweep(add("sweep", "find settings of a model that suit the rows"))
     _add_evaluate(add("evaluate", "metrics of a trained model on a table"))
     _add_export(add("export", "write a SavedModel for TensorFlow Serving"))
     _add_predict(add("predict", "add a column of predictions a task"))
@@ -189,6 +190,16 @@ def _add_config(parser: argparse.ArgumentParser, what: str) -> None:
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     _add_config(parser, "runs, tables and the page")
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    _add_config(parser, "trials and tables")
+    parser.add_argument(
+        "--trials",
+        type=int,
+        metavar="N",
+        help="trials in all, in place of the settings'",
+    )
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:

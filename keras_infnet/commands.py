@@ -50,6 +50,9 @@ from keras_infnet.evaluation.run_report import (
     describe_spread,
     mean_run,
 )
+from keras_infnet.evaluation.sweep_report import format_sweep
+from keras_infnet.evaluation.sweep_settings import SweepSettings
+from keras_infnet.evaluation.sweeping import sweep as sweep_model
 from keras_infnet.files import write_text
 from keras_infnet.prediction_tables import (
     kept_columns,
@@ -71,6 +74,7 @@ __all__ = [
     "predict",
     "quickstart",
     "schema",
+    "sweep",
     "train",
 ]
 
@@ -211,6 +215,28 @@ def compare(options: argparse.Namespace) -> None:
     say("\n" + format_comparison(comparison, rows, markdown=False))
     paths = write_comparison(comparison, rows)
     say("\nWrote " + ", ".join(map(str, paths)) + ".")
+
+
+def sweep(options: argparse.Namespace) -> None:
+    """Tries many settings of one model and ranks them."""
+    show_log()
+    config = _config(options)
+    if options.trials is not None:
+        section = config.get("sweep", {})
+        if isinstance(section, dict):  # else the settings refuse it
+            config["sweep"] = {**section, "trials": options.trials}
+    settings = SweepSettings.from_dict(config)
+    say(
+        f"Sweeping on {keras.backend.backend()}: {settings.trials} trials, "
+        f"{settings.tuner}; they are kept in {settings.directory}."
+    )
+    found = sweep_model(settings, say)
+    say("\n" + format_sweep(found))
+    folder = pathlib.Path(settings.directory)
+    say(
+        f"\nWrote sweep.json and sweep.csv to {folder}. The best settings:\n"
+        f"  keras-infnet train --config {folder / 'best.json'}"
+    )
 
 
 def evaluate(options: argparse.Namespace) -> None:

@@ -50,7 +50,7 @@ KERAS_ONLY = {
 }
 BACKENDS = {"tensorflow", "torch", "jax"}
 BACKEND_ROOMS = {"data", "optimizers", "serving", "benchmarks"}
-OPTIONAL = BACKENDS | {"matplotlib"}
+OPTIONAL = BACKENDS | {"keras_tuner", "matplotlib"}
 MAX_LINES = 400
 
 

@@ -246,6 +246,52 @@ def test_compare_writes_its_tables(tmp_path, capsys):
     assert "'embedding_dim'" in capsys.readouterr().err
 
 
+def test_sweep_finds_settings_that_train_takes(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("keras_tuner", reason="needs the extra `sweep`")
+    monkeypatch.chdir(tmp_path)
+    settings = {
+        "data": {
+            "dataset": "synthetic",
+            "options": {"num_rows": 400, "num_users": 30, "num_items": 20},
+        },
+        "model": {"name": "FM", "embedding_dim": 2},
+        "sweep": {"space": {"model.dropout": {"low": 0, "high": 0.5}}},
+    }
+    config = tmp_path / "sweep.json"
+    config.write_text(json.dumps(settings))
+    arguments = ["sweep", "--config", "sweep.json", "--directory", "swept"]
+    assert main([*arguments, "--trials", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "trial 1/1: the settings as they are (dropout 0)" in said
+    # A second time one trial is left to do.
+    assert main([*arguments, "--trials", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "1 of 2 trials are done" in said and "trial 1/2" not in said
+    assert "trial 2/2: dropout 0." in said
+    # KerasTuner says nothing of its own.
+    assert "Search:" not in said and "Reloading" not in said
+    best = json.loads((tmp_path / "swept/sweep.json").read_text())["best"]
+    table = said[said.index("trial  mean AUC") :].splitlines()
+    assert table[1].split()[0] == str(best)
+    assert "keras-infnet train --config swept/best.json" in table[-1]
+    assert main(["train", "--config", "swept/best.json", "--quiet"]) == 0
+    trained = json.loads((tmp_path / "swept/best/config.json").read_text())
+    wanted = json.loads((tmp_path / "swept/best.json").read_text())
+    assert trained["model"] == wanted["model"]
+    capsys.readouterr()
+    for words, message in (
+        (["--trials", "0"], "trials must be positive"),
+        (["--trials", "2", "--data", "x"], "unknown option 'path'"),
+    ):
+        assert main([*arguments, *words]) == 2
+        assert message in capsys.readouterr().err
+    settings["model"]["embedding_dim"] = 3
+    config.write_text(json.dumps(settings))
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "model.embedding_dim was 2 and is 3" in said
+
+
 def test_another_backend_than_the_one_loaded(capsys):
     import keras
 

@@ -61,6 +61,7 @@ def test_readme_names_only_commands_that_exist():
         "export",
         "predict",
         "schema",
+        "sweep",
         "train",
     }
     for command in commands:

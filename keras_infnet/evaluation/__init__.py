@@ -53,6 +53,16 @@ from keras_infnet.evaluation.experiment import (
 from keras_infnet.evaluation.ranking import GroupAUC, auc, gauc, group_aucs
 from keras_infnet.evaluation.regression import r2, rmse
 from keras_infnet.evaluation.report import evaluate, format_report
+from keras_infnet.evaluation.sweep_report import (
+    Sweep,
+    SweepTrial,
+    format_sweep,
+    sweep_rows,
+    write_sweep,
+)
+from keras_infnet.evaluation.sweep_settings import SweepSettings
+from keras_infnet.evaluation.sweep_space import Range
+from keras_infnet.evaluation.sweeping import sweep
 from keras_infnet.json_values import json_safe
 
 __all__ = [
@@ -69,8 +79,12 @@ __all__ = [
     "GradientBoostingBaseline",
     "GroupAUC",
     "LogisticRegressionBaseline",
+    "Range",
     "Run",
     "SearchSettings",
+    "Sweep",
+    "SweepSettings",
+    "SweepTrial",
     "TrainingSettings",
     "auc",
     "auc_difference_interval",
@@ -87,6 +101,7 @@ __all__ = [
     "format_comparison",
     "format_page",
     "format_report",
+    "format_sweep",
     "gauc",
     "gauc_interval",
     "group_aucs",
@@ -98,6 +113,9 @@ __all__ = [
     "r2",
     "rmse",
     "run_experiment",
+    "sweep",
+    "sweep_rows",
     "write_comparison",
     "write_page",
+    "write_sweep",
 ]

@@ -21,6 +21,7 @@ from keras_infnet.evaluation.experiment import (
 )
 from keras_infnet.evaluation.report import evaluate
 from keras_infnet.evaluation.run_store import RunStore, fingerprint
+from keras_infnet.evaluation.scores import mean_score
 from keras_infnet.training import predict_rows
 
 __all__ = ["Compared", "Comparison", "compare"]
@@ -310,16 +311,11 @@ def _check_data(settings: ComparisonSettings, data: ExperimentData) -> None:
 
 def _score(metrics: Any) -> float | None:
     """Mean AUC of the tasks; without any, minus the mean error."""
-    for metric, sign in (("auc", 1.0), ("rmse", -1.0)):
-        values = [
-            sign * _number(task[metric])
-            for task in metrics.values()
-            if metric in task
-        ]
-        values = [value for value in values if np.isfinite(value)]
-        if values:
-            return float(np.mean(values))
-    return None
+    found = mean_score(metrics)
+    if found is None:
+        return None
+    metric, value = found
+    return value if metric == "auc" else -value
 
 
 def _number(value: float | None) -> float:
