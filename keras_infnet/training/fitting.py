@@ -12,6 +12,7 @@ from keras_infnet.training.averaged_weights import AveragedWeights
 from keras_infnet.training.best_weights import BestWeights
 from keras_infnet.training.mean_auc import MeanAUC
 from keras_infnet.training.resume import Resume
+from keras_infnet.training.row_order import RowOrder
 from keras_infnet.training.scenario_task_auc import ScenarioTaskAUC
 
 __all__ = ["fit_ranker", "ranker_callbacks"]
@@ -149,9 +150,12 @@ def ranker_callbacks(
             a directory.
     """
     schema = model.schema
+    # With a directory, `Resume` does that.
+    ordered = directory is None and hasattr(train, "epoch")
     # What decides on the best weights comes before them.
     leading = [c for c in callbacks if isinstance(c, ScenarioTaskAUC)]
-    result: list[Any] = [MeanAUC(schema), *leading]
+    result: list[Any] = [RowOrder(train)] if ordered else []
+    result += [MeanAUC(schema), *leading]
     if validation is not None:
         ranked = any(task.kind == "binary" for task in schema.tasks)
         result.append(

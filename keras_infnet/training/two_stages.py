@@ -87,8 +87,6 @@ def search_and_retrain(
             os.replace(temporary, found)
     keras.utils.set_random_seed(seed)
     ranker = compile_model(search.build_retrain(model))
-    if hasattr(train, "epoch"):
-        train.epoch = 0
     history = fit_ranker(
         ranker,
         train,

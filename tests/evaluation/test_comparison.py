@@ -358,3 +358,31 @@ def test_draws_lie_between_the_bounds_and_do_not_change():
     assert rates.min() >= 1e-4 and rates.max() <= 1e-2
     # Evenly on a logarithmic scale: half of them below the middle.
     assert 0.3 < np.mean(rates < 1e-3) < 0.7
+
+
+def test_autoifs_is_searched_and_trained_again(tmp_path):
+    """Its rows count in both stages; other models know nothing of it."""
+    bottom, _ = CONFIG["models"]
+    training = {"seeds": [0], "batch_size": 128}
+    known = settings(tmp_path, models=[bottom], training=training)
+    compare(known, lambda _: None)
+    said = []
+    found = compare(
+        settings(
+            tmp_path,
+            models=[
+                bottom,
+                {"name": "AutoIFS", "hidden_dims": [8], "scenario_dim": 4},
+            ],
+            training={
+                **training,
+                "flow_search": {"epochs": 3, "rewind_epoch": 0},
+            },
+        ),
+        said.append,
+    )
+    assert ["AutoIFS" in line for line in said] == [True]
+    assert found.models[1].runs[0]["rows"] == 4 * 630
+    assert found.models[0].runs[0]["rows"] == 630
+    table = format_comparison(found, comparison_rows(found), markdown=True)
+    assert "| AutoIFS |" in table

@@ -180,7 +180,8 @@ def test_optimisers_of_the_gates():
     search = FlowSearch(gate_ratio=0.1)
     default = search.optimizer(model)
     slow, fast = default.optimizers
-    assert type(slow) is type(fast) is keras.optimizers.Adam
+    assert isinstance(slow, keras.optimizers.Adam)
+    assert type(slow) is type(fast)
     assert float(fast.learning_rate) == pytest.approx(3e-4)
     assert float(slow.learning_rate) == pytest.approx(3e-5)
     decayed = keras.optimizers.AdamW(WarmUp(0.5, 10), weight_decay=0.3)
