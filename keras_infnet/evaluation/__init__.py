@@ -50,6 +50,7 @@ from keras_infnet.evaluation.experiment import (
     load_data,
     run_experiment,
 )
+from keras_infnet.evaluation.multiply_adds import multiply_adds
 from keras_infnet.evaluation.ranking import GroupAUC, auc, gauc, group_aucs
 from keras_infnet.evaluation.regression import r2, rmse
 from keras_infnet.evaluation.report import evaluate, format_report
@@ -109,6 +110,7 @@ __all__ = [
     "load_data",
     "load_settings",
     "log_loss",
+    "multiply_adds",
     "normalized_entropy",
     "r2",
     "rmse",

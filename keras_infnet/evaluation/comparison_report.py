@@ -37,7 +37,8 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
     as `difference_low` and `difference_high`, and `p_value`; the numbers of
     `runs` and of `diverged` ones; `dense_parameters`,
     `embedding_parameters`, `examples_a_second` of training (compilation
-    included), and `microseconds_a_row` of prediction.
+    included), and `microseconds_a_row` and `multiply_adds_a_row` of
+    prediction.
 
     Args:
         comparison: `Comparison`.
@@ -111,6 +112,8 @@ def _costs(model: Compared) -> dict[str, float]:
         costs["examples_a_second"] = float(np.median(rates))
     if model.microseconds is not None:
         costs["microseconds_a_row"] = model.microseconds
+    if model.multiply_adds is not None:
+        costs["multiply_adds_a_row"] = model.multiply_adds
     return costs
 
 
@@ -161,7 +164,8 @@ def _rank(row: Mapping[str, Any], binary: bool) -> float:
 
 
 def _headings(binary: bool, reference: str) -> list[str]:
-    costs = ["dense weights", "table weights", "examples/s", "us/row"]
+    costs = ["dense weights", "table weights", "MACs/row"]
+    costs += ["examples/s", "us/row"]
     if not binary:
         return ["model", "RMSE", "R2", *costs, ""]
     head = ["model", "AUC", f"less {reference}", "95 %", "p"]
@@ -201,12 +205,25 @@ def _cells(row: Mapping[str, Any], binary: bool) -> list[str]:
     cells += [
         number("dense_parameters", ",.0f"),
         number("embedding_parameters", ",.0f"),
+        _compact(row.get("multiply_adds_a_row")),
         number("examples_a_second", ",.0f"),
         number("microseconds_a_row", ".1f"),
     ]
     diverged = row["diverged"]
     note = f"{row['runs']}"
     return [*cells, f"{note}, {diverged} diverged" if diverged else note]
+
+
+def _compact(count: int | None) -> str:
+    """Three digits and a letter."""
+    if count is None:
+        return ""
+    value, letters = float(count), ["T", "G", "M", "k", ""]
+    # What rounds to a thousand of one letter is one of the next.
+    while value >= 999.5 and letters[1:]:
+        value /= 1000
+        letters.pop()
+    return f"{value:.3g}{letters[-1]}"
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
