@@ -1,5 +1,6 @@
 """Exact metrics, confidence intervals, reports and baselines."""
 
+from keras_infnet.evaluation.ablations import ablations
 from keras_infnet.evaluation.baselines import (
     GradientBoostingBaseline,
     LogisticRegressionBaseline,
@@ -87,6 +88,7 @@ __all__ = [
     "SweepSettings",
     "SweepTrial",
     "TrainingSettings",
+    "ablations",
     "auc",
     "auc_difference_interval",
     "auc_interval",

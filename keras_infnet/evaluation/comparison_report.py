@@ -254,6 +254,8 @@ def write_comparison(
 
     The last one, a page with plots, is written where matplotlib is installed.
 
+    They are named for the `title` of the settings.
+
     Args:
         comparison: `Comparison`.
         rows: result of `comparison_rows`.
@@ -293,7 +295,7 @@ def write_comparison(
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for suffix, text in texts.items():
-        path = folder / f"comparison.{suffix}"
+        path = folder / f"{comparison.settings.title}.{suffix}"
         write_text(path, text)
         paths.append(path)
     if importlib.util.find_spec("matplotlib") is None:
