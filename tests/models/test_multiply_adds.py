@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 from small_models import SETTINGS, small_model
-from tiny import SMALL, plain_schema
+from tiny import SMALL, plain_schema, rich_schema
 
 from keras_infnet import models
 from keras_infnet.evaluation import multiply_adds
@@ -232,5 +232,5 @@ def test_infnet_by_hand():
 @pytest.mark.parametrize("label", models.__all__)
 def test_every_model_can_be_counted(label):
     assert label in SETTINGS
-    found = multiply_adds(small_model(label, plain_schema()))
+    found = multiply_adds(small_model(label, rich_schema()))
     assert isinstance(found, int) and found > 0
