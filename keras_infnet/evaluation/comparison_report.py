@@ -253,8 +253,7 @@ def write_comparison(
     """Writes `comparison.md`, `.csv`, `.json` and `.html` to the directory.
 
     The last one, a page with plots, is written where matplotlib is installed.
-
-    They are named for the `title` of the settings.
+    The files are named for the `title` of the settings.
 
     Args:
         comparison: `Comparison`.
@@ -300,9 +299,10 @@ def write_comparison(
         paths.append(path)
     if importlib.util.find_spec("matplotlib") is None:
         _LOGGER.warning(
-            "No comparison.html: matplotlib is not installed "
-            '(python -m pip install "keras-infnet[plot]").'
+            "No %s.html: matplotlib is not installed "
+            '(python -m pip install "keras-infnet[plot]").',
+            comparison.settings.title,
         )
         return paths
-    _LOGGER.info("Drawing comparison.html.")
+    _LOGGER.info("Drawing %s.html.", comparison.settings.title)
     return [*paths, write_page(comparison, rows)]

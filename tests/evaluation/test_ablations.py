@@ -155,6 +155,7 @@ def test_runs_of_the_whole_model_are_not_done_twice(
     found = compare(whole, lambda _: None)
     write_comparison(found, comparison_rows(found))
     table = (tmp_path / "kept/comparison.md").read_text()
+    page = (tmp_path / "kept/comparison.html").read_text()
 
     run, done = comparison.run_experiment, []
 
@@ -175,6 +176,8 @@ def test_runs_of_the_whole_model_are_not_done_twice(
     assert "less the hub one" in said
     # The tables of the comparison stay.
     assert (tmp_path / "kept/comparison.md").read_text() == table
+    assert (tmp_path / "kept/comparison.html").read_text() == page
+    assert (tmp_path / "kept/ablations_the_hub_one.html").exists()
     kept = json.loads(
         (tmp_path / "kept/ablations_the_hub_one.json").read_text()
     )
