@@ -190,6 +190,12 @@ def _add_config(parser: argparse.ArgumentParser, what: str) -> None:
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
     _add_config(parser, "runs, tables and the page")
+    parser.add_argument(
+        "--ablate",
+        metavar="LABEL",
+        help="compare this model of the settings with itself, parts of it "
+        "taken out",
+    )
 
 
 def _add_sweep(parser: argparse.ArgumentParser) -> None:

@@ -206,6 +206,8 @@ def compare(options: argparse.Namespace) -> None:
     """Compares models as a settings file says."""
     show_log()
     settings = ComparisonSettings.from_dict(_config(options))
+    if options.ablate is not None:
+        settings = settings.ablate(options.ablate)
     say(
         f"Comparing on {keras.backend.backend()}; runs are kept in "
         f"{settings.directory}."

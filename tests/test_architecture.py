@@ -49,7 +49,7 @@ KERAS_ONLY = {
     "models",
 }
 BACKENDS = {"tensorflow", "torch", "jax"}
-BACKEND_ROOMS = {"data", "optimizers", "serving", "benchmarks"}
+BACKEND_ROOMS = {"data", "optimizers", "evaluation", "serving", "benchmarks"}
 OPTIONAL = BACKENDS | {"keras_tuner", "matplotlib"}
 MAX_LINES = 400
 

@@ -1,5 +1,6 @@
 """Exact metrics, confidence intervals, reports and baselines."""
 
+from keras_infnet.evaluation.ablations import ablations
 from keras_infnet.evaluation.baselines import (
     GradientBoostingBaseline,
     LogisticRegressionBaseline,
@@ -50,6 +51,7 @@ from keras_infnet.evaluation.experiment import (
     load_data,
     run_experiment,
 )
+from keras_infnet.evaluation.multiply_adds import multiply_adds
 from keras_infnet.evaluation.ranking import GroupAUC, auc, gauc, group_aucs
 from keras_infnet.evaluation.regression import r2, rmse
 from keras_infnet.evaluation.report import evaluate, format_report
@@ -86,6 +88,7 @@ __all__ = [
     "SweepSettings",
     "SweepTrial",
     "TrainingSettings",
+    "ablations",
     "auc",
     "auc_difference_interval",
     "auc_interval",
@@ -109,6 +112,7 @@ __all__ = [
     "load_data",
     "load_settings",
     "log_loss",
+    "multiply_adds",
     "normalized_entropy",
     "r2",
     "rmse",

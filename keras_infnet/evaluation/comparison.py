@@ -2,6 +2,7 @@
 
 import dataclasses
 import gc
+import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,6 +20,8 @@ from keras_infnet.evaluation.experiment import (
     predict_baseline,
     run_experiment,
 )
+from keras_infnet.evaluation.graph_products import UncountedError
+from keras_infnet.evaluation.multiply_adds import multiply_adds
 from keras_infnet.evaluation.report import evaluate
 from keras_infnet.evaluation.run_store import RunStore, fingerprint
 from keras_infnet.evaluation.scores import mean_score
@@ -26,6 +29,7 @@ from keras_infnet.training import predict_rows
 
 __all__ = ["Compared", "Comparison", "compare"]
 
+_LOGGER = logging.getLogger("keras_infnet")
 _TIMED_ROWS = 4096
 _TIMED_ROUNDS = 5
 
@@ -50,6 +54,9 @@ class Compared:
             `dense` weights; empty for baselines. Defaults to `{}`.
         microseconds: float. Time to predict a row, `None` for baselines.
             Defaults to `None`.
+        multiply_adds: integer. Multiply-adds of matrix products to predict a
+            row, `None` for baselines and where they cannot be counted.
+            Defaults to `None`.
     """
 
     label: str
@@ -59,6 +66,7 @@ class Compared:
     chosen: Mapping[str, float] = dataclasses.field(default_factory=dict)
     parameters: Mapping[str, int] = dataclasses.field(default_factory=dict)
     microseconds: float | None = None
+    multiply_adds: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,8 +126,10 @@ def compare(
     _check_data(settings, data)
     schema = data.encoder.schema
     # Before any work: a schema may not suit a model.
-    parameters = {
-        label: _parameters(build_model(settings.experiment(label, {}), schema))
+    costs = {
+        label: _costs(
+            label, build_model(settings.experiment(label, {}), schema)
+        )
         for label in settings.labels
     }
     worker = _Worker(settings, data, say, verbose)
@@ -132,8 +142,8 @@ def compare(
             *(
                 dataclasses.replace(
                     found[label],
-                    parameters=parameters[label],
                     microseconds=1e6 * seconds[label],
+                    **costs[label],
                 )
                 for label in settings.labels
             ),
@@ -320,6 +330,17 @@ def _score(metrics: Any) -> float | None:
 
 def _number(value: float | None) -> float:
     return -np.inf if value is None else float(value)
+
+
+def _costs(label: str, model: Any) -> dict[str, Any]:
+    try:
+        products = multiply_adds(model)
+    except UncountedError as error:
+        _LOGGER.warning(
+            "the multiply-adds of %s are not counted: %s", label, error
+        )
+        products = None
+    return {"parameters": _parameters(model), "multiply_adds": products}
 
 
 def _parameters(model: Any) -> dict[str, int]:

@@ -37,7 +37,8 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
     as `difference_low` and `difference_high`, and `p_value`; the numbers of
     `runs` and of `diverged` ones; `dense_parameters`,
     `embedding_parameters`, `examples_a_second` of training (compilation
-    included), and `microseconds_a_row` of prediction.
+    included), and `microseconds_a_row` and `multiply_adds_a_row` of
+    prediction.
 
     Args:
         comparison: `Comparison`.
@@ -111,6 +112,8 @@ def _costs(model: Compared) -> dict[str, float]:
         costs["examples_a_second"] = float(np.median(rates))
     if model.microseconds is not None:
         costs["microseconds_a_row"] = model.microseconds
+    if model.multiply_adds is not None:
+        costs["multiply_adds_a_row"] = model.multiply_adds
     return costs
 
 
@@ -161,7 +164,8 @@ def _rank(row: Mapping[str, Any], binary: bool) -> float:
 
 
 def _headings(binary: bool, reference: str) -> list[str]:
-    costs = ["dense weights", "table weights", "examples/s", "us/row"]
+    costs = ["dense weights", "table weights", "MACs/row"]
+    costs += ["examples/s", "us/row"]
     if not binary:
         return ["model", "RMSE", "R2", *costs, ""]
     head = ["model", "AUC", f"less {reference}", "95 %", "p"]
@@ -201,12 +205,25 @@ def _cells(row: Mapping[str, Any], binary: bool) -> list[str]:
     cells += [
         number("dense_parameters", ",.0f"),
         number("embedding_parameters", ",.0f"),
+        _compact(row.get("multiply_adds_a_row")),
         number("examples_a_second", ",.0f"),
         number("microseconds_a_row", ".1f"),
     ]
     diverged = row["diverged"]
     note = f"{row['runs']}"
     return [*cells, f"{note}, {diverged} diverged" if diverged else note]
+
+
+def _compact(count: int | None) -> str:
+    """Three digits and a letter."""
+    if count is None:
+        return ""
+    value, letters = float(count), ["T", "G", "M", "k", ""]
+    # What rounds to a thousand of one letter is one of the next.
+    while value >= 999.5 and letters[1:]:
+        value /= 1000
+        letters.pop()
+    return f"{value:.3g}{letters[-1]}"
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> str:
@@ -236,6 +253,7 @@ def write_comparison(
     """Writes `comparison.md`, `.csv`, `.json` and `.html` to the directory.
 
     The last one, a page with plots, is written where matplotlib is installed.
+    The files are named for the `title` of the settings.
 
     Args:
         comparison: `Comparison`.
@@ -276,14 +294,15 @@ def write_comparison(
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for suffix, text in texts.items():
-        path = folder / f"comparison.{suffix}"
+        path = folder / f"{comparison.settings.title}.{suffix}"
         write_text(path, text)
         paths.append(path)
     if importlib.util.find_spec("matplotlib") is None:
         _LOGGER.warning(
-            "No comparison.html: matplotlib is not installed "
-            '(python -m pip install "keras-infnet[plot]").'
+            "No %s.html: matplotlib is not installed "
+            '(python -m pip install "keras-infnet[plot]").',
+            comparison.settings.title,
         )
         return paths
-    _LOGGER.info("Drawing comparison.html.")
+    _LOGGER.info("Drawing %s.html.", comparison.settings.title)
     return [*paths, write_page(comparison, rows)]

@@ -2,11 +2,13 @@
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from keras_infnet.evaluation.ablations import ablations
 from keras_infnet.evaluation.configuration import (
     DataSettings,
     EvaluationSettings,
@@ -105,6 +107,8 @@ class ComparisonSettings:
             `200`.
         directory: string. Where finished runs and results are kept. Defaults
             to `"runs/comparison"`.
+        title: string. Name of the files of results. Defaults to
+            `"comparison"`.
 
     Raises:
         ValueError: If a model, label or argument is not known.
@@ -127,6 +131,7 @@ class ComparisonSettings:
     reference: str | None = None
     resamples: int = 200
     directory: str = "runs/comparison"
+    title: str = "comparison"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "models", tuple(self.models))
@@ -154,6 +159,11 @@ class ComparisonSettings:
             )
         if self.reference is not None and self.reference not in labels:
             raise ValueError(nearest_name(self.reference, labels, "reference"))
+        if not re.fullmatch(r"[\w-]+", str(self.title)):
+            raise ValueError(
+                "`title` names files: it may hold letters, digits, '_' and "
+                f"'-'. Received: title={self.title!r}."
+            )
         if self.resamples < 1:
             raise ValueError(
                 "`resamples` must be at least 1. "
@@ -194,6 +204,51 @@ class ComparisonSettings:
     def labels(self) -> list[str]:
         """What the tables call the models."""
         return [str(m.get("label", m["name"])) for m in self.models]
+
+    def ablate(self, label: str) -> "ComparisonSettings":
+        """Returns the settings that take one of the models apart.
+
+        The model as it is stands first and is the reference; behind it come
+        those of `keras_infnet.evaluation.ablations`, with the recipe, the
+        search and the seeds of these settings, each searched as the whole
+        one is. Runs are kept in the same directory, so that those of the
+        whole model are not done twice; results get a title of their own.
+
+        Args:
+            label: string. Of one of the models.
+
+        Returns:
+            `ComparisonSettings`, without baselines.
+
+        Raises:
+            ValueError: If the label is not known, or the model has no
+                ablations.
+
+        Example:
+
+        >>> settings = ComparisonSettings.from_dict({
+        ...     "data": {"dataset": "synthetic"},
+        ...     "models": [{"name": "DCNv2"}, {"name": "InterFormer"}],
+        ... })
+        >>> settings.ablate("InterFormer").labels[:2]
+        ['InterFormer', 'events read fields only']
+        """
+        if label not in self.labels:
+            raise ValueError(
+                nearest_name(label, self.labels, "model to ablate")
+            )
+        whole = self.models[self.labels.index(label)]
+        arms = [
+            {**whole, **changes, "label": arm}
+            for arm, changes in ablations(whole).items()
+        ]
+        return dataclasses.replace(
+            self,
+            models=(whole, *arms),
+            evaluation=dataclasses.replace(self.evaluation, baselines=()),
+            reference=label,
+            title="ablations_" + re.sub(r"\W+", "_", label),
+        )
 
     def experiment(
         self, label: str, changes: Mapping[str, float]

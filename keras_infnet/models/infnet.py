@@ -14,10 +14,6 @@ from keras_infnet.schema import Schema, nearest_name
 __all__ = ["INFNet"]
 
 _ABLATIONS = ("task", "aggregate", "broadcast", "hubs")
-_DEFAULTS = {
-    "hub": {"categorical": 16, "shared": 4},
-    "proxy": {"categorical": 4, "shared": 2},
-}
 
 
 @export("keras_infnet.models.INFNet")
@@ -133,6 +129,11 @@ class INFNet(Ranker):
         },
         "base": {"token_dim": 64, "num_blocks": 4},
     }
+    # Numbers of compact tokens where none is given, by variant.
+    default_tokens: ClassVar[Mapping[str, Mapping[str, int]]] = {
+        "hub": {"categorical": 16, "shared": 4},
+        "proxy": {"categorical": 4, "shared": 2},
+    }
 
     def __init__(
         self,
@@ -157,11 +158,13 @@ class INFNet(Ranker):
         loss_weighting: str = "fixed",
         **kwargs: Any,
     ) -> None:
-        if variant not in _DEFAULTS:
-            raise ValueError(nearest_name(variant, _DEFAULTS, "variant"))
+        if variant not in self.default_tokens:
+            raise ValueError(
+                nearest_name(variant, self.default_tokens, "variant")
+            )
         ablate = (ablate,) if isinstance(ablate, str) else tuple(ablate)
         _check_ablation(ablate)
-        defaults = _DEFAULTS[variant]
+        defaults = self.default_tokens[variant]
         settings = {
             "variant": variant,
             "token_dim": token_dim,

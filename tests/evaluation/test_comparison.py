@@ -22,6 +22,7 @@ from keras_infnet.evaluation import (
     write_comparison,
 )
 from keras_infnet.evaluation.experiment import DivergedError
+from keras_infnet.evaluation.graph_products import UncountedError
 
 EXAMPLES = sorted(
     (pathlib.Path(__file__).parents[2] / "examples/comparisons").glob("*.toml")
@@ -106,6 +107,65 @@ def test_parameters_by_hand(compared):
     tables = bottom.parameters["embedding"] // 4
     assert fm.parameters["embedding"] >= tables * 7
     assert fm.parameters["dense"] == 3 + 4 * 3
+
+
+def test_multiply_adds_by_hand(compared):
+    found, _ = compared
+    bottom, fm, baseline = found.models
+    # 20, 10 and 5 events of three ids each; nine fields beside their means.
+    events, width, tasks = 3 * (20 + 10 + 5), 4 * (9 + 3 * 3), 3
+    bottom_costs = events * 4 + width * 8 + tasks * 8
+    fm_costs = events * 4 + events * tasks + 4 * tasks
+    assert bottom.multiply_adds == bottom_costs == 1020
+    assert fm.multiply_adds == fm_costs and baseline.multiply_adds is None
+    rows = comparison_rows(found)
+    for row in rows:
+        expected = {"bottom": bottom_costs, "FM": fm_costs}.get(row["model"])
+        assert row.get("multiply_adds_a_row") == expected
+    lines = format_comparison(found, rows, markdown=True).splitlines()
+    column = [c.strip() for c in lines[2].split("|")].index("MACs/row")
+    cells = {
+        cells[1].strip(): cells[column].strip()
+        for cells in (line.split("|") for line in lines[4:7])
+    }
+    assert cells == {"bottom": "1.02k", "FM": "747", "logistic_regression": ""}
+
+
+def test_products_that_cannot_be_counted_stop_nothing(
+    compared, monkeypatch, caplog
+):
+    def refuse(model):
+        raise UncountedError("a kernel hides its products.")
+
+    monkeypatch.setattr(comparison, "multiply_adds", refuse)
+    again = compare(compared[0].settings, lambda _: None)
+    assert [model.multiply_adds for model in again.models] == [None] * 3
+    rows = comparison_rows(again)
+    assert not any("multiply_adds_a_row" in row for row in rows)
+    assert "MACs" not in format_comparison(again, rows, markdown=False)
+    assert "FM are not counted: a kernel hides" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1k"),
+        (12_345, "12.3k"),
+        (999_499, "999k"),
+        (999_500, "1M"),
+        (4_560_000_000, "4.56G"),
+    ],
+)
+def test_counts_are_short(count, text):
+    row = {"task": "t", "model": "m", "runs": 1, "diverged": 0, "rmse": 1.0}
+    row["multiply_adds_a_row"] = count
+    chosen = ComparisonSettings.from_dict(CONFIG)
+    found = comparison.Comparison(chosen, [], {"t": []}, {}, None, None)
+    table = format_comparison(found, [row], markdown=False).splitlines()
+    assert table[1].split() == ["model", "RMSE", "MACs/row"]
+    assert table[2].split() == ["m", "1", text, "1"]
 
 
 def test_finished_runs_are_not_done_again(compared, monkeypatch):

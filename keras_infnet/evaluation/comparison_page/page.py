@@ -42,6 +42,8 @@ Rows = Sequence[Mapping[str, Any]]
 def write_page(comparison: Comparison, rows: Rows) -> pathlib.Path:
     """Writes `comparison.html` to the directory of the comparison.
 
+    The file is named for the `title` of the settings.
+
     Args:
         comparison: `Comparison`.
         rows: result of `comparison_rows`.
@@ -55,7 +57,7 @@ def write_page(comparison: Comparison, rows: Rows) -> pathlib.Path:
     text = format_page(comparison, rows)
     folder = pathlib.Path(comparison.settings.directory)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "comparison.html"
+    path = folder / f"{comparison.settings.title}.html"
     write_text(path, text)
     return path
 

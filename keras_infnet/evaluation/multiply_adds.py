@@ -1,0 +1,242 @@
+"""Multiply-adds of a prediction, counted in what the backend computes."""
+
+import math
+from typing import Any
+
+import keras
+
+from keras_infnet.evaluation.graph_products import (
+    UncountedError,
+    graph_products,
+)
+
+__all__ = ["multiply_adds"]
+
+# Kernels of JAX and PyTorch that multiply matrices inside.
+_OPAQUE_PRIMITIVES = (
+    "cudnn",
+    "dot_product_attention",
+    "ffi_call",
+    "pallas_call",
+    "pure_callback",
+    "ragged_dot",
+    "rnn",
+    "scaled_matmul",
+)
+_OPAQUE_ATEN = (
+    "_cudnn_rnn",
+    "_thnn_fused_gru_cell",
+    "_thnn_fused_lstm_cell",
+    "miopen_rnn",
+    "mkldnn_rnn_layer",
+)
+
+
+def multiply_adds(model: Any, batch_size: int = 2) -> int:
+    """Counts the multiply-adds of matrix products that predicting a row costs.
+
+    The model is traced on the backend in use, and the products are counted in
+    the trace, whatever made them: dense layers, attention, einsums,
+    convolutions, sums that are written as products; what a loop holds, once a
+    step. On TensorFlow the trace is the graph of a function, on JAX the
+    jaxpr, both without what no output needs; on PyTorch it is what an eager
+    prediction of zeros runs, and there Keras runs the first step of a
+    recurrent layer twice.
+
+    Tracing at two batch sizes and taking the difference leaves out products
+    that do not depend on the rows, such as those of weights by weights, which
+    a batch pays once. Histories have their full length, `max_length`.
+
+    Not counted is all that is no product of matrices: look-ups, element-wise
+    products (gates, pairs of factorisation machines), norms, activations,
+    softmax. Of two branches the dearer one counts.
+
+    Args:
+        model: a model of `keras_infnet.models`, or a functional Keras model
+            in whose inputs the number of rows alone is open.
+        batch_size: integer. Rows of the smaller one of the two batches.
+            Defaults to `2`.
+
+    Returns:
+        Integer. Multiply-adds that one more row costs; twice as many floating
+        point operations.
+
+    Raises:
+        ValueError: If an axis of an input is open, or the computation holds
+            what cannot be counted (`UncountedError`): a loop whose length
+            depends on the data, a fused kernel.
+
+    Example:
+
+    >>> rows = keras.Input((3,))
+    >>> model = keras.Model(rows, keras.layers.Dense(5)(rows))
+    >>> multiply_adds(model)
+    15
+    """
+    if batch_size < 1:
+        raise ValueError(
+            "`batch_size` must be at least 1. "
+            f"Received: batch_size={batch_size}."
+        )
+    count = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}.get(
+        keras.backend.backend()
+    )
+    if count is None:
+        raise UncountedError(
+            "multiply-adds are counted on TensorFlow, JAX and PyTorch. "
+            f"Received: backend={keras.backend.backend()!r}."
+        )
+    few, many = (
+        count(model, _inputs(model, rows))
+        for rows in (batch_size, 2 * batch_size)
+    )
+    return (many - few) // batch_size
+
+
+def _inputs(model: Any, rows: int) -> Any:
+    """Symbolic inputs of known shape, in the structure of the model's."""
+    if isinstance(model, keras.Sequential):
+        inputs = model.inputs[0]
+    else:
+        inputs = getattr(model, "input", None)
+    if inputs is None:
+        raise ValueError(
+            "multiply-adds are counted in functional models, whose inputs are "
+            f"known. Received: {type(model).__name__}."
+        )
+    lengths: dict[str, int] = {}
+    schema: Any = getattr(model, "schema", None)
+    for behavior in schema.behaviors if schema is not None else ():
+        parts = [part.name for part in schema.attributes(behavior)]
+        for part in (*parts, "mask", "gap"):
+            lengths[f"{behavior.name}_{part}"] = behavior.max_length
+
+    def known(tensor: Any) -> Any:
+        shape = [
+            lengths.get(tensor.name) if size is None else size
+            for size in tensor.shape[1:]
+        ]
+        if None in shape:
+            raise ValueError(
+                "to count multiply-adds, all axes of the inputs but the first "
+                f"must be known. Received: input {tensor.name!r} of shape "
+                f"{tuple(tensor.shape)}."
+            )
+        return keras.KerasTensor((rows, *shape), tensor.dtype)
+
+    return keras.tree.map_structure(known, inputs)
+
+
+def _tensorflow(model: Any, inputs: Any) -> int:
+    import tensorflow as tf
+
+    specs = keras.tree.map_structure(
+        lambda x: tf.TensorSpec(x.shape, x.dtype), inputs
+    )
+    predict = tf.function(lambda x: model(x, training=False), autograph=False)
+    return graph_products(predict.get_concrete_function(specs).graph)
+
+
+def _jax(model: Any, inputs: Any) -> int:
+    import jax
+
+    specs = keras.tree.map_structure(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), inputs
+    )
+    fixed = [
+        [variable.value for variable in variables]
+        for variables in (
+            model.trainable_variables,
+            model.non_trainable_variables,
+        )
+    ]
+
+    def predict(x: Any) -> Any:
+        return model.stateless_call(*fixed, x, training=False)[0]
+
+    return _in_jaxpr(jax.make_jaxpr(predict)(specs).jaxpr)
+
+
+def _in_jaxpr(jaxpr: Any) -> int:
+    """Multiply-adds of what the results of a jaxpr need."""
+    needed = {id(variable) for variable in jaxpr.outvars}
+    total = 0
+    for equation in reversed(jaxpr.eqns):
+        results = {id(variable) for variable in equation.outvars}
+        if equation.effects or needed & results:
+            needed |= {id(variable) for variable in equation.invars}
+            total += _of_equation(equation)
+    return total
+
+
+def _of_equation(equation: Any) -> int:
+    kind, params = equation.primitive.name, equation.params
+    if kind in ("dot_general", "conv_general_dilated"):
+        result = math.prod(equation.outvars[0].aval.shape)
+        left, right = (x.aval.shape for x in equation.invars)
+        if kind == "dot_general":
+            (axes, _), _ = params["dimension_numbers"]
+            # Without an axis to sum over, a product is element-wise.
+            summed = [left[axis] for axis in axes] or [0]
+        else:
+            outputs = params["dimension_numbers"].rhs_spec[0]
+            summed = [n for i, n in enumerate(right) if i != outputs]
+        return result * math.prod(summed)
+    if kind.startswith(_OPAQUE_PRIMITIVES):
+        raise UncountedError(f"the primitive {kind} hides its products.")
+    counts = {name: _in_parameter(value) for name, value in params.items()}
+    if kind == "cond":
+        return max(counts["branches"])
+    total = sum(map(sum, counts.values()))
+    if kind == "while" and total:
+        raise UncountedError("how often a `while` runs depends on the data.")
+    return total * params["length"] if kind == "scan" else total
+
+
+def _in_parameter(value: Any) -> list[int]:
+    """One number for each jaxpr that a parameter holds."""
+    if isinstance(value, (list, tuple)):
+        return [n for part in value for n in _in_parameter(part)]
+    inner = getattr(value, "jaxpr", value)  # closed ones wrap theirs
+    return [_in_jaxpr(inner)] if hasattr(inner, "eqns") else []
+
+
+def _torch(model: Any, inputs: Any) -> int:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    def refuse(*_: Any, **__: Any) -> int:
+        raise UncountedError("a fused recurrent kernel hides its products.")
+
+    def vectors(left: Any, *_: Any, **__: Any) -> int:
+        return 2 * math.prod(left)
+
+    def added(_: Any, left: Any, *__: Any, **___: Any) -> int:
+        return 2 * math.prod(left)
+
+    def attention(query: Any, key: Any, value: Any, *_: Any, **__: Any) -> int:
+        pairs = math.prod(query[:-1]) * key[-2]
+        return 2 * pairs * (query[-1] + value[-1])
+
+    aten = torch.ops.aten
+    # What PyTorch's own list of formulas lacks.
+    formulas = {
+        aten.mv: vectors,
+        aten.dot: vectors,
+        aten.vdot: vectors,
+        aten.addmv: added,
+        aten._scaled_dot_product_flash_attention_for_cpu: attention,
+        **{
+            getattr(aten, name): refuse
+            for name in _OPAQUE_ATEN
+            if hasattr(aten, name)
+        },
+    }
+    zeros = keras.tree.map_structure(
+        lambda x: keras.ops.zeros(x.shape, x.dtype), inputs
+    )
+    counter = FlopCounterMode(display=False, custom_mapping=formulas)
+    # The counter follows modules by their gradients, and fails without any.
+    with torch.enable_grad(), counter:
+        model(zeros, training=False)
+    return int(counter.get_total_flops()) // 2
