@@ -90,6 +90,9 @@ def _infnet(whole: Mapping[str, Any]) -> Arms:
             if other:
                 label = f"categorical {compact}: {other}"
                 arms[label] = {"num_categorical_tokens": other}
+    if variant == "hub":
+        for start, words in (("mean", "as means"), ("random", "at random")):
+            arms[f"hubs start {words}"] = {"hub_initialization": start}
     return arms
 
 

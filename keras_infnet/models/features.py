@@ -11,7 +11,14 @@ from keras_infnet.layers import StackedEmbedding
 from keras_infnet.layers.arguments import check_positive
 from keras_infnet.schema import Categorical, Schema
 
-__all__ = ["Features", "TargetView", "embed", "flatten", "make_inputs"]
+__all__ = [
+    "Features",
+    "TargetView",
+    "embed",
+    "flatten",
+    "make_inputs",
+    "mean_over_events",
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,7 +201,7 @@ class Features:
                     mask,
                     _some(self.fields, fields, axis=1),
                     _some(events, paired, axis=2),
-                    _mean_over_events(_some(events, others, axis=2), mask)
+                    mean_over_events(_some(events, others, axis=2), mask)
                     if others
                     else None,
                 )
@@ -213,7 +220,7 @@ class Features:
         parts = [fields]
         for behavior in self.schema.behaviors:
             mask = self.inputs[f"{behavior.name}_mask"]
-            parts.append(_mean_over_events(events[behavior.name], mask))
+            parts.append(mean_over_events(events[behavior.name], mask))
         return ops.concatenate(parts, axis=1) if parts[1:] else fields
 
 
@@ -238,8 +245,16 @@ def _some(tensor: Any, places: list[int], axis: int) -> Any:
     return ops.take(tensor, places, axis=axis)
 
 
-def _mean_over_events(events: Any, mask: Any) -> Any:
-    """Averages `(batch, events, attributes, dim)` over the valid events."""
+def mean_over_events(events: Any, mask: Any) -> Any:
+    """Averages over the valid events; without any the mean is zero.
+
+    Args:
+        events: tensor of shape `(batch, events, attributes, dim)`.
+        mask: boolean tensor of shape `(batch, events)`.
+
+    Returns:
+        Tensor of shape `(batch, attributes, dim)`.
+    """
     valid = ops.cast(mask, "float32")
     count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1.0)
     pooled = ops.einsum(

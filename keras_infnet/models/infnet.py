@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import keras
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.arguments import check_choice
 from keras_infnet.models.features import make_inputs
 from keras_infnet.models.infnet_graph import INFNetGraph
 from keras_infnet.models.ranker import Ranker
@@ -67,6 +68,11 @@ class INFNet(Ranker):
         residual: boolean. Whether the attention results of `"proxy"` are
             added to what read them. `"hub"` always adds them. Defaults to
             `True`.
+        hub_initialization: what categorical and sequence hubs are in front of
+            the first block: `"mlp"` of the tokens, `"mean"` (of runs of
+            neighbouring fields, and of each behaviour's events) or
+            `"random"`, learned and the same for every row. Proxies have
+            `"mlp"` alone. Defaults to `"mlp"`.
         ablate: sequence of `"task"` (all towers read one vector, the mean of
             the pooled categorical and sequence hubs), `"aggregate"`
             (no attention; the tasks see the first hubs), `"broadcast"`
@@ -152,6 +158,7 @@ class INFNet(Ranker):
         use_time_gaps: bool = True,
         normalize_tokens: bool = True,
         residual: bool = True,
+        hub_initialization: str = "mlp",
         ablate: str | Sequence[str] = (),
         fold: bool | None = None,
         embeddings_initializer: Any = "uniform",
@@ -164,6 +171,7 @@ class INFNet(Ranker):
             )
         ablate = (ablate,) if isinstance(ablate, str) else tuple(ablate)
         _check_ablation(ablate)
+        _check_hubs(variant, hub_initialization, ablate)
         defaults = self.default_tokens[variant]
         settings = {
             "variant": variant,
@@ -184,6 +192,7 @@ class INFNet(Ranker):
             "use_time_gaps": use_time_gaps,
             "normalize_tokens": normalize_tokens,
             "residual": residual,
+            "hub_initialization": hub_initialization,
             "ablate": ablate,
             "fold": fold,
             "embeddings_initializer": keras.initializers.get(
@@ -196,6 +205,21 @@ class INFNet(Ranker):
         outputs = graph.outputs(inputs)
         super().__init__(schema, inputs, outputs, loss_weighting, **kwargs)
         self.settings = settings
+
+
+def _check_hubs(variant: str, start: str, ablate: Sequence[str]) -> None:
+    check_choice("hub_initialization", start, ("mlp", "mean", "random"))
+    if variant != "hub" and start != "mlp":
+        raise ValueError(
+            "only variant='hub' has another `hub_initialization` than 'mlp'. "
+            f"Received: variant={variant!r}, hub_initialization={start!r}."
+        )
+    if start == "random" and "aggregate" in ablate:
+        raise ValueError(
+            "ablate='aggregate' shows the tasks what the hubs are at first, "
+            "and hub_initialization='random' is the same for every row. "
+            "Choose one of the two."
+        )
 
 
 def _check_sizes(settings: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from keras_infnet.layers import (
     TokenCompression,
     TokenNormalization,
 )
-from keras_infnet.models.features import embed
+from keras_infnet.models.features import embed, mean_over_events
 from keras_infnet.schema import GAP_BUCKETS, Schema
 
 __all__ = ["INFNetGraph"]
@@ -128,12 +128,9 @@ class INFNetGraph:
     ) -> None:
         needed = self._ever_updated()
         if "categorical" in needed:
-            compress = TokenCompression(
-                self.settings["num_categorical_tokens"],
-                **self.hidden,
-                name=f"categorical_{self.suffix}",
+            state[f"categorical_{self.suffix}"] = self._compress(
+                state["categorical"]
             )
-            state[f"categorical_{self.suffix}"] = compress(state["categorical"])
         if "sequence" in needed:
             state[f"sequence_{self.suffix}"] = self._pool(behaviors)
         if "task" in needed:
@@ -144,7 +141,28 @@ class INFNetGraph:
                 (shared,) = shared
             state[f"task_{self.suffix}"] = shared
 
+    def _compress(self, fields: Any) -> Any:
+        count = self.settings["num_categorical_tokens"]
+        name = f"categorical_{self.suffix}"
+        match self.settings["hub_initialization"]:
+            case "random":
+                return self._learned(name, count)(fields)
+            case "mean":
+                return _means_of_neighbours(fields, count)
+        return TokenCompression(count, **self.hidden, name=name)(fields)
+
     def _pool(self, behaviors: list[tuple[str, Any, Any]]) -> Any:
+        match self.settings["hub_initialization"]:
+            case "random":
+                like = behaviors[0][1]
+                return self._learned("sequence_hubs", len(behaviors))(like)
+            case "mean":
+                return _join(
+                    [
+                        mean_over_events(tokens[:, :, None], mask)
+                        for _, tokens, mask in behaviors
+                    ]
+                )
         if self.is_hub:
             pooled = []
             for name, tokens, mask in behaviors:
@@ -288,6 +306,21 @@ def _without_unused(
         for name, tensor in state.items()
         if not name.endswith(f"_{suffix}") or name in kept
     }
+
+
+def _means_of_neighbours(tokens: Any, count: int) -> Any:
+    """Averages as many runs of tokens as there are to be means.
+
+    With fewer tokens than means, some means are the same token.
+    """
+    size = tokens.shape[1]
+    weights = [[0.0] * size for _ in range(count)]
+    for i in range(max(size, count)):
+        weights[i * count // max(size, count)][i * size // max(size, count)] = 1
+    weights = [[w / sum(row) for w in row] for row in weights]
+    return ops.einsum(
+        "nm,bmd->bnd", ops.convert_to_tensor(weights, tokens.dtype), tokens
+    )
 
 
 def _join(tensors: list[Any]) -> Any:

@@ -74,6 +74,7 @@ class _Forward:
         not_normalized,
         num_blocks=2,
         num_categorical_tokens=None,
+        hub_initialization="mlp",
         num_heads=1,
         use_positions=True,
         use_time_gaps=True,
@@ -87,6 +88,7 @@ class _Forward:
         self.schema = schema
         self.num_blocks = num_blocks
         self.num_categorical = num_categorical_tokens
+        self.hub_initialization = hub_initialization
         self.num_heads = num_heads
         self.use_positions = use_positions
         self.use_time_gaps = use_time_gaps
@@ -190,6 +192,13 @@ class _Forward:
         return zip(self.schema.behaviors, tokens, masks, strict=True)
 
     def categorical(self, kind):
+        if self.hub_initialization == "random":
+            return self.learned("categorical_hubs/tokens")
+        if self.hub_initialization == "mean":
+            runs = np.array_split(
+                self.X["categorical"], self.num_categorical, 1
+            )
+            return np.stack([run.mean(1) for run in runs], 1)
         x = self.mlp(f"categorical_{kind}/mlp", self.X["categorical"])
         return x.reshape(self.batch, self.num_categorical, -1)
 
@@ -198,6 +207,9 @@ class _Forward:
         if tokens is None:
             return np.zeros((self.batch, 0, self.X["categorical"].shape[-1]))
         return np.repeat(tokens[None], self.batch, 0)
+
+    def learned(self, path):
+        return np.repeat(self.weights[path][None], self.batch, 0)
 
     def towers(self, tokens):
         outputs = {}
@@ -237,7 +249,9 @@ class _Forward:
         few = self.num_blocks == 1 or "broadcast" in self.ablate
         if not few or {"aggregate", "task"} & set(self.ablate):
             hubs["categorical"] = self.categorical("hubs")
-            if "sequence" in self.X:
+            if "sequence" in self.X and self.hub_initialization == "random":
+                hubs["sequence"] = self.learned("sequence_hubs/tokens")
+            elif "sequence" in self.X:
                 hubs["sequence"] = np.stack(
                     [self._mean(*part) for part in self.behaviors()], 1
                 )
@@ -247,6 +261,9 @@ class _Forward:
 
     def _mean(self, behavior, tokens, mask):
         path = f"{behavior.name}_hub"
+        if self.hub_initialization == "mean":
+            y = tokens * mask[..., None]
+            return y.sum(1) / np.maximum(mask.sum(1), 1)[:, None]
         hidden = np.maximum(self.dense(f"{path}/hidden", tokens), 0)
         y = self.dense(path, hidden) * mask[..., None]
         return y.sum(1) / np.maximum(mask.sum(1), 1)[:, None]

@@ -52,6 +52,8 @@ def test_arms_of_infnet():
         "without hubs (all to all)": {"ablate": ["hubs"]},
         "categorical hubs: 2": {"num_categorical_tokens": 2},
         "categorical hubs: 8": {"num_categorical_tokens": 8},
+        "hubs start as means": {"hub_initialization": "mean"},
+        "hubs start at random": {"hub_initialization": "random"},
     }
     found = ablations({"name": "INFNet", "variant": "proxy"})
     assert list(found) == [
@@ -66,13 +68,16 @@ def test_arms_of_infnet():
     sizes = [list(ablations({"name": "INFNet"}))[place] for place in (4, 5)]
     assert sizes == ["categorical hubs: 8", "categorical hubs: 32"]
     one = ablations({**HUB, "num_categorical_tokens": 1, "ablate": []})
-    assert list(one)[4:] == ["categorical hubs: 2"]
+    assert list(one)[4:5] == ["categorical hubs: 2"] and len(one) == 7
 
 
 @pytest.mark.parametrize(
     ("label", "changed"),
     [
-        ("INFNet", {"ablate", "num_categorical_tokens"}),
+        (
+            "INFNet",
+            {"ablate", "num_categorical_tokens", "hub_initialization"},
+        ),
         ("INFNet_proxy", {"ablate", "num_categorical_tokens"}),
         ("InterFormer", {"exchange"}),
     ],

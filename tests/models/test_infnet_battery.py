@@ -63,6 +63,15 @@ def test_ablations_keep_the_promises(variant, ablate):
     check_ranker(lambda: small(schema, variant=variant, ablate=ablate), schema)
 
 
+@pytest.mark.parametrize("start", ["mean", "random"])
+@pytest.mark.parametrize("count", [3, 7])
+def test_other_hubs_keep_the_promises(start, count):
+    """Fewer hubs than fields, and more."""
+    schema = rich_schema()
+    settings = {"hub_initialization": start, "num_categorical_tokens": count}
+    check_ranker(lambda: small(schema, **settings), schema)
+
+
 @VARIANTS
 def test_one_block_has_no_dead_weight(variant):
     schema = rich_schema()
@@ -239,6 +248,15 @@ def test_presets():
         ({"variant": "hubs"}, "Did you mean 'hub'"),
         ({"ablate": "tasks"}, "Did you mean 'task'"),
         ({"ablate": ("aggregate", "hubs")}, "cannot hold both"),
+        ({"hub_initialization": "zero"}, "'mlp', 'mean', 'random'"),
+        (
+            {"hub_initialization": "mean", "variant": "proxy"},
+            "only variant='hub'",
+        ),
+        (
+            {"hub_initialization": "random", "ablate": "aggregate"},
+            "the same for every row",
+        ),
         ({"token_dim": 0}, "`token_dim`"),
         ({"token_dim": 8.0}, "`token_dim`"),
         ({"num_blocks": 0}, "`num_blocks`"),

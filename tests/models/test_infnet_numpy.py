@@ -48,6 +48,8 @@ def test_equals_the_equations(variant, num_blocks, fold):
         {"ablate": ("task",), "variants": ("hub",)},
         {"ablate": ("aggregate",)},
         {"ablate": ("broadcast",)},
+        {"hub_initialization": "mean", "variants": ("hub",)},
+        {"hub_initialization": "random", "variants": ("hub",)},
         *(
             pytest.param(settings, marks=SLOW_ON_JAX)
             for settings in (
