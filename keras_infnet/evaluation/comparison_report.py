@@ -1,8 +1,6 @@
 """Tables of a comparison."""
 
-import csv
 import importlib.util
-import io
 import json
 import logging
 import math
@@ -10,15 +8,14 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
 
 from keras_infnet.evaluation.comparison import Compared, Comparison
 from keras_infnet.evaluation.comparison_page import write_page
 from keras_infnet.evaluation.confidence import auc_difference_interval
+from keras_infnet.evaluation.result_files import csv_text, made_with
 from keras_infnet.files import write_text
 from keras_infnet.json_values import json_safe
-from keras_infnet.version import __version__
 
 __all__ = ["comparison_rows", "format_comparison", "write_comparison"]
 
@@ -262,16 +259,9 @@ def write_comparison(
     Returns:
         List of the paths.
     """
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    table = io.StringIO()
-    writer = csv.DictWriter(table, columns)
-    writer.writeheader()
-    writer.writerows(rows)
     everything = {
         "settings": comparison.settings.to_dict(),
-        "backend": keras.backend.backend(),
-        "keras": keras.__version__,
-        "keras_infnet": __version__,
+        **made_with(),
         "reference": comparison.reference,
         "best": comparison.best,
         "rows": rows,
@@ -287,7 +277,7 @@ def write_comparison(
     }
     texts = {
         "md": format_comparison(comparison, rows, markdown=True) + "\n",
-        "csv": table.getvalue(),
+        "csv": csv_text(rows),
         "json": json.dumps(json_safe(everything), indent=2) + "\n",
     }
     folder = pathlib.Path(comparison.settings.directory)

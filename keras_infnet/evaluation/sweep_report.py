@@ -1,19 +1,15 @@
 """Tables of a sweep, and the best settings."""
 
-import csv
 import dataclasses
-import io
 import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import keras
-
+from keras_infnet.evaluation.result_files import csv_text, made_with
 from keras_infnet.evaluation.sweep_settings import SweepSettings
 from keras_infnet.files import write_text
 from keras_infnet.json_values import json_safe
-from keras_infnet.version import __version__
 
 __all__ = [
     "Sweep",
@@ -178,24 +174,16 @@ def write_sweep(sweep: Sweep) -> list[pathlib.Path]:
         List of the paths.
     """
     rows = sweep_rows(sweep)
-    # The best has every column there is.
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    table = io.StringIO()
-    writer = csv.DictWriter(table, columns)
-    writer.writeheader()
-    writer.writerows(rows)
     everything = {
         "settings": sweep.settings.to_dict(),
-        "backend": keras.backend.backend(),
-        "keras": keras.__version__,
-        "keras_infnet": __version__,
+        **made_with(),
         "metric": sweep.metric,
         "best": None if sweep.best is None else sweep.best.number,
         "trials": [dataclasses.asdict(trial) for trial in sweep.ranked],
     }
     texts = {
         "sweep.json": json.dumps(json_safe(everything), indent=2) + "\n",
-        "sweep.csv": table.getvalue(),
+        "sweep.csv": csv_text(rows),
     }
     if sweep.best_settings is not None:
         best = json.dumps(sweep.best_settings, indent=2) + "\n"

@@ -179,12 +179,14 @@ def _data(comparison: Comparison) -> str:
 
 
 def _training_rows(comparison: Comparison) -> str:
-    for model in comparison.models:
-        for run in model.runs:
-            epochs = len((run.get("history") or {}).get("loss") or ())
-            if run.get("rows") and epochs:
-                return f"{run['rows'] // epochs:,} an epoch"
-    return ""
+    # A search of flows reads rows that its history does not tell of.
+    each = [
+        run["rows"] // len(run["history"]["loss"])
+        for model in comparison.models
+        for run in model.runs
+        if run.get("rows") and (run.get("history") or {}).get("loss")
+    ]
+    return f"{min(each):,} an epoch" if each else ""
 
 
 def _evaluated_rows(comparison: Comparison) -> str:
