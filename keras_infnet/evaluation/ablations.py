@@ -84,6 +84,8 @@ def _infnet(whole: Mapping[str, Any]) -> Arms:
         f"without stage 2 ({second})": {"ablate": ["broadcast"]},
         f"without {compact} (all to all)": {"ablate": ["hubs"]},
     }
+    if whole["num_blocks"] == 1:
+        return arms  # nothing would read the hubs or proxies of fields
     count = whole["num_categorical_tokens"] or defaults[variant]["categorical"]
     if isinstance(count, int):  # else the model refuses it when it is built
         for other in (count // 2, 2 * count):

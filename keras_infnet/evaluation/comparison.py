@@ -2,36 +2,37 @@
 
 import dataclasses
 import gc
-import logging
-import time
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from keras_infnet.data import Batches
+from keras_infnet.evaluation.comparison_costs import (
+    count_costs,
+    prediction_seconds,
+    served_model,
+)
 from keras_infnet.evaluation.comparison_settings import ComparisonSettings
 from keras_infnet.evaluation.configuration import ExperimentSettings
 from keras_infnet.evaluation.experiment import (
     DivergedError,
     ExperimentData,
+    Run,
     build_model,
+    check_stage,
     load_data,
     predict_baseline,
     run_experiment,
 )
-from keras_infnet.evaluation.graph_products import UncountedError
-from keras_infnet.evaluation.multiply_adds import multiply_adds
 from keras_infnet.evaluation.report import evaluate
 from keras_infnet.evaluation.run_store import RunStore, fingerprint
 from keras_infnet.evaluation.scores import mean_score
 from keras_infnet.training import predict_rows
 
 __all__ = ["Compared", "Comparison", "compare"]
-
-_LOGGER = logging.getLogger("keras_infnet")
-_TIMED_ROWS = 4096
-_TIMED_ROUNDS = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,15 +127,15 @@ def compare(
     _check_data(settings, data)
     schema = data.encoder.schema
     # Before any work: a schema may not suit a model.
+    for label in settings.labels:
+        check_stage(build_model(settings.experiment(label, {}), schema))
     costs = {
-        label: _costs(
-            label, build_model(settings.experiment(label, {}), schema)
-        )
+        label: count_costs(label, served_model(settings, label, schema))
         for label in settings.labels
     }
     worker = _Worker(settings, data, say, verbose)
     found = {label: worker.model(label) for label in settings.labels}
-    seconds = _prediction_seconds(settings, data)
+    seconds = prediction_seconds(settings, data)
     rows = Batches(data.evaluated, data.encoder, settings.evaluation.batch_size)
     return Comparison(
         settings,
@@ -172,6 +173,7 @@ class _Worker:
         self.verbose = verbose
         self.store = RunStore(settings.directory)
         self.fingerprint = fingerprint(data)
+        self.rows_an_epoch = Batches(data.train, data.encoder, 1).num_rows
         self.searches = settings.search.trials > 1
         # The best trial is the first seed's run.
         runs = settings.search.trials + len(settings.training.seeds) - 1
@@ -222,25 +224,25 @@ class _Worker:
             f"{words or 'the recipe as it is'}"
         )
         record: dict[str, Any] = {"label": label, "seed": seed, "error": None}
-        record["score"] = None
+        record |= {"score": None, "metrics": None}
         predictions: dict[str, Any] = {}
+        folder = self.store.unfinished(key)
+        resumed = folder.exists()
         try:
             run = run_experiment(
                 experiment,
                 self.data,
                 seed,
-                directory=self.store.unfinished(key),
+                directory=folder,
                 verbose=self.verbose,
                 evaluated=False,
             )
-        except DivergedError as error:
-            self.say(f"  diverged: {error}")
-            record |= {"error": str(error), "metrics": None}
-        else:
             record |= {
-                "seconds": run.seconds,
+                # Those of an interrupted part are not known.
+                "seconds": None if resumed else run.seconds,
                 "rows": run.rows,
-                "history": dict(run.history),
+                "epoch_rows": self.rows_an_epoch,
+                "history": _history(run, folder),
                 "curve": dict(run.curve),
             }
             if self.searches:
@@ -249,9 +251,13 @@ class _Worker:
                     self._metrics(rows, _predictions(run.model, rows))
                 )
             rows = self._rows(self.data.evaluated)
-            predictions = _predictions(run.model, rows)
-            record["metrics"] = self._metrics(rows, predictions)
+            found = _predictions(run.model, rows)
+            record["metrics"] = self._metrics(rows, found)
+            predictions = found
             del run  # before the next model is made
+        except DivergedError as error:
+            self.say(f"  diverged: {error}")
+            record |= {"error": str(error), "score": None, "metrics": None}
         self.store.put(key, record, predictions)
         gc.collect()
         return record, predictions
@@ -294,17 +300,34 @@ def _training(
     experiment: ExperimentSettings, recipe: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What a run of the model depends on."""
-    unused = {"seeds"}
+    unused = {"seeds", "save_every", "tensorboard"}
     if experiment.model.get("name") != "AutoIFS":
         unused.add("flow_search")
     return {k: v for k, v in recipe.items() if k not in unused}
 
 
 def _predictions(model: Any, rows: Batches) -> dict[str, Any]:
-    return {
+    found = {
         task: values[:, 0].astype(np.float32)
         for task, values in predict_rows(model, rows).items()
     }
+    for task, values in found.items():
+        if not np.isfinite(values).all():
+            raise DivergedError(
+                f"training diverged: predictions of {task!r} are not finite. "
+                "Lower learning_rate and embedding_learning_rate, raise "
+                "warmup_steps, or set global_clipnorm."
+            )
+    return found
+
+
+def _history(run: Run, folder: pathlib.Path) -> dict[str, Any]:
+    """Of all epochs; a run that was resumed remembers the last ones alone."""
+    path = folder / "history.csv"
+    if not path.exists():
+        return dict(run.history)
+    table = pd.read_csv(path).drop(columns="epoch")
+    return {str(name): table[name].tolist() for name in table}
 
 
 def _check_data(settings: ComparisonSettings, data: ExperimentData) -> None:
@@ -330,47 +353,3 @@ def _score(metrics: Any) -> float | None:
 
 def _number(value: float | None) -> float:
     return -np.inf if value is None else float(value)
-
-
-def _costs(label: str, model: Any) -> dict[str, Any]:
-    try:
-        products = multiply_adds(model)
-    except UncountedError as error:
-        _LOGGER.warning(
-            "the multiply-adds of %s are not counted: %s", label, error
-        )
-        products = None
-    return {"parameters": _parameters(model), "multiply_adds": products}
-
-
-def _parameters(model: Any) -> dict[str, int]:
-    sizes = {"embedding": 0, "dense": 0}
-    for weight in model.trainable_weights:
-        of_table = getattr(weight, "row_sparse", False)
-        sizes["embedding" if of_table else "dense"] += int(
-            np.prod(weight.shape)
-        )
-    return sizes
-
-
-def _prediction_seconds(
-    settings: ComparisonSettings, data: ExperimentData
-) -> dict[str, float]:
-    """Seconds to predict a row, all models in turn, medians of rounds."""
-    rows = Batches(data.evaluated, data.encoder, _TIMED_ROWS)
-    inputs, *_ = rows[0]
-    count = len(next(iter(inputs.values())))
-    models = {
-        label: build_model(settings.experiment(label, {}), data.encoder.schema)
-        for label in settings.labels
-    }
-    times: dict[str, list[float]] = {label: [] for label in models}
-    for _ in range(_TIMED_ROUNDS + 1):  # the first one compiles
-        for label, model in models.items():
-            started = time.perf_counter()
-            model.predict_on_batch(inputs)
-            times[label].append(time.perf_counter() - started)
-    return {
-        label: float(np.median(values[1:])) / count
-        for label, values in times.items()
-    }

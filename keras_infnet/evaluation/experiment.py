@@ -37,6 +37,7 @@ __all__ = [
     "ExperimentData",
     "Run",
     "build_model",
+    "check_stage",
     "evaluate_model",
     "fit_baseline",
     "load_data",
@@ -174,6 +175,23 @@ def _compile(
     )
 
 
+def check_stage(model: Any) -> None:
+    """Raises for a model whose gates nobody has searched.
+
+    Args:
+        model: a model of `keras_infnet.models`.
+
+    Raises:
+        ValueError: If it is an AutoIFS of `stage="retrain"`.
+    """
+    if getattr(model, "stage", None) == "retrain":
+        raise ValueError(
+            "settings name an AutoIFS of stage='retrain': its gates would "
+            "stay as they are drawn. Leave `stage` out; training goes through "
+            "both stages."
+        )
+
+
 def run_experiment(
     settings: ExperimentSettings,
     data: ExperimentData,
@@ -207,6 +225,7 @@ def run_experiment(
     keras.utils.set_random_seed(seed)
     training = settings.training
     model = build_model(settings, data.encoder.schema, name)
+    check_stage(model)
     train = Batches(
         data.train, data.encoder, training.batch_size, shuffle=True, seed=seed
     )

@@ -33,6 +33,7 @@ _KEYS = ("low", "high", "scale", "values")
 _REFUSED = {
     "model.name": "A sweep is of one model; `keras-infnet compare` is for "
     "several.",
+    "model.stage": "Training goes through both stages of AutoIFS.",
     "training.seeds": "To choose the best of several seeds is to choose noise.",
 }
 _OPTIMIZER = tuple(inspect.signature(make_optimizer).parameters)

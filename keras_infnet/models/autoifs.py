@@ -1,5 +1,6 @@
 """AutoIFS: information flows that are kept or removed."""
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -27,6 +28,8 @@ from keras_infnet.optimizers.row_sparse_optimizer import (
 from keras_infnet.schema import Schema, nearest_name
 
 __all__ = ["AutoIFS"]
+
+_LOG = logging.getLogger("keras_infnet")
 
 GATES = "flow_gates"
 FROZEN = "frozen_embedding"
@@ -221,6 +224,19 @@ class AutoIFS(FeatureRanker):
             removes its flow. The weights are those of this model.
         """
         return keras.Model(self.input, self.get_layer(GATES).output)
+
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Trains as `Ranker`; says where a search leaves its gates open."""
+        searches = any(
+            hasattr(callback, "build_retrain")
+            for callback in kwargs.get("callbacks") or ()
+        )
+        if self.stage == "search" and not searches:
+            _LOG.warning(
+                "AutoIFS is trained without a FlowSearch: its gates stay "
+                "half open. See keras_infnet.training.search_and_retrain."
+            )
+        return super().fit(x, *args, **kwargs)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compiles as `Ranker`; whole tables get the penalty, rows do not."""

@@ -15,7 +15,7 @@ from keras_infnet.training.resume import Resume
 from keras_infnet.training.row_order import RowOrder
 from keras_infnet.training.scenario_task_auc import ScenarioTaskAUC
 
-__all__ = ["fit_ranker", "ranker_callbacks"]
+__all__ = ["check_fit", "fit_ranker", "ranker_callbacks"]
 
 
 def fit_ranker(
@@ -66,20 +66,7 @@ def fit_ranker(
             the batches were encoded for another model, or a number is out of
             range.
     """
-    for name, value in (
-        ("epochs", epochs),
-        ("patience", patience),
-        ("save_every", save_every),
-    ):
-        if value is not None and value < 1:
-            raise ValueError(
-                f"`{name}` must be a positive integer. "
-                f"Received: {name}={value!r}."
-            )
-    for batches in (train, validation):
-        schema = getattr(batches, "schema", None)
-        if isinstance(schema, Schema):
-            check_same_schema(model.schema, schema)
+    check_fit(model, train, validation, epochs, patience, save_every)
     standard = ranker_callbacks(
         model,
         train,
@@ -114,6 +101,45 @@ def fit_ranker(
         for callback in standard:
             if getattr(callback, "csv_file", None) is not None:
                 callback.csv_file.close()
+
+
+def check_fit(
+    model: Any,
+    train: Any,
+    validation: Any = None,
+    epochs: int = 1,
+    patience: int | None = None,
+    save_every: int | None = None,
+) -> None:
+    """Raises for what `fit_ranker` would refuse.
+
+    Args:
+        model: a model of `keras_infnet.models`.
+        train: `keras_infnet.data.Batches`.
+        validation: `keras_infnet.data.Batches` or `None`. Defaults to
+            `None`.
+        epochs: integer. Defaults to `1`.
+        patience: integer or `None`. Defaults to `None`.
+        save_every: integer or `None`. Defaults to `None`.
+
+    Raises:
+        ValueError: If the batches were encoded for another model, or a number
+            is out of range.
+    """
+    for name, value in (
+        ("epochs", epochs),
+        ("patience", patience),
+        ("save_every", save_every),
+    ):
+        if value is not None and value < 1:
+            raise ValueError(
+                f"`{name}` must be a positive integer. "
+                f"Received: {name}={value!r}."
+            )
+    for batches in (train, validation):
+        schema = getattr(batches, "schema", None)
+        if isinstance(schema, Schema):
+            check_same_schema(model.schema, schema)
 
 
 def ranker_callbacks(

@@ -13,11 +13,20 @@ def predict_rows(model: Any, rows: Any) -> dict[str, np.ndarray]:
 
     Args:
         model: a model of `keras_infnet.models`.
-        rows: `keras_infnet.data.Batches`.
+        rows: `keras_infnet.data.Batches`, not shuffled.
 
     Returns:
-        Dict of arrays of shape `(rows, 1)`, one a task.
+        Dict of arrays of shape `(rows, 1)`, one a task, in the order of the
+        rows.
+
+    Raises:
+        ValueError: If the batches are shuffled.
     """
+    if getattr(rows, "shuffle", False):
+        raise ValueError(
+            "predictions come in the order of the batches, which are "
+            "shuffled. Make them with shuffle=False."
+        )
     on_tensorflow = keras.backend.backend() == "tensorflow"
     return dict(
         model.predict(rows.to_tf_data() if on_tensorflow else rows, verbose=0)

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["Resume"]
+__all__ = ["Resume", "signature"]
 
 _LOG = logging.getLogger("keras_infnet")
 
@@ -218,21 +218,7 @@ class Resume(keras.callbacks.Callback):
         """Digests of all that a resumed run must have in common."""
         if self._digests is not None:
             return self._digests
-        model = self.model
-        serialize = keras.saving.serialize_keras_object
-        self._digests = {
-            "model": _digest(
-                [
-                    serialize(model)["config"],
-                    [[list(v.shape), str(v.dtype)] for v in model.variables],
-                ]
-            ),
-            "optimizer": _digest(serialize(model.optimizer)),
-            "order of rows": _digest(_order(self.batches)),
-            "encoder": _digest(
-                _learned(getattr(self.batches, "encoder", None))
-            ),
-        }
+        self._digests = signature(self.model, self.batches)
         return self._digests
 
     def _variables(self) -> list[Any]:
@@ -264,6 +250,30 @@ def _write(path: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
                 np.lib.format.write_array(
                     entry, np.asanyarray(array), allow_pickle=False
                 )
+
+
+def signature(model: Any, batches: Any) -> dict[str, str]:
+    """Digests of all that runs must have in common to go on from each other.
+
+    Args:
+        model: a compiled model.
+        batches: what it is trained on, or `None`.
+
+    Returns:
+        Dict of strings.
+    """
+    serialize = keras.saving.serialize_keras_object
+    return {
+        "model": _digest(
+            [
+                serialize(model)["config"],
+                [[list(v.shape), str(v.dtype)] for v in model.variables],
+            ]
+        ),
+        "optimizer": _digest(serialize(model.optimizer)),
+        "order of rows": _digest(_order(batches)),
+        "encoder": _digest(_learned(getattr(batches, "encoder", None))),
+    }
 
 
 def _digest(value: Any) -> str:

@@ -1,19 +1,27 @@
 """AutoIFS from its search to the model that is served."""
 
+import inspect
+import json
+import logging
 import os
 import pathlib
 import random
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_infnet.schema import nearest_name
 from keras_infnet.training.compilation import compile_ranker
-from keras_infnet.training.fitting import fit_ranker
+from keras_infnet.training.fitting import check_fit, fit_ranker
 from keras_infnet.training.flow_search import FlowSearch
+from keras_infnet.training.resume import signature
 
 __all__ = ["search_and_retrain"]
+
+_LOG = logging.getLogger("keras_infnet")
 
 
 def search_and_retrain(
@@ -61,16 +69,19 @@ def search_and_retrain(
             of range.
     """
     search = FlowSearch() if search is None else search
+    fitted = {"validation": validation, "epochs": epochs}
+    fitted |= {k: kwargs[k] for k in ("patience",) if k in kwargs}
+    check_fit(model, train, save_every=save_every, **fitted)
+    _check_options(kwargs, directory)
     compile_model(model)
     # What the second stage draws must not depend on an interruption.
     seed = random.getrandbits(31)
+    compile_model(model, optimizer=search.optimizer(model, model.optimizer))
     folder = None if directory is None else pathlib.Path(directory)
     found = None if folder is None else folder / "flows.npz"
     if found is not None and found.exists():
-        with np.load(found) as kept:
-            search.load_state(dict(kept))
+        _take_over(found, search, model, train)
     else:
-        compile_model(model, optimizer=search.optimizer(model, model.optimizer))
         fit_ranker(
             model,
             train,
@@ -81,12 +92,10 @@ def search_and_retrain(
             verbose=verbose,
         )
         if found is not None:
-            temporary = found.with_suffix(".tmp.npz")
-            arrays: dict[str, Any] = search.state()
-            np.savez(temporary, **arrays)
-            os.replace(temporary, found)
+            _keep(found, search, model, train)
     keras.utils.set_random_seed(seed)
-    ranker = compile_model(search.build_retrain(model))
+    ranker = search.build_retrain(model)
+    compile_model(ranker)
     history = fit_ranker(
         ranker,
         train,
@@ -100,3 +109,64 @@ def search_and_retrain(
     if found is not None:
         found.unlink()
     return ranker, history
+
+
+def _check_options(options: dict[str, Any], directory: Any) -> None:
+    """Raises for what would end the second stage, before the first."""
+    known = {
+        *inspect.signature(fit_ranker).parameters,
+        *inspect.signature(keras.Model.fit).parameters,
+    } - {"kwargs", "self", "x", "y"}
+    for name in options:
+        if name not in known:
+            raise ValueError(nearest_name(name, known, "argument of `fit`"))
+    for callback in options.get("callbacks", ()):
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ValueError(
+                "`callbacks` must hold instances of keras.callbacks.Callback. "
+                f"Received: {callback!r}."
+            )
+    if options.get("tensorboard") and directory is None:
+        raise ValueError(
+            "tensorboard=True needs a directory for the logs. "
+            "Received: directory=None."
+        )
+
+
+def _signature(search: FlowSearch, model: Any, train: Any) -> dict[str, str]:
+    return {**signature(model, train), "FlowSearch": repr(search.settings)}
+
+
+def _keep(
+    path: pathlib.Path, search: FlowSearch, model: Any, train: Any
+) -> None:
+    """Writes what a search has found."""
+    arrays: dict[str, Any] = search.state()
+    arrays["signature"] = np.array(json.dumps(_signature(search, model, train)))
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez(temporary, **arrays)
+    os.replace(temporary, path)
+
+
+def _take_over(
+    path: pathlib.Path, search: FlowSearch, model: Any, train: Any
+) -> None:
+    """Reads what a search of the same model and rows has found."""
+    try:
+        with np.load(path) as kept:
+            arrays = dict(kept)
+        written = json.loads(str(arrays.pop("signature")))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} cannot be read: {error}. Delete it to search again."
+        ) from error
+    ours = _signature(search, model, train)
+    other = [part for part in ours if ours[part] != written.get(part)]
+    if other:
+        raise ValueError(
+            f"{path} holds what a search with another {' and '.join(other)} "
+            "has found. Delete it to search again, or train with what it was "
+            "searched with."
+        )
+    search.load_state(arrays)
+    _LOG.info("%s: the search is done; its flows are taken over.", path)

@@ -33,7 +33,8 @@ SETTINGS = {
     "AutoIFS_norm": {**_AUTOIFS, "use_batch_norm": True, "dropout": 0.1},
     "AutoIFS_sum": {**_AUTOIFS, "pruning": "sum", "gate_penalty": 0.1},
     "AutoIFS_table": {**_AUTOIFS, "granularity": "scenario_task"},
-    "AutoIFS_retrain": {**_AUTOIFS, "stage": "retrain"},
+    # Of a sum, a bias is dead only where both of its flows are removed.
+    "AutoIFS_retrain": {**_AUTOIFS, "stage": "retrain", "pruning": "sum"},
     "AutoInt": {"head_dim": 2, "hidden_dims": (5,), "use_wide": True},
     "AutoInt_bare": {
         "num_heads": 2,

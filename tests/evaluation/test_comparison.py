@@ -4,6 +4,7 @@ import csv
 import json
 import pathlib
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +18,7 @@ from keras_infnet.evaluation import (
     compare,
     comparison,
     comparison_rows,
+    experiment,
     format_comparison,
     load_settings,
     write_comparison,
@@ -446,3 +448,73 @@ def test_autoifs_is_searched_and_trained_again(tmp_path):
     assert found.models[0].runs[0]["rows"] == 630
     table = format_comparison(found, comparison_rows(found), markdown=True)
     assert "| AutoIFS |" in table
+    # The model that is served has the searched table a second time.
+    tables = [model.parameters["embedding"] for model in found.models[1:]]
+    assert tables == [2 * found.models[0].parameters["embedding"] * 4]
+    with pytest.raises(ValueError, match="stage='retrain'"):
+        compare(
+            settings(tmp_path, models=[{"name": "AutoIFS", "stage": "retrain"}])
+        )
+
+
+def test_predictions_that_are_not_finite_are_a_divergence(
+    tmp_path, monkeypatch
+):
+    predict = comparison.predict_rows
+
+    def broken(model, rows):
+        found = predict(model, rows)
+        if type(model).__name__ == "FM":
+            found["click"][0] = np.nan
+        return found
+
+    monkeypatch.setattr(comparison, "predict_rows", broken)
+    chosen = settings(
+        tmp_path, training={"seeds": [0], "batch_size": 128}, evaluation={}
+    )
+    found = compare(chosen, lambda _: None)
+    assert found.models[0].runs[0]["error"] is None
+    record = found.models[1].runs[0]
+    assert "predictions of 'click' are not finite" in record["error"]
+    assert record["metrics"] is None and not found.models[1].predictions
+
+
+def test_an_interrupted_run_has_the_history_of_all_epochs(
+    tmp_path, monkeypatch
+):
+    """And no speed: the time of its first part is not known."""
+    training = {"seeds": [0], "batch_size": 128, "epochs": 3}
+    changes = {"training": training, "models": CONFIG["models"][:1]}
+    whole = compare(settings(tmp_path / "whole", **changes), lambda _: None)
+    predicted = comparison.run_experiment
+
+    def stopped(*args, **kwargs):
+        class Stop(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 2:
+                    raise KeyboardInterrupt
+
+        fit = experiment.fit_ranker
+        monkeypatch.setattr(
+            experiment,
+            "fit_ranker",
+            lambda *a, callbacks, **k: fit(
+                *a, callbacks=[*callbacks, Stop()], **k
+            ),
+        )
+        try:
+            return predicted(*args, **kwargs)
+        finally:
+            monkeypatch.setattr(experiment, "fit_ranker", fit)
+
+    monkeypatch.setattr(comparison, "run_experiment", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        compare(settings(tmp_path / "stopped", **changes), lambda _: None)
+    monkeypatch.setattr(comparison, "run_experiment", predicted)
+    found = compare(settings(tmp_path / "stopped", **changes), lambda _: None)
+    mine, theirs = found.models[0].runs[0], whole.models[0].runs[0]
+    assert len(mine["history"]["loss"]) == 3
+    for name, values in theirs["history"].items():
+        assert mine["history"][name] == pytest.approx(values), name
+    assert mine["curve"] == theirs["curve"]
+    assert mine["seconds"] is None and theirs["seconds"] > 0

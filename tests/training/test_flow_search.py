@@ -14,12 +14,14 @@ from keras_infnet.optimizers import EmbeddingAdagrad, RowSparseOptimizer
 from keras_infnet.schema import Categorical, Schema, Task
 from keras_infnet.training import (
     FlowSearch,
+    MeanAUC,
     ScaledRate,
     ScenarioTaskAUC,
     WarmUp,
     compile_ranker,
     fit_ranker,
     kept_flows,
+    predict_rows,
     search_and_retrain,
 )
 
@@ -318,6 +320,84 @@ def test_both_stages_resume(tmp_path, stop):
     assert not (tmp_path / "stopped" / "flows.npz").exists()
 
 
+def test_what_a_search_found_is_not_taken_by_another(tmp_path):
+    """Between the stages the flows lie in a file, with what made them."""
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            raise KeyboardInterrupt
+
+    def run(search, rows=120, callbacks=(), **settings):
+        train = make_batches(rows)
+        return search_and_retrain(
+            make_model(train, **settings),
+            train,
+            search=search,
+            directory=tmp_path,
+            callbacks=list(callbacks),
+            verbose=0,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        run(FlowSearch(epochs=2), callbacks=[Stop()])
+    path = tmp_path / "flows.npz"
+    for search, more, message in (
+        (FlowSearch(epochs=3), {}, "another FlowSearch"),
+        (FlowSearch(epochs=2), {"pruning": "sum"}, "another model"),
+        (FlowSearch(epochs=2), {"rows": 96}, "another order of rows"),
+    ):
+        with pytest.raises(ValueError, match=f"flows.npz.*{message}"):
+            run(search, **more)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match="flows.npz cannot be read"):
+        run(FlowSearch(epochs=2))
+    path.write_bytes(whole)
+    run(FlowSearch(epochs=2))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"epochs": 0}, "`epochs`"),
+        ({"patience": 0}, "`patience`"),
+        ({"tensorboard": True}, "needs a directory"),
+        ({"epohs": 3}, "Did you mean 'epochs'"),
+        ({"callbacks": [MeanAUC]}, "must hold instances"),
+    ],
+)
+def test_the_second_stage_is_checked_before_the_first(more, message):
+    batches = make_batches()
+    search = FlowSearch(epochs=2)
+    with pytest.raises(ValueError, match=message):
+        search_and_retrain(
+            make_model(batches), batches, search=search, verbose=0, **more
+        )
+    assert not search.finished
+
+
+def test_a_search_that_diverged_is_refused():
+    batches = make_batches()
+    model = make_model(batches)
+    search = FlowSearch(epochs=2, rewind_epoch=0)
+    sgd = keras.optimizers.SGD(1e30)
+    model.compile(
+        search.optimizer(model, sgd), loss=task_losses(batches.schema)
+    )
+    fit_ranker(model, batches, epochs=2, callbacks=[search], verbose=0)
+    with pytest.raises(ValueError, match="the search diverged"):
+        search.build_retrain(model)
+
+
+def test_a_search_without_flow_search_is_told_of(caplog):
+    batches = make_batches()
+    model = compile_ranker(make_model(batches))
+    with caplog.at_level("WARNING", logger="keras_infnet"):
+        fit_ranker(model, batches, verbose=0)
+    assert "gates stay half open" in caplog.text
+
+
 def test_refused():
     batches = make_batches()
     model = make_model(batches)
@@ -347,3 +427,5 @@ def test_refused():
             FlowSearch(**wrong)
     with pytest.raises(ValueError, match="shuffle=False"):
         ScenarioTaskAUC(batches)
+    with pytest.raises(ValueError, match="shuffle=False"):
+        predict_rows(model, batches)

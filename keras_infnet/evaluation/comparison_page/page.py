@@ -179,14 +179,11 @@ def _data(comparison: Comparison) -> str:
 
 
 def _training_rows(comparison: Comparison) -> str:
-    # A search of flows reads rows that its history does not tell of.
-    each = [
-        run["rows"] // len(run["history"]["loss"])
-        for model in comparison.models
-        for run in model.runs
-        if run.get("rows") and (run.get("history") or {}).get("loss")
-    ]
-    return f"{min(each):,} an epoch" if each else ""
+    for model in comparison.models:
+        for run in model.runs:
+            if run.get("epoch_rows"):
+                return f"{run['epoch_rows']:,} an epoch"
+    return ""
 
 
 def _evaluated_rows(comparison: Comparison) -> str:
