@@ -2,9 +2,10 @@
 
 The same video means something else on the page of a friend than on the home
 page. AutoIFS has weights that all scenarios share, and some of every scenario
-and task alone, and searches the flows between them that help. Here it does so for the pages (`tab`) of KuaiRand-Pure. Download it from
-zenodo.org/records/10439422, unpack it, and give the folder that holds
-`data/`; without one the simulated feed stands in.
+and task alone, and searches the flows between them that help. Here it does so
+for the pages (`tab`) of KuaiRand-Pure. Download it from
+zenodo.org/records/10439422, unpack it, and give the folder that holds `data/`;
+without one the simulated feed stands in.
 
     python examples/05_autoifs_scenarios.py [PATH] [--fast]
 """
@@ -52,9 +53,10 @@ def compile_model(model, optimizer=None):
 Two stages. While flows are searched, gates close slowly; then the model goes
 back to its weights of before the last epoch (here: to those it began with, a
 second epoch would overfit the ids) and learns again with gates that are open
-or shut. So few steps move the gates little at the rate of the paper's
-authors, a hundredth of the others: here they have the same rate. The mean over all pages and tasks chooses the best weights, so that
-small pages count as much as the home page.
+or shut. So few steps move the gates little at the rate of the paper's authors,
+a hundredth of the others: here they have the same rate. The mean over all
+pages and tasks chooses the best weights, so that small pages count as much as
+the home page.
 """
 
 
@@ -75,9 +77,9 @@ def search(seed):
 model = search(seed=0)
 
 """
-The share of the rows of each page that keep a flow, named from the part of
-the scenario to that of the task: "shared_to_specific" goes from what all
-pages share to what is the task's own.
+The share of the rows of each page that keep a flow, named from the part of the
+scenario to that of the task: "shared_to_specific" goes from what all pages
+share to what is the task's own.
 """
 
 kept = training.kept_flows(model, watched)
@@ -132,6 +134,7 @@ print(
 
 """
 Look at: whether the two searches agree (where they do not, the flows of one
-say nothing of the data), and whether small pages gain. `model.save("autoifs.keras")` keeps the model that is to be served;
+say nothing of the data), and whether small pages gain.
+`model.save("autoifs.keras")` keeps the model that is to be served;
 `keras-infnet train` does both stages where `[model]` names AutoIFS.
 """

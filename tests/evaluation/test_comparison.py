@@ -449,8 +449,10 @@ def test_autoifs_is_searched_and_trained_again(tmp_path):
     table = format_comparison(found, comparison_rows(found), markdown=True)
     assert "| AutoIFS |" in table
     # The model that is served has the searched table a second time.
-    tables = [model.parameters["embedding"] for model in found.models[1:]]
-    assert tables == [2 * found.models[0].parameters["embedding"] * 4]
+    bottom_table, table = (
+        model.parameters["embedding"] for model in found.models[:2]
+    )
+    assert table == 2 * bottom_table * 16 // 4
     with pytest.raises(ValueError, match="stage='retrain'"):
         compare(
             settings(tmp_path, models=[{"name": "AutoIFS", "stage": "retrain"}])
