@@ -67,11 +67,7 @@ def test_ranker(label, tmp_path):
 def test_fit_lowers_the_loss(label):
     schema = rich_schema()
     model = small_model(label, schema, dropout=0.1)
-    # The parts of AutoIFS begin nearly at zero, below the noise of dropout.
-    steps = 40 if label == "AutoIFS" else 8
-    check_fit(
-        model, random_batch(schema, 8), random_labels(schema, 8), steps=steps
-    )
+    check_fit(model, random_batch(schema, 8), random_labels(schema, 8))
 
 
 @pytest.mark.parametrize("label", SOME_ON_JAX)
