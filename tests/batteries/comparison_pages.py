@@ -57,6 +57,7 @@ def made(tmp_path, labels=("FM", HARD, "DCNv2"), tasks=None, seeds=(0, 1)):
                     "error": None,
                     "seconds": 2.0,
                     "rows": 2000,
+                    "epoch_rows": 1000,
                     "history": {
                         "loss": [0.7, 0.6],
                         "val_mean_auc": [0.6, 0.7 + place / 10],

@@ -17,7 +17,7 @@ from keras_infnet.evaluation import (
     write_comparison,
 )
 
-HUB = {"name": "INFNet", "preset": "small", "token_dim": 4, "num_blocks": 1}
+HUB = {"name": "INFNet", "preset": "small", "token_dim": 4, "num_blocks": 2}
 CONFIG = {
     "data": {
         "dataset": "synthetic",
@@ -69,6 +69,8 @@ def test_arms_of_infnet():
     assert sizes == ["categorical hubs: 8", "categorical hubs: 32"]
     one = ablations({**HUB, "num_categorical_tokens": 1, "ablate": []})
     assert list(one)[4:5] == ["categorical hubs: 2"] and len(one) == 7
+    # In one block nothing reads the hubs of the fields.
+    assert len(ablations({**HUB, "num_blocks": 1})) == 4
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from keras_infnet.evaluation import (
     auc_difference_interval,
     compare,
     comparison,
+    comparison_costs,
     comparison_rows,
     experiment,
     format_comparison,
@@ -139,7 +140,7 @@ def test_products_that_cannot_be_counted_stop_nothing(
     def refuse(model):
         raise UncountedError("a kernel hides its products.")
 
-    monkeypatch.setattr(comparison, "multiply_adds", refuse)
+    monkeypatch.setattr(comparison_costs, "multiply_adds", refuse)
     again = compare(compared[0].settings, lambda _: None)
     assert [model.multiply_adds for model in again.models] == [None] * 3
     rows = comparison_rows(again)
