@@ -153,7 +153,8 @@ def _take_over(
 ) -> None:
     """Reads what a search of the same model and rows has found."""
     try:
-        with np.load(path) as kept:
+        # A file of our own: NumPy leaves one open that it cannot read.
+        with open(path, "rb") as file, np.load(file) as kept:
             arrays = dict(kept)
         written = json.loads(str(arrays.pop("signature")))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
