@@ -1,10 +1,17 @@
 """Bootstrap intervals against a plain resampling loop."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from keras_infnet.evaluation import auc, auc_interval, gauc, gauc_interval
+from keras_infnet.evaluation import (
+    auc,
+    auc_difference_interval,
+    auc_interval,
+    gauc,
+    gauc_interval,
+)
 
 
 @pytest.fixture
@@ -105,3 +112,42 @@ def test_errors():
         auc_interval([0, 1], [0.1, 0.2], level=95)
     with pytest.raises(ValueError, match="num_resamples must be at least 1"):
         gauc_interval([0, 1], [0.1, 0.2], [0, 0], num_resamples=0)
+
+
+def test_difference_by_resampling_by_hand():
+    """Against scikit-learn on resamples drawn as documented."""
+    rng = np.random.default_rng(3)
+    # Numbered as they appear, as the resamples number them.
+    users = pd.factorize(rng.integers(0, 12, 300))[0]
+    labels = (rng.random(300) < 0.4).astype(float)
+    mine = labels + rng.normal(0, 1.0, 300)
+    other = labels + rng.normal(0, 2.0, (2, 300))
+    found = auc_difference_interval(
+        labels, mine, other, users, num_resamples=50, seed=5
+    )
+    generator = np.random.default_rng(5)
+    differences = []
+    for _ in range(50):
+        drawn = np.bincount(generator.integers(0, 12, 12), minlength=12)
+        weights = drawn[users]
+
+        def area(scores, weights=weights):
+            return roc_auc_score(labels, scores, sample_weight=weights)
+
+        differences.append(area(mine) - np.mean([area(o) for o in other]))
+    low, high = np.quantile(differences, [0.025, 0.975])
+    expected = roc_auc_score(labels, mine) - np.mean(
+        [roc_auc_score(labels, o) for o in other]
+    )
+    below = (1 + np.sum(np.array(differences) <= 0)) / 51
+    above = (1 + np.sum(np.array(differences) >= 0)) / 51
+    np.testing.assert_allclose(
+        found, (expected, low, high, 2 * min(below, above)), rtol=1e-9
+    )
+
+
+def test_no_difference_from_itself():
+    labels, scores = [0, 1, 1, 0, 1], [0.1, 0.2, 0.9, 0.3, 0.4]
+    found = auc_difference_interval(labels, scores, scores, num_resamples=30)
+    assert found == (0.0, 0.0, 0.0, 1.0)
+    assert np.isnan(auc_difference_interval([1, 1], [1, 2], [1, 2])).all()

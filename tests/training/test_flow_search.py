@@ -1,20 +1,16 @@
-"""AutoIFS in two stages: `FlowSearch` and what belongs to it."""
+"""`FlowSearch`, its optimiser and its report."""
 
 import keras
 import numpy as np
 import pandas as pd
 import pytest
-from keras import ops
-from sklearn.metrics import roc_auc_score
+from scenario_rows import SCHEMA, assert_equal, make_batches, make_model, values
 
-from keras_infnet.data import Batches, Encoder, Table
 from keras_infnet.losses import task_losses
-from keras_infnet.models import AutoIFS, SharedBottom
+from keras_infnet.models import SharedBottom
 from keras_infnet.optimizers import EmbeddingAdagrad, RowSparseOptimizer
-from keras_infnet.schema import Categorical, Schema, Task
 from keras_infnet.training import (
     FlowSearch,
-    MeanAUC,
     ScaledRate,
     ScenarioTaskAUC,
     WarmUp,
@@ -22,48 +18,7 @@ from keras_infnet.training import (
     fit_ranker,
     kept_flows,
     predict_rows,
-    search_and_retrain,
 )
-
-SCHEMA = Schema(
-    [Categorical("user"), Categorical("tab", dtype="string")],
-    [Task("click"), Task("like", given="click")],
-    scenario="tab",
-)
-SMALL = {"hidden_dims": (6, 5), "scenario_dim": 4, "embedding_dim": 3}
-
-
-def make_batches(rows=120, seed=0, shuffle=True, batch_size=32):
-    rng = np.random.default_rng(0)
-    user = rng.integers(0, 9, 400)
-    table = Table.from_pandas(
-        pd.DataFrame(
-            {
-                "user": user,
-                "tab": rng.choice(["home", "search", "nearby"], 400),
-                "click": (rng.random(400) < 0.2 + 0.6 * (user % 2)) * 1.0,
-                "like": rng.integers(0, 2, 400),
-            }
-        )
-    )
-    encoder = Encoder(SCHEMA).fit(table)
-    table = table.take(np.random.default_rng(seed).permutation(400)[:rows])
-    return Batches(table, encoder, batch_size, shuffle=shuffle, seed=2)
-
-
-def make_model(batches, seed=0, **settings):
-    keras.utils.set_random_seed(seed)
-    return AutoIFS(batches.schema, **{**SMALL, **settings})
-
-
-def values(weights):
-    return {w.path: ops.convert_to_numpy(w).copy() for w in weights}
-
-
-def assert_equal(found, expected):
-    assert set(found) == set(expected)
-    for path, value in expected.items():
-        np.testing.assert_array_equal(found[path], value, err_msg=path)
 
 
 class Watch(keras.callbacks.Callback):
@@ -217,164 +172,6 @@ def test_report_by_hand():
     assert 0 <= shares.min() < shares.max() <= 1
     search = FlowSearch()
     pd.testing.assert_frame_equal(search.report(model, batches), found)
-
-
-def test_auc_of_scenarios_and_tasks():
-    """Of every pair by scikit-learn, with the averaged weights."""
-    train, valid = make_batches(), make_batches(seed=5, shuffle=False)
-    model = compile_ranker(make_model(train), ema_momentum=0.9)
-
-    class Predict(keras.callbacks.Callback):
-        def on_test_batch_end(self, batch, logs=None):
-            # The averages, which validation looks at.
-            self.weights = self.model.get_weights()
-
-    auc, predict = ScenarioTaskAUC(valid), Predict()
-    history = fit_ranker(
-        model,
-        train,
-        valid,
-        epochs=2,
-        callbacks=[predict, auc],
-        verbose=0,
-    ).history
-    model.set_weights(predict.weights)
-    p = model.predict(valid, verbose=0)
-    y, w = valid.labels(), valid.weights()
-    tabs = np.concatenate([valid[i][0]["tab"] for i in range(len(valid))])
-    expected = {}
-    for tab in (1, 2, 3):
-        for task in SCHEMA.task_names:
-            rows = (tabs == tab) & (w[task] > 0)
-            expected[tab, task] = roc_auc_score(y[task][rows], p[task][rows])
-    assert auc.values == pytest.approx(expected, abs=1e-6)
-    mean = np.mean(list(expected.values()))
-    assert history["val_mean_auc"][-1] == pytest.approx(mean, abs=1e-6)
-    assert history["val_mean_auc"][-1] != history["val_click_auc"][-1]
-
-
-def test_auc_without_a_pair_of_both_classes(caplog):
-    """Pairs with one class are left out, and counted once."""
-    batches = make_batches(rows=60, shuffle=False)
-    model = compile_ranker(make_model(batches))
-    auc = ScenarioTaskAUC(batches)
-    auc.set_model(model)
-    labels = batches.labels()
-    one = {**labels, "like": np.zeros_like(labels["like"])}
-    batches.labels = lambda: one
-    with caplog.at_level("INFO", logger="keras_infnet"):
-        auc.on_test_end()
-        auc.on_test_end()
-    assert [r.getMessage()[:6] for r in caplog.records] == ["3 of 6"]
-    logs = {}
-    auc.on_epoch_end(0, logs)
-    click = [v for (_, task), v in auc.values.items() if task == "click"]
-    assert len(click) == len(auc.values) == 3
-    assert logs["val_mean_auc"] == pytest.approx(np.mean(click))
-
-
-@pytest.mark.parametrize("stop", [("search", 1), ("retrain", 1)])
-def test_both_stages_resume(tmp_path, stop):
-    """Interrupted in either stage, the call ends as an uninterrupted one."""
-
-    class Stop(keras.callbacks.Callback):
-        def __init__(self, stage):
-            super().__init__()
-            self.stage = stage
-
-        def on_epoch_begin(self, epoch, logs=None):
-            if (self.stage, epoch) == stop:
-                raise KeyboardInterrupt
-
-    class Stopped(FlowSearch):
-        def on_epoch_begin(self, epoch, logs=None):
-            if ("search", epoch) == stop:
-                raise KeyboardInterrupt
-            super().on_epoch_begin(epoch, logs)
-
-    def run(directory, search, callbacks=()):
-        train, valid = make_batches(), make_batches(seed=5, shuffle=False)
-        ranker, history = search_and_retrain(
-            make_model(train, dropout=0.2),
-            train,
-            valid,
-            search,
-            epochs=2,
-            directory=directory,
-            callbacks=list(callbacks),
-            verbose=0,
-        )
-        return values(ranker.weights), history.history
-
-    whole, history = run(tmp_path / "whole", FlowSearch(epochs=2))
-    assert len(history["loss"]) == 2
-    # Without a directory the rows come in the same order.
-    again, _ = run(None, FlowSearch(epochs=2))
-    assert_equal(again, whole)
-    with pytest.raises(KeyboardInterrupt):
-        run(tmp_path / "stopped", Stopped(epochs=2), [Stop("retrain")])
-    found = tmp_path / "stopped" / "flows.npz"
-    assert found.exists() == (stop[0] == "retrain")
-    found, _ = run(tmp_path / "stopped", FlowSearch(epochs=2))
-    assert_equal(found, whole)
-    assert not (tmp_path / "stopped" / "flows.npz").exists()
-
-
-def test_what_a_search_found_is_not_taken_by_another(tmp_path):
-    """Between the stages the flows lie in a file, with what made them."""
-
-    class Stop(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            raise KeyboardInterrupt
-
-    def run(search, rows=120, callbacks=(), **settings):
-        train = make_batches(rows)
-        return search_and_retrain(
-            make_model(train, **settings),
-            train,
-            search=search,
-            directory=tmp_path,
-            callbacks=list(callbacks),
-            verbose=0,
-        )
-
-    with pytest.raises(KeyboardInterrupt):
-        run(FlowSearch(epochs=2), callbacks=[Stop()])
-    path = tmp_path / "flows.npz"
-    for search, more, message in (
-        (FlowSearch(epochs=3), {}, "another FlowSearch"),
-        (FlowSearch(epochs=2), {"pruning": "sum"}, "another model"),
-        (FlowSearch(epochs=2), {"rows": 96}, "another order of rows"),
-    ):
-        with pytest.raises(ValueError, match=f"flows.npz.*{message}"):
-            run(search, **more)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match="flows.npz cannot be read"):
-        run(FlowSearch(epochs=2))
-    path.write_bytes(whole)
-    run(FlowSearch(epochs=2))
-    assert not path.exists()
-
-
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        ({"epochs": 0}, "`epochs`"),
-        ({"patience": 0}, "`patience`"),
-        ({"tensorboard": True}, "needs a directory"),
-        ({"epohs": 3}, "Did you mean 'epochs'"),
-        ({"callbacks": [MeanAUC]}, "must hold instances"),
-    ],
-)
-def test_the_second_stage_is_checked_before_the_first(more, message):
-    batches = make_batches()
-    search = FlowSearch(epochs=2)
-    with pytest.raises(ValueError, match=message):
-        search_and_retrain(
-            make_model(batches), batches, search=search, verbose=0, **more
-        )
-    assert not search.finished
 
 
 def test_a_search_that_diverged_is_refused():
