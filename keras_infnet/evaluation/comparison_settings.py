@@ -143,7 +143,13 @@ class ComparisonSettings:
                 "a comparison needs at least one [[models]] section, each "
                 f"with a `name`. Received: {list(self.models)!r}."
             )
+        check_kinds(self, "comparison")
         for model in self.models:
+            if not isinstance(model.get("label", ""), str):
+                raise ValueError(
+                    "the `label` of a model must be a text. "
+                    f"Received: label={model['label']!r}."
+                )
             self._experiment(model)  # checks names and arguments
         labels = [*self.labels, *self.evaluation.baselines]
         for label in labels:
@@ -159,7 +165,7 @@ class ComparisonSettings:
             )
         if self.reference is not None and self.reference not in labels:
             raise ValueError(nearest_name(self.reference, labels, "reference"))
-        if not re.fullmatch(r"[\w-]+", str(self.title)):
+        if not re.fullmatch(r"[\w-]+", self.title):
             raise ValueError(
                 "`title` names files: it may hold letters, digits, '_' and "
                 f"'-'. Received: title={self.title!r}."

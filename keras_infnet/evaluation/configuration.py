@@ -242,6 +242,10 @@ class ExperimentSettings:
             raise ValueError(nearest_name(name, models.__all__, "model"))
         cls = getattr(models, name)
         preset = self.model.get("preset")
+        if not isinstance(preset, str | None):
+            raise ValueError(
+                f"`preset` must be a text. Received: preset={preset!r}."
+            )
         if preset is not None and preset not in cls.presets:
             raise ValueError(nearest_name(preset, cls.presets, "preset"))
         known = set(inspect.signature(cls.__init__).parameters)
@@ -291,14 +295,20 @@ def load_settings(path: str | os.PathLike[str]) -> dict[str, Any]:
         Plain data, for `ExperimentSettings.from_dict`.
 
     Raises:
-        ValueError: If the file is neither TOML nor JSON.
+        ValueError: If the file is neither TOML nor JSON, or no table.
     """
     path = pathlib.Path(path)
     try:
         if path.suffix == ".toml":
             return tomllib.loads(path.read_text("utf-8"))
         if path.suffix == ".json":
-            return dict(json.loads(path.read_text("utf-8")))
+            config = json.loads(path.read_text("utf-8"))
+            if not isinstance(config, dict):
+                raise ValueError(
+                    f"{path} must hold a table of settings. "
+                    f"Received: {type(config).__name__}."
+                )
+            return config
     except (tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path}: {error}") from error
     raise ValueError(

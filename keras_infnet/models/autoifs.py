@@ -20,7 +20,7 @@ from keras_infnet.layers.arguments import check_choice, check_positive
 from keras_infnet.layers.mlp import batch_normalization, seeded_dropouts
 from keras_infnet.layers.torch_uniform import torch_uniform
 from keras_infnet.models.feature_ranker import FeatureRanker
-from keras_infnet.models.features import Features
+from keras_infnet.models.features import Features, flatten
 from keras_infnet.optimizers.row_sparse_optimizer import (
     RowSparseOptimizer,
     is_table,
@@ -90,9 +90,9 @@ class AutoIFS(FeatureRanker):
         gate_penalty: float, or mapping of task names to floats. Weight of the
             mean gate in the loss of a search; positive values keep more
             flows. Defaults to `0.0`.
-        l2: float. `l2 / 2` times the squares of all weights outside of the
-            gates are added to the loss. Tables that are trained by rows have
-            no part in it. Defaults to `3e-5`.
+        l2: float. `l2 / 2` times the squares of all weights are added to the
+            loss, but not of the gates, of weights that weigh losses and of
+            tables that are trained by rows. Defaults to `3e-5`.
         stage: `"search"` or `"retrain"`. Defaults to `"search"`.
         embeddings_initializer: initializer of the embedding tables, or
             `None` for Glorot's uniform rule on the table of all fields.
@@ -190,9 +190,12 @@ class AutoIFS(FeatureRanker):
             for layer in self._selection_layers():
                 layer.trainable = False
         self._penalty = keras.regularizers.L2(l2 / 2) if l2 else None
-        gates = {id(weight) for weight in self.gate_weights}
+        free = list(self.gate_weights)
+        if self.uncertainty is not None:
+            free += self.uncertainty.weights
+        unpenalized = {id(weight) for weight in free}
         for weight in self.trainable_weights:
-            if id(weight) not in gates and not is_table(weight):
+            if id(weight) not in unpenalized and not is_table(weight):
                 weight.regularizer = self._penalty
 
     @property
@@ -227,10 +230,10 @@ class AutoIFS(FeatureRanker):
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Trains as `Ranker`; says where a search leaves its gates open."""
-        searches = any(
-            hasattr(callback, "build_retrain")
-            for callback in kwargs.get("callbacks") or ()
-        )
+        given = kwargs.get("callbacks")
+        # One, several, or a list of Keras's own kind.
+        given = keras.tree.flatten(getattr(given, "callbacks", given))
+        searches = any(hasattr(one, "build_retrain") for one in given)
         if self.stage == "search" and not searches:
             _LOG.warning(
                 "AutoIFS is trained without a FlowSearch: its gates stay "
@@ -311,7 +314,7 @@ def _gates(
         if searches:
             vector = ops.stop_gradient(vector)
         else:
-            vector = features.copied_vector(FROZEN)
+            vector = flatten(features.apart(settings["embedding_dim"], FROZEN))
     return InformationFlowGate(
         len(features.schema.tasks),
         hidden_dims=hidden_dims,

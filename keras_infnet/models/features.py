@@ -88,6 +88,26 @@ class Features:
         """Returns the same side by side, `(batch, features)`."""
         return flatten(self.tokens())
 
+    def apart(self, dim: int, name: str) -> Any:
+        """Returns what `tokens` does, read from tables of their own.
+
+        Args:
+            dim: integer. Width of an embedding.
+            name: string. Name of the layer.
+
+        Returns:
+            Tensor of shape `(batch, fields + attributes, dim)`.
+        """
+        fields, events = embed(
+            self.schema,
+            self.inputs,
+            dim,
+            self.initializer.clone(),
+            self.dtype,
+            name=name,
+        )
+        return self._with_means(fields, events)
+
     def linear(self, num_outputs: int) -> Any:
         """Returns a few numbers an id, from tables of their own.
 
@@ -97,34 +117,7 @@ class Features:
         Returns:
             Tensor of shape `(batch, fields + attributes, num_outputs)`.
         """
-        fields, events = embed(
-            self.schema,
-            self.inputs,
-            num_outputs,
-            self.initializer.clone(),
-            self.dtype,
-            name="linear_embedding",
-        )
-        return self._with_means(fields, events)
-
-    def copied_vector(self, name: str) -> Any:
-        """Returns `vector()` of embeddings from a table of its own.
-
-        Args:
-            name: string. Name of the layer.
-
-        Returns:
-            Tensor of shape `(batch, features)`.
-        """
-        fields, events = embed(
-            self.schema,
-            self.inputs,
-            self.fields.shape[-1],
-            self.initializer.clone(),
-            self.dtype,
-            name=name,
-        )
-        return flatten(self._with_means(fields, events))
+        return self.apart(num_outputs, "linear_embedding")
 
     def scenarios(self, model: str) -> Any:
         """Tells the scenario of a row, 1 at its place and 0 elsewhere.

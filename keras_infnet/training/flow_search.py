@@ -39,7 +39,7 @@ class FlowSearch(keras.callbacks.Callback):
             Defaults to `None`.
         gate_ratio: float. Learning rate of the gates, as a part of that of
             the other dense weights. At `0.01`, as the paper's authors have
-            it, a few thousand steps leave the gates near what they were
+            it, a few hundred steps leave the gates near what they were
             drawn as; where searches with other seeds keep other flows, raise
             it. Defaults to `0.01`.
 

@@ -5,6 +5,23 @@ are the embedded fields of one row, `(fields, dim)`.
 """
 
 import numpy as np
+from keras import ops
+
+
+def weights_of(model):
+    return {w.path: ops.convert_to_numpy(w) for w in model.weights}
+
+
+def embedded(model, batch, fields=("user", "item"), name="embedding"):
+    """Rows of the fields and of the mean of clicks, by the tables' offsets."""
+    layer = model.get_layer(name)
+    table = ops.convert_to_numpy(layer.embeddings)
+    for i in range(len(batch["user"])):
+        mask = batch["clicks_mask"][i]
+        items = table[layer.offsets["item"] + batch["clicks_item"][i][mask]]
+        rows = [table[layer.offsets[f] + batch[f][i]] for f in fields]
+        mean = items.mean(0) if mask.any() else np.zeros(table.shape[1])
+        yield np.stack([*rows, mean])
 
 
 def sigmoid(x):

@@ -92,6 +92,9 @@ def test_files_that_are_no_settings(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(ValueError, match=r"a\.json"):
         load_settings(tmp_path / "a.json")
+    (tmp_path / "a.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"a table.*Received: list"):
+        load_settings(tmp_path / "a.json")
     (tmp_path / "a.yaml").write_text("")
     with pytest.raises(ValueError, match=r"\.toml or \.json"):
         load_settings(tmp_path / "a.yaml")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from gradients import value_and_gradients
 from keras import ops
-from numpy_baselines import dense, sigmoid, silu
+from numpy_baselines import dense, embedded, sigmoid, silu, weights_of
 from ranker_battery import predictions
 from small_models import small_model
 from tiny import random_batch, random_labels, randomize
@@ -36,23 +36,10 @@ def make_model(schema=SCHEMA, **settings):
     return small_model("AutoIFS", schema, l2=0.0, **settings)
 
 
-def weights_of(model):
-    return {w.path: ops.convert_to_numpy(w) for w in model.weights}
-
-
 def vectors(model, batch, name="embedding"):
     """User, item, tab and the mean of clicks, side by side."""
-    layer = model.get_layer(name)
-    table = ops.convert_to_numpy(layer.embeddings)
-    for i in range(len(batch["user"])):
-        mask = batch["clicks_mask"][i]
-        items = table[layer.offsets["item"] + batch["clicks_item"][i][mask]]
-        fields = [
-            table[layer.offsets[field] + batch[field][i]]
-            for field in ("user", "item", "tab")
-        ]
-        mean = items.mean(0) if mask.any() else np.zeros(table.shape[1])
-        yield np.concatenate([*fields, mean])
+    for rows in embedded(model, batch, ("user", "item", "tab"), name):
+        yield rows.reshape(-1)
 
 
 def mlp(x, w, name, act):
@@ -322,7 +309,10 @@ def test_penalties_by_hand(penalty):
 @pytest.mark.parametrize("embeddings", ["dense", None])
 def test_l2_is_on_all_weights_but_gates(embeddings):
     """Tables have it where they are trained as a whole."""
-    model = randomize(small_model("AutoIFS", SCHEMA, l2=0.02))
+    model = randomize(
+        small_model("AutoIFS", SCHEMA, l2=0.02, loss_weighting="uncertainty")
+    )
+    assert model.uncertainty.weights
     model.compile(
         "adam", loss=task_losses(SCHEMA), embedding_optimizer=embeddings
     )
@@ -330,7 +320,7 @@ def test_l2_is_on_all_weights_but_gates(embeddings):
     total = sum(
         np.sum(value.astype("float64") ** 2)
         for path, value in w.items()
-        if not path.startswith("flow_gates")
+        if not path.startswith(("flow_gates", "uncertainty"))
         and (embeddings or not path.startswith("embedding"))
     )
     np.testing.assert_allclose(

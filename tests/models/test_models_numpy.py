@@ -15,26 +15,6 @@ SCHEMA = plain_schema(num_tasks=2)
 TASKS = SCHEMA.task_names
 
 
-def weights_of(model):
-    return {w.path: ops.convert_to_numpy(w) for w in model.weights}
-
-
-def embedded(model, batch, name="embedding"):
-    """Rows of (user, item, mean of clicks), by the offsets of the tables."""
-    layer = model.get_layer(name)
-    table = ops.convert_to_numpy(layer.embeddings)
-    for i in range(len(batch["user"])):
-        mask = batch["clicks_mask"][i]
-        items = table[layer.offsets["item"] + batch["clicks_item"][i][mask]]
-        yield np.stack(
-            [
-                table[layer.offsets["user"] + batch["user"][i]],
-                table[layer.offsets["item"] + batch["item"][i]],
-                items.mean(0) if mask.any() else np.zeros(table.shape[1]),
-            ]
-        )
-
-
 def logits_fm(rows, linear, w):
     return [by_hand.fm(rows, linear, w, m) for m in range(2)]
 
@@ -182,15 +162,15 @@ FORWARD = {
 def test_equals_the_papers(label):
     model = randomize(small_model(label, SCHEMA))
     batch = random_batch(SCHEMA)
-    weights = weights_of(model)
+    weights = by_hand.weights_of(model)
     linears = [None] * 5
     if any("linear_embedding" in path for path in weights):
-        linears = embedded(model, batch, "linear_embedding")
+        linears = by_hand.embedded(model, batch, name="linear_embedding")
     expected = np.array(
         [
             FORWARD[label](rows, linear, weights)
             for rows, linear in zip(
-                embedded(model, batch), linears, strict=False
+                by_hand.embedded(model, batch), linears, strict=False
             )
         ]
     )
