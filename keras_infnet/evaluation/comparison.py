@@ -12,7 +12,7 @@ import pandas as pd
 from keras_infnet.data import Batches
 from keras_infnet.evaluation.comparison_costs import (
     count_costs,
-    prediction_seconds,
+    measure_speeds,
     served_model,
 )
 from keras_infnet.evaluation.comparison_settings import ComparisonSettings
@@ -53,6 +53,9 @@ class Compared:
             `{}`.
         parameters: dict of the number of numbers in `embedding` tables and in
             `dense` weights; empty for baselines. Defaults to `{}`.
+        examples_a_second: float. Rows that steps of training take, of
+            AutoIFS those of its second stage; `None` for baselines. Defaults
+            to `None`.
         microseconds: float. Time to predict a row, `None` for baselines.
             Defaults to `None`.
         multiply_adds: integer. Multiply-adds of matrix products to predict a
@@ -66,6 +69,7 @@ class Compared:
     trials: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     chosen: Mapping[str, float] = dataclasses.field(default_factory=dict)
     parameters: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    examples_a_second: float | None = None
     microseconds: float | None = None
     multiply_adds: int | None = None
 
@@ -135,7 +139,8 @@ def compare(
     }
     worker = _Worker(settings, data, say, verbose)
     found = {label: worker.model(label) for label in settings.labels}
-    seconds = prediction_seconds(settings, data)
+    say("Measuring the speed of training and prediction.")
+    speeds = measure_speeds(settings, data)
     rows = Batches(data.evaluated, data.encoder, settings.evaluation.batch_size)
     return Comparison(
         settings,
@@ -143,7 +148,8 @@ def compare(
             *(
                 dataclasses.replace(
                     found[label],
-                    microseconds=1e6 * seconds[label],
+                    examples_a_second=1 / speeds[label].train,
+                    microseconds=1e6 * speeds[label].predict,
                     **costs[label],
                 )
                 for label in settings.labels

@@ -1,8 +1,9 @@
-"""What a prediction costs."""
+"""What a model costs."""
 
 import dataclasses
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from keras_infnet.evaluation.graph_products import UncountedError
 from keras_infnet.evaluation.multiply_adds import multiply_adds
 from keras_infnet.schema import Schema
 
-__all__ = ["count_costs", "prediction_seconds", "served_model"]
+__all__ = ["Speed", "count_costs", "measure_speeds", "served_model"]
 
 _LOGGER = logging.getLogger("keras_infnet")
 
 _TIMED_ROWS = 4096
 _TIMED_ROUNDS = 5
+_TIMED_STEPS = 3
 
 
 def served_model(
@@ -72,32 +74,61 @@ def _parameters(model: Any) -> dict[str, int]:
     return sizes
 
 
-def prediction_seconds(
+@dataclasses.dataclass(frozen=True)
+class Speed:
+    """Seconds a row, medians over rounds.
+
+    Args:
+        train: float. Of a step of training.
+        predict: float. Of a prediction.
+    """
+
+    train: float
+    predict: float
+
+
+def measure_speeds(
     settings: ComparisonSettings, data: ExperimentData
-) -> dict[str, float]:
-    """Measures seconds to predict a row, all models in turn.
+) -> dict[str, Speed]:
+    """Measures training and prediction, all models in turn.
+
+    A machine that is slower for a while is slower for all of them.
+    Compilation and the making of batches are left out.
 
     Args:
         settings: `ComparisonSettings`.
         data: `ExperimentData`.
 
     Returns:
-        Dict of medians over rounds, by label.
+        Dict of `Speed` by label.
     """
-    rows = Batches(data.evaluated, data.encoder, _TIMED_ROWS)
-    inputs, *_ = rows[0]
-    count = len(next(iter(inputs.values())))
+    size = settings.training.batch_size
+    learned = Batches(data.train, data.encoder, size)[0]
+    inputs, *_ = Batches(data.evaluated, data.encoder, _TIMED_ROWS)[0]
     models = {
         label: served_model(settings, label, data.encoder.schema)
         for label in settings.labels
     }
-    times: dict[str, list[float]] = {label: [] for label in models}
+    steps: dict[str, list[float]] = {label: [] for label in models}
+    predictions: dict[str, list[float]] = {label: [] for label in models}
     for _ in range(_TIMED_ROUNDS + 1):  # the first one compiles
         for label, model in models.items():
             started = time.perf_counter()
+            for _ in range(_TIMED_STEPS):
+                model.train_on_batch(*learned)
+            trained = time.perf_counter()
             model.predict_on_batch(inputs)
-            times[label].append(time.perf_counter() - started)
+            predictions[label].append(time.perf_counter() - trained)
+            steps[label].append(trained - started)
     return {
-        label: float(np.median(values[1:])) / count
-        for label, values in times.items()
+        label: Speed(
+            float(np.median(steps[label][1:]))
+            / (_TIMED_STEPS * _count(learned[0])),
+            float(np.median(predictions[label][1:])) / _count(inputs),
+        )
+        for label in models
     }
+
+
+def _count(inputs: Mapping[str, Any]) -> int:
+    return len(next(iter(inputs.values())))

@@ -33,9 +33,8 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
     of the reference as `difference`, its 95 % interval over resampled users
     as `difference_low` and `difference_high`, and `p_value`; the numbers of
     `runs` and of `diverged` ones; `dense_parameters`,
-    `embedding_parameters`, `examples_a_second` of training (compilation
-    included), and `microseconds_a_row` and `multiply_adds_a_row` of
-    prediction.
+    `embedding_parameters`, `examples_a_second` of training,
+    `microseconds_a_row` and `multiply_adds_a_row` of prediction.
 
     Args:
         comparison: `Comparison`.
@@ -102,11 +101,8 @@ def _costs(model: Compared) -> dict[str, float]:
     costs: dict[str, float] = {}
     for kind, count in model.parameters.items():
         costs[f"{kind}_parameters"] = count
-    rates = [
-        run["rows"] / run["seconds"] for run in model.runs if run.get("seconds")
-    ]
-    if rates:
-        costs["examples_a_second"] = float(np.median(rates))
+    if model.examples_a_second is not None:
+        costs["examples_a_second"] = model.examples_a_second
     if model.microseconds is not None:
         costs["microseconds_a_row"] = model.microseconds
     if model.multiply_adds is not None:

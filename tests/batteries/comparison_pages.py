@@ -78,6 +78,7 @@ def made(tmp_path, labels=("FM", HARD, "DCNv2"), tasks=None, seeds=(0, 1)):
                 runs,
                 predictions,
                 parameters={"embedding": 20, "dense": 100 * (place + 1)},
+                examples_a_second=1000.0 / (1 + place),
                 microseconds=5.0 + place,
             )
         )

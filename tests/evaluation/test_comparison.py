@@ -2,6 +2,7 @@
 
 import csv
 import json
+import types
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from keras_infnet.evaluation import (
     format_comparison,
     write_comparison,
 )
+from keras_infnet.evaluation.comparison_costs import measure_speeds
+from keras_infnet.evaluation.experiment import load_data
 from keras_infnet.evaluation.graph_products import UncountedError
 
 
@@ -30,7 +33,7 @@ def compared(tmp_path_factory):
 def test_metrics_are_those_of_the_predictions(compared):
     """AUCs by scikit-learn, means and deviations over two seeds."""
     found, said = compared
-    assert len(said) == 5  # two models, two seeds; a baseline
+    assert len(said) == 6  # two models, two seeds; a baseline; speed
     rows = {(r["task"], r["model"]): r for r in comparison_rows(found)}
     assert len(rows) == 9
     for model in found.models:
@@ -113,6 +116,44 @@ def test_products_that_cannot_be_counted_stop_nothing(
     assert "FM are not counted: a kernel hides" in caplog.text
 
 
+def test_speed_is_measured_in_turn(tmp_path, monkeypatch):
+    """A clock by hand: compilation is left out, one slow round too."""
+    chosen = settings(tmp_path)
+    data = load_data(chosen.data)
+    clock, turns = [0.0], []
+
+    class Model:
+        def __init__(self, label):
+            self.label, self.steps, self.rounds = label, 0, 0
+
+        def train_on_batch(self, x, y, sample_weight):
+            assert len(x["user_segment"]) == len(y["click"]) == 128
+            self.steps += 1
+            clock[0] += 100 if self.steps == 1 else 0.5
+
+        def predict_on_batch(self, x):
+            turns.append(self.label)
+            self.rounds += 1
+            assert self.steps == 3 * self.rounds
+            slow = {1: 100, 3: 50}.get(self.rounds, 2)
+            clock[0] += slow * (1 if self.label == "FM" else 2)
+            self.rows = len(x["user_segment"])
+
+    made = {label: Model(label) for label in chosen.labels}
+    monkeypatch.setattr(
+        comparison_costs, "served_model", lambda _, label, __: made[label]
+    )
+    by_hand = types.SimpleNamespace(perf_counter=lambda: clock[0])
+    monkeypatch.setattr(comparison_costs, "time", by_hand)
+    speeds = measure_speeds(chosen, data)
+    assert turns == ["bottom", "FM"] * 6
+    rows = made["FM"].rows
+    assert rows == len(data.evaluated)
+    assert speeds["FM"].train == speeds["bottom"].train == 0.5 / 128
+    assert speeds["FM"].predict == 2 / rows
+    assert speeds["bottom"].predict == 4 / rows
+
+
 @pytest.mark.parametrize(
     ("count", "text"),
     [
@@ -145,7 +186,7 @@ def test_finished_runs_are_not_done_again(compared, monkeypatch):
     monkeypatch.setattr(comparison, "predict_baseline", refuse)
     said = []
     again = compare(found.settings, said.append)
-    assert not said
+    assert not [line for line in said if line.startswith("[")]
     for before, after in zip(found.models, again.models, strict=True):
         for one, two in zip(before.predictions, after.predictions, strict=True):
             np.testing.assert_array_equal(one["click"], two["click"])

@@ -34,7 +34,7 @@ def test_an_interrupted_comparison_continues(tmp_path, monkeypatch):
     said = []
     compare(chosen, said.append)
     assert said[0].startswith("[2/5] bottom, seed 1")
-    assert len(said) == 4
+    assert len(said) == 5
 
 
 def test_runs_that_diverge_are_told_and_stop_nothing(tmp_path, monkeypatch):
@@ -87,7 +87,7 @@ def test_a_search_is_scored_on_validation_rows_alone(tmp_path, monkeypatch):
     rates = [draw.get("learning_rate", 1e-3) for draw in draws]
     assert draws[0] == {} and len(set(rates)) == 3
     # The best trial is the run of the first seed, and not done again.
-    assert len(seen) == 8 and "[8/8]" in said[-1]
+    assert len(seen) == 8 and "[8/8]" in said[-2]
     for index, model in enumerate(found.models):
         mine = seen[4 * index : 4 * index + 4]
         assert [rate for _, rate, *_ in mine[:3]] == rates
@@ -125,7 +125,7 @@ def test_autoifs_is_searched_and_trained_again(tmp_path):
         ),
         said.append,
     )
-    assert ["AutoIFS" in line for line in said] == [True]
+    assert ["AutoIFS" in line for line in said] == [True, False]
     assert found.models[1].runs[0]["rows"] == 4 * 630
     assert found.models[0].runs[0]["rows"] == 630
     table = format_comparison(found, comparison_rows(found), markdown=True)
