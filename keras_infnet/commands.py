@@ -175,11 +175,7 @@ def train(options: argparse.Namespace) -> None:
             history=_history(target),
             config={**settings.to_dict(), "seed": seed},
         )
-        micros = run.seconds / max(run.rows, 1) * 1e6
-        say(
-            f"Saved {target}: {run.seconds:.0f} s of training, "
-            f"{micros:.0f} microseconds a row."
-        )
+        say(f"Saved {target}: {run.seconds:.0f} s of training.")
         if data.evaluated is not None:
             metrics = evaluate_model(
                 run.model,

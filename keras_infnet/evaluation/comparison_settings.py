@@ -145,9 +145,10 @@ class ComparisonSettings:
             )
         check_kinds(self, "comparison")
         for model in self.models:
-            if not isinstance(model.get("label", ""), str):
+            label = model.get("label", "")
+            if not isinstance(label, str) or not label.isprintable():
                 raise ValueError(
-                    "the `label` of a model must be a text. "
+                    "the `label` of a model must be a text of one line. "
                     f"Received: label={model['label']!r}."
                 )
             self._experiment(model)  # checks names and arguments

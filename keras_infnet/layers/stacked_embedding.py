@@ -101,6 +101,9 @@ class StackedEmbedding(keras.layers.Layer):
         for table, size in self.table_sizes.items():
             self.offsets[table] = rows
             rows += size
+        # On PyTorch, Keras builds models with ids of 1, which a last table of
+        # one row does not have.
+        rows += bool(self.table_sizes) and size == 1
         self.num_rows = -(-rows // row_multiple) * row_multiple
         for members in self.groups.values():
             for name, table in members:

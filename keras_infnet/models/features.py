@@ -130,7 +130,7 @@ class Features:
             missing or was not seen in training.
 
         Raises:
-            ValueError: If the schema names no scenario.
+            ValueError: If the schema names no scenario, or one without values.
         """
         name = self.schema.scenario
         if name is None:
@@ -141,6 +141,12 @@ class Features:
                 "without scenarios: SharedBottom, MMoE, PLE or INFNet."
             )
         size = self.schema.table_size(self.schema.field(name).table_name)
+        if size < 2:
+            raise ValueError(
+                f"{model} treats scenarios apart, and no row that the encoder "
+                f"was fitted on has a value of {name!r}. Look at that column, "
+                "or name another one as `Schema(scenario=...)`."
+            )
         return ops.one_hot(self.inputs[name], size)[:, 1:]
 
     def check_behaviors(self, model: str) -> None:

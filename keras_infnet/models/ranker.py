@@ -149,6 +149,16 @@ class Ranker(RowSparseModel):
         self._check_source(x)
         return super().predict(x, *args, **kwargs)
 
+    def make_train_function(self, force: bool = False) -> Any:
+        """Makes the function that trains on a batch."""
+        self._make_variables(trains=True)
+        return super().make_train_function(force)
+
+    def make_test_function(self, force: bool = False) -> Any:
+        """Makes the function that evaluates a batch."""
+        self._make_variables(trains=False)
+        return super().make_test_function(force)
+
     def train_step(self, *args: Any) -> Any:
         """Checks the names of the inputs, then trains on a batch."""
         # Tables are read before `call`, which checks again.
@@ -226,6 +236,22 @@ class Ranker(RowSparseModel):
             if id(array) in owned:
                 variable.assign(ops.copy(array))
             owned.add(id(array))
+
+    def _make_variables(self, trains: bool) -> None:
+        """Makes what Keras would make in the first step.
+
+        TensorFlow traces a step twice that makes variables, and traces are
+        most of the time before the first step.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return
+        loss = self._compile_loss
+        # Learned weights add the losses up without Keras's means of them.
+        if loss is not None and not loss.built and self.uncertainty is None:
+            tasks = dict.fromkeys(self.schema.task_names)
+            loss.build(tasks, tasks)
+        if trains and self.optimizer is not None and not self.optimizer.built:
+            self.optimizer.build(self.trainable_variables)
 
     def _check_source(self, x: Any) -> None:
         # Before the loop starts: on JAX, a step that raises loses the

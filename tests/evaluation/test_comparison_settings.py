@@ -32,6 +32,7 @@ EXAMPLES = sorted(
         ({"reference": "Bottom"}, "reference 'Bottom'.*'bottom'"),
         ({"models": [{"name": "FM", "label": ["IF"]}]}, r"\['IF'\]"),
         ({"models": [{"name": "FM", "preset": ["s"]}]}, r"preset=\['s'\]"),
+        ({"models": [{"name": "FM", "label": "a\nb"}]}, "one line"),
         ({"resamples": 0}, "`resamples`"),
         ({"resamples": "200"}, "resamples"),
         ({"resamples": 1.5}, "resamples"),

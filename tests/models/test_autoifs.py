@@ -384,3 +384,8 @@ def test_sizes_of_the_paper():
 def test_bad_arguments(settings, message):
     with pytest.raises(ValueError, match=message):
         AutoIFS(SCHEMA, **settings)
+
+
+def test_a_scenario_without_values():
+    with pytest.raises(ValueError, match="has a value of 'tab'"):
+        AutoIFS(make_schema(num_scenarios=0))

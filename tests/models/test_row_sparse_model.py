@@ -379,3 +379,17 @@ def test_frozen_layers_are_saved_as_such(tmp_path):
         np.testing.assert_array_equal(
             ops.convert_to_numpy(left), ops.convert_to_numpy(right)
         )
+
+
+def test_a_last_table_of_one_row():
+    """Keras builds models on PyTorch with ids of 1."""
+    schema = Schema(
+        [Categorical("user"), Categorical("empty")],
+        [Task("click")],
+        table_sizes={"user": 7, "empty": 1},
+    )
+    model = make_model(schema)
+    model.compile("adam", loss=task_losses(schema))
+    inputs = {"user": np.arange(4), "empty": np.zeros(4, "int32")}
+    history = model.fit(inputs, {"click": np.ones((4, 1))}, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
