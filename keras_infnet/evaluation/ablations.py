@@ -84,7 +84,11 @@ def _infnet(whole: Mapping[str, Any]) -> Arms:
         f"without stage 2 ({second})": {"ablate": ["broadcast"]},
         f"without {compact} (all to all)": {"ablate": ["hubs"]},
     }
-    if whole["num_blocks"] == 1:
+    all_read = whole["tower_inputs"] == "all"
+    if all_read:
+        arms[f"without {compact} (all to all)"]["tower_inputs"] = "task"
+        arms["towers read task tokens only"] = {"tower_inputs": "task"}
+    if whole["num_blocks"] == 1 and not all_read:
         return arms  # nothing would read the hubs or proxies of fields
     count = whole["num_categorical_tokens"] or defaults[variant]["categorical"]
     if isinstance(count, int):  # else the model refuses it when it is built

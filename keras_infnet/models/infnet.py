@@ -33,7 +33,7 @@ class INFNet(Ranker):
     first (heterogeneous and homogeneous flow, see
     `keras_infnet.layers.ProxyBlock`).
 
-    In the last block only the path to the task tokens is built; its other
+    In the last block only what leads to the towers is built; its other
     updates would feed nothing.
 
     Args:
@@ -54,6 +54,11 @@ class INFNet(Ranker):
             `4`.
         tower_dims: sequence of integers. Hidden widths of the towers.
             Defaults to `(128, 64)`.
+        tower_inputs: what the tower of a task reads: `"task"`, the task's
+            token, as in the paper, or `"all"`, beside it the categorical and
+            sequence hubs (or proxies) of the last block, flattened. The token
+            alone is a narrow passage: where models of plain fields rank the
+            rows of one user better, try `"all"`. Defaults to `"task"`.
         activation: string or callable. Activation of all hidden layers.
             Defaults to `"relu"`.
         dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults
@@ -152,6 +157,7 @@ class INFNet(Ranker):
         num_heads: int = 1,
         expansion: int = 4,
         tower_dims: Sequence[int] = (128, 64),
+        tower_inputs: str = "task",
         activation: Any = "relu",
         dropout: float = 0.0,
         use_positions: bool = True,
@@ -172,6 +178,12 @@ class INFNet(Ranker):
         ablate = (ablate,) if isinstance(ablate, str) else tuple(ablate)
         _check_ablation(ablate)
         _check_hubs(variant, hub_initialization, ablate)
+        check_choice("tower_inputs", tower_inputs, ("task", "all"))
+        if tower_inputs == "all" and "hubs" in ablate:
+            raise ValueError(
+                "tower_inputs='all' reads hubs, which ablate='hubs' leaves "
+                "out. Choose one of the two."
+            )
         defaults = self.default_tokens[variant]
         settings = {
             "variant": variant,
@@ -186,6 +198,7 @@ class INFNet(Ranker):
             "num_heads": num_heads,
             "expansion": expansion,
             "tower_dims": tuple(tower_dims),
+            "tower_inputs": tower_inputs,
             "activation": keras.activations.get(activation),
             "dropout": dropout,
             "use_positions": use_positions,

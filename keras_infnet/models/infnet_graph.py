@@ -42,6 +42,7 @@ class INFNetGraph:
         self.ablate = settings["ablate"]
         self.is_hub = settings["variant"] == "hub"
         self.suffix = "hubs" if self.is_hub else "proxies"
+        self.towers_read_all = settings["tower_inputs"] == "all"
         self.groups = ["categorical"]
         if schema.behaviors:
             self.groups.append("sequence")
@@ -199,7 +200,12 @@ class INFNetGraph:
         if with_task and (last or not broadcast):
             # Hubs carry what the task tokens learn even without broadcast;
             # proxies only gate.
-            keep = ["task"] if broadcast or self.is_hub else []
+            with_hubs = broadcast or self.is_hub
+            keep = [
+                group
+                for group in self.groups
+                if (with_hubs if group == "task" else self.towers_read_all)
+            ]
             return keep, ["task"] if broadcast else []
         if last or not broadcast:
             return list(self.groups), []
@@ -266,8 +272,15 @@ class INFNetGraph:
                 # The first task hubs are the task tokens, with what they read.
                 tokens = state.get("task_hubs", tokens)
             vectors = [tokens[:, i] for i in range(len(self.schema.tasks))]
+            if self.towers_read_all:
+                compact = self._flat(state)
+                vectors = [
+                    ops.concatenate([vector, compact], axis=-1)
+                    for vector in vectors
+                ]
         else:
-            vectors = [self._pooled(state)] * len(self.schema.tasks)
+            pool = self._flat if self.towers_read_all else self._pooled
+            vectors = [pool(state)] * len(self.schema.tasks)
         outputs = {}
         for task, vector in zip(self.schema.tasks, vectors, strict=True):
             tower = TaskTower(
@@ -280,6 +293,17 @@ class INFNetGraph:
             )
             outputs[task.name] = tower(vector)
         return outputs
+
+    def _flat(self, state: dict[str, Any]) -> Any:
+        """Compact tokens of fields and events side by side."""
+        tokens = _join(
+            [
+                state[f"{group}_{self.suffix}"]
+                for group in self.groups
+                if group != "task"
+            ]
+        )
+        return ops.reshape(tokens, (-1, tokens.shape[1] * tokens.shape[2]))
 
     def _pooled(self, state: dict[str, Any]) -> Any:
         """One vector of the width of a task token, so that towers compare."""

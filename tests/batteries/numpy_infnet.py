@@ -80,6 +80,7 @@ class _Forward:
         use_time_gaps=True,
         normalize_tokens=True,
         residual=True,
+        tower_inputs="task",
         ablate=(),
         **_,
     ):
@@ -95,6 +96,7 @@ class _Forward:
         self.normalize = normalize_tokens
         self.not_normalized = not_normalized
         self.residual = residual
+        self.read_all = tower_inputs == "all"
         self.ablate = ablate
         self.batch = len(self.inputs[schema.fields[0].name])
         self.offsets, rows = {}, 0
@@ -211,10 +213,18 @@ class _Forward:
     def learned(self, path):
         return np.repeat(self.weights[path][None], self.batch, 0)
 
-    def towers(self, tokens):
+    def towers(self, tokens, compact):
         outputs = {}
+        beside = []
+        if self.read_all:
+            for group in self.X:
+                if group != "task":
+                    beside.append(compact[group].reshape(self.batch, -1))
+            if "task" in self.ablate:
+                tokens = np.zeros((self.batch, 1, 0))
         for index, task in enumerate(self.schema.tasks):
             token = tokens[:, min(index, tokens.shape[1] - 1)]
+            token = np.concatenate([token, *beside], -1)
             y = self.mlp(f"{task.name}/mlp", token)
             outputs[task.name] = sigmoid(y) if task.kind == "binary" else y
         return outputs
@@ -239,14 +249,15 @@ class _Forward:
                 self.X[group] = self._broadcast(path, group, hubs)
         if "task" in self.ablate:
             pooled = [hub.mean(1) for hub in hubs.values()]
-            return self.towers(np.mean(pooled, 0)[:, None])
+            return self.towers(np.mean(pooled, 0)[:, None], hubs)
         if "broadcast" in self.ablate:
-            return self.towers(hubs["task"][:, : len(self.schema.tasks)])
-        return self.towers(self.X["task"])
+            return self.towers(hubs["task"][:, : len(self.schema.tasks)], hubs)
+        return self.towers(self.X["task"], hubs)
 
     def _hubs(self):
         hubs = {}
         few = self.num_blocks == 1 or "broadcast" in self.ablate
+        few = few and not self.read_all
         if not few or {"aggregate", "task"} & set(self.ablate):
             hubs["categorical"] = self.categorical("hubs")
             if "sequence" in self.X and self.hub_initialization == "random":
@@ -271,7 +282,8 @@ class _Forward:
     def _aggregate(self, path, hubs, last):
         new = {}
         for group, hub in hubs.items():
-            if last and "task" in self.X and group != "task":
+            unread = last and "task" in self.X and not self.read_all
+            if unread and group != "task":
                 continue
             views = []
             for source, x in self.X.items():
@@ -328,13 +340,13 @@ class _Forward:
                 gate = self.mlp(f"{unit}/mlp", gate)
                 tokens[group] = tokens[group] * sigmoid(gate)[:, None]
             self.X, proxies = tokens, new
-        return self.towers(self.X["task"])
+        return self.towers(self.X["task"], proxies)
 
     def _proxies(self):
-        if "broadcast" in self.ablate:
-            return {}
-        proxies = {"task": self.shared()}
-        if self.num_blocks == 1 and "aggregate" not in self.ablate:
+        gates = "broadcast" not in self.ablate
+        proxies = {"task": self.shared()} if gates else {}
+        few = not gates or self.num_blocks == 1
+        if few and "aggregate" not in self.ablate and not self.read_all:
             return proxies
         proxies["categorical"] = self.categorical("proxies")
         if "sequence" in self.X:
@@ -351,8 +363,9 @@ class _Forward:
         """`X + CA(X, A) + CA(X, B)`, `A` and `B` the two other groups."""
         if "aggregate" in self.ablate:
             return x
-        if last and reader in ("categorical_proxies", "sequence_proxies"):
-            return x  # nothing reads this proxy any more
+        unread = ("categorical_proxies", "sequence_proxies")
+        if last and reader in unread and not self.read_all:
+            return x
         out = x if self.residual else 0.0
         for source, tokens in self.X.items():
             if source == own:

@@ -69,8 +69,15 @@ def test_arms_of_infnet():
     assert sizes == ["categorical hubs: 8", "categorical hubs: 32"]
     one = ablations({**HUB, "num_categorical_tokens": 1, "ablate": []})
     assert list(one)[4:5] == ["categorical hubs: 2"] and len(one) == 7
-    # In one block nothing reads the hubs of the fields.
+    # In one block nothing reads the hubs of the fields, but towers may.
     assert len(ablations({**HUB, "num_blocks": 1})) == 4
+    read = ablations({**HUB, "num_blocks": 1, "tower_inputs": "all"})
+    assert len(read) == 9
+    assert read["without hubs (all to all)"] == {
+        "ablate": ["hubs"],
+        "tower_inputs": "task",
+    }
+    assert read["towers read task tokens only"] == {"tower_inputs": "task"}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,14 @@ def test_ablations_keep_the_promises(variant, ablate):
     check_ranker(lambda: small(schema, variant=variant, ablate=ablate), schema)
 
 
+@VARIANTS
+@pytest.mark.parametrize("ablate", [(), "task", "aggregate", "broadcast"])
+def test_towers_that_read_all_keep_the_promises(variant, ablate):
+    schema = rich_schema()
+    settings = {"tower_inputs": "all", "variant": variant, "ablate": ablate}
+    check_ranker(lambda: small(schema, **settings), schema)
+
+
 @pytest.mark.parametrize("start", ["mean", "random"])
 @pytest.mark.parametrize("count", [3, 7])
 def test_other_hubs_keep_the_promises(start, count):
@@ -257,6 +265,8 @@ def test_presets():
             {"hub_initialization": "random", "ablate": "aggregate"},
             "the same for every row",
         ),
+        ({"tower_inputs": "hubs"}, "'task', 'all'"),
+        ({"tower_inputs": "all", "ablate": "hubs"}, "Choose one of the two"),
         ({"token_dim": 0}, "`token_dim`"),
         ({"token_dim": 8.0}, "`token_dim`"),
         ({"num_blocks": 0}, "`num_blocks`"),

@@ -48,6 +48,7 @@ def test_equals_the_equations(variant, num_blocks, fold):
         {"ablate": ("task",), "variants": ("hub",)},
         {"ablate": ("aggregate",)},
         {"ablate": ("broadcast",)},
+        {"tower_inputs": "all"},
         {"hub_initialization": "mean", "variants": ("hub",)},
         {"hub_initialization": "random", "variants": ("hub",)},
         *(
@@ -66,6 +67,14 @@ def test_equals_the_equations(variant, num_blocks, fold):
                 {"ablate": ("task",), "variants": ("hub",), "num_blocks": 1},
                 {"ablate": ("aggregate",), "num_blocks": 1},
                 {"ablate": ("broadcast",), "num_blocks": 1},
+                {"tower_inputs": "all", "num_blocks": 1},
+                {"tower_inputs": "all", "ablate": ("aggregate",)},
+                {"tower_inputs": "all", "ablate": ("broadcast",)},
+                {
+                    "tower_inputs": "all",
+                    "ablate": ("task",),
+                    "variants": ("hub",),
+                },
             )
         ),
     ],
@@ -90,6 +99,7 @@ def test_options_equal_the_equations(settings):
 )
 def test_schemas_equal_the_equations(schema, variant):
     compare(schema, variant=variant)
+    compare(schema, variant=variant, tower_inputs="all", num_blocks=1)
 
 
 @pytest.mark.parametrize("variant", ["hub", "proxy"])
