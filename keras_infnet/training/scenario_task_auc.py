@@ -21,9 +21,10 @@ class ScenarioTaskAUC(callbacks.Callback):
     A large scenario then counts as much as a small one. The exact AUC of
     every pair of a scenario and a binary task is taken from the rows that
     have its label; pairs with one class are left out, and their number is
-    logged once. The mean is `val_mean_auc`, in place of the one that
-    `MeanAUC` writes: put this behind `MeanAUC` and before all callbacks that
-    read the logs or exchange weights.
+    logged once. Rows of missing or unknown scenarios are one scenario more.
+    The mean is `val_mean_auc`, in place of the one that `MeanAUC` writes: put
+    this behind `MeanAUC` and before all callbacks that read the logs or
+    exchange weights.
 
     Args:
         batches: `keras_infnet.data.Batches` of the validation rows, not
@@ -56,6 +57,7 @@ class ScenarioTaskAUC(callbacks.Callback):
         #: AUC by scenario's id and task, of the last validation.
         self.values: dict[tuple[int, str], float] = {}
         self._told = False
+        self._validated = False
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         # Here, and not at the end of the epoch: averages may stand in for
@@ -91,12 +93,15 @@ class ScenarioTaskAUC(callbacks.Callback):
                 skipped + len(self.values),
             )
         self._told = True
+        self._validated = True
 
     def on_epoch_end(
         self, epoch: int, logs: dict[str, Any] | None = None
     ) -> None:
-        if logs is not None and self._told:
+        # Some epochs end without a validation, see `validation_freq`.
+        if logs is not None and self._validated:
             values = list(self.values.values())
             logs["val_mean_auc"] = (
                 float(np.mean(values)) if values else math.nan
             )
+        self._validated = False

@@ -56,3 +56,6 @@ def test_auc_without_a_pair_of_both_classes(caplog):
     click = [v for (_, task), v in auc.values.items() if task == "click"]
     assert len(click) == len(auc.values) == 3
     assert logs["val_mean_auc"] == pytest.approx(np.mean(click))
+    # Without a validation since then there is nothing to write.
+    auc.on_epoch_end(1, logs := {})
+    assert logs == {}
