@@ -219,6 +219,16 @@ def test_runs_of_an_earlier_version(tmp_path):
     assert "The course of the training loss is not kept of" in page.text
 
 
+def test_rows_of_a_search_are_told_of(tmp_path):
+    found = made(tmp_path, tasks=ONE_TASK)
+    assert "searched on" not in read(found)[0].text
+    for run in found.models[1].runs:
+        run["rows"] = 5000  # two epochs of a thousand have a curve
+    page, _, _ = read(found)
+    assert page.text.count("searched on") == 1
+    assert "searched on 3,000 rows before its curve" in page.text
+
+
 def test_baselines_have_no_cost_and_are_lines(tmp_path):
     found = made(tmp_path, tasks=ONE_TASK)
     fitted = dataclasses.replace(

@@ -23,6 +23,7 @@ from keras_infnet.evaluation.comparison_page.points import (
     loss_curve,
     main_metric,
     mean_quality,
+    rows_before,
 )
 from keras_infnet.evaluation.comparison_page.results import sorted_rows
 
@@ -55,6 +56,15 @@ def curve_figures(
         _curves(f"curve{place}", group, comparison.reference)
         for place, group in enumerate(groups)
         if group.curves
+    ]
+    parts += [
+        _note(
+            f"{html.escape(label)} searched on {count:,} rows before its "
+            "curve begins; the loss is that of rows which what it found may "
+            "have seen."
+        )
+        for label, model in models.items()
+        if (count := rows_before(model)) > 0
     ]
     without = [
         html.escape(label)

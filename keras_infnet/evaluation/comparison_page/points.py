@@ -21,6 +21,7 @@ __all__ = [
     "main_metric",
     "mean_quality",
     "pareto_front",
+    "rows_before",
     "spread_out",
     "verdict",
 ]
@@ -140,6 +141,23 @@ def loss_curve(model: Compared) -> Curve | None:
         curve = run.get("curve") or {}
         lines.append((curve.get("rows") or (), curve.get("loss") or ()))
     return _over_runs(lines)
+
+
+def rows_before(model: Compared) -> int:
+    """Rows that a model learned from before its curve begins.
+
+    Args:
+        model: `Compared`.
+
+    Returns:
+        The most of all runs: 0 but for models that search first.
+    """
+    searched = [0]
+    for run in model.runs:
+        epochs = len((run.get("history") or {}).get("loss") or ())
+        if epochs and run.get("rows") and run.get("epoch_rows"):
+            searched.append(run["rows"] - epochs * run["epoch_rows"])
+    return max(searched)
 
 
 def epoch_curve(model: Compared, name: str) -> Curve | None:
