@@ -7,6 +7,9 @@ same is done on simulated data. `keras-infnet compare --config FILE --ablate
 LABEL` does it with your own table: know what to leave out.
 
     python examples/06_ablations.py [--variant proxy] [--seeds 3] [--fast]
+
+With `--towers all` it is the model of the presets, whose towers read the hubs
+or proxies beside the task's token, in place of that of the papers.
 """
 
 import argparse
@@ -18,6 +21,7 @@ from keras_infnet import evaluation
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--variant", choices=("hub", "proxy"), default="hub")
+parser.add_argument("--towers", choices=("task", "all"), default="task")
 parser.add_argument("--seeds", type=int, default=1)
 parser.add_argument("--fast", action="store_true", help="few rows and parts")
 options = parser.parse_args()
@@ -26,14 +30,15 @@ if options.seeds < 1:
 
 """
 Everything but the part left out stays as it is: rows and their order, the
-recipe of training, and the towers, which always read one vector of the width
-of a token. Runs are kept: more seeds later are only those that are missing.
+recipe of training, and the towers, which read one vector of the width of a
+token (with `--towers all` the hubs too). Runs are kept: more seeds later are
+only those that are missing.
 """
 
 WHOLE = "all of INFNet"
 settings = evaluation.ComparisonSettings.from_dict(
     {
-        "directory": f"runs/ablations_{options.variant}",
+        "directory": f"runs/ablations_{options.variant}_{options.towers}",
         "data": {
             "dataset": "synthetic",
             "options": {"num_rows": 4_000 if options.fast else 80_000},
@@ -53,6 +58,7 @@ settings = evaluation.ComparisonSettings.from_dict(
                 "name": "INFNet",
                 "preset": "small",
                 "variant": options.variant,
+                "tower_inputs": options.towers,
             }
         ],
     }

@@ -57,8 +57,8 @@ class INFNet(Ranker):
         tower_inputs: what the tower of a task reads: `"task"`, the task's
             token, as in the paper, or `"all"`, beside it the categorical and
             sequence hubs (or proxies) of the last block, flattened. The token
-            alone is a narrow passage: where models of plain fields rank the
-            rows of one user better, try `"all"`. Defaults to `"task"`.
+            alone is a narrow passage: `"all"`, which the presets have, was
+            better wherever it was tried. Defaults to `"task"`.
         activation: string or callable. Activation of all hidden layers.
             Defaults to `"relu"`.
         dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults
@@ -137,8 +137,9 @@ class INFNet(Ranker):
             "num_shared_tokens": 2,
             "expansion": 2,
             "tower_dims": (64,),
+            "tower_inputs": "all",
         },
-        "base": {"token_dim": 64, "num_blocks": 4},
+        "base": {"token_dim": 64, "num_blocks": 4, "tower_inputs": "all"},
     }
     # Numbers of compact tokens where none is given, by variant.
     default_tokens: ClassVar[Mapping[str, Mapping[str, int]]] = {

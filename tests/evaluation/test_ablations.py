@@ -17,7 +17,13 @@ from keras_infnet.evaluation import (
     write_comparison,
 )
 
-HUB = {"name": "INFNet", "preset": "small", "token_dim": 4, "num_blocks": 2}
+HUB = {
+    "name": "INFNet",
+    "preset": "small",
+    "token_dim": 4,
+    "num_blocks": 2,
+    "tower_inputs": "task",
+}
 CONFIG = {
     "data": {
         "dataset": "synthetic",
