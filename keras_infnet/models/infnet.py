@@ -57,8 +57,9 @@ class INFNet(Ranker):
         tower_inputs: what the tower of a task reads: `"task"`, the task's
             token, as in the paper, or `"all"`, beside it the categorical and
             sequence hubs (or proxies) of the last block, flattened. The token
-            alone is a narrow passage: `"all"`, which the presets have, was
-            better wherever it was tried. Defaults to `"task"`.
+            alone is a narrow passage: `"all"`, which the presets have, made
+            hubs better wherever it was tried, and proxies no worse. Defaults
+            to `"task"`.
         activation: string or callable. Activation of all hidden layers.
             Defaults to `"relu"`.
         dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults
