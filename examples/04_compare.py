@@ -9,11 +9,12 @@ from a settings file; here it is done from Python.
 """
 
 import argparse
+import dataclasses
 
 from keras_infnet import evaluation
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--fast", action="store_true", help="few rows")
+parser.add_argument("--fast", action="store_true", help="few rows and models")
 options = parser.parse_args()
 
 """
@@ -32,7 +33,7 @@ settings = evaluation.ComparisonSettings.from_dict(
             "options": {"num_rows": 4_000 if options.fast else 40_000},
         },
         "training": {
-            "seeds": [0, 1],
+            "seeds": [0] if options.fast else [0, 1],
             "batch_size": 256,
             "epochs": 1 if options.fast else 4,
             "learning_rate": 2e-3,
@@ -54,6 +55,8 @@ settings = evaluation.ComparisonSettings.from_dict(
         ],
     }
 )
+if options.fast:
+    settings = dataclasses.replace(settings, models=settings.models[:2])
 comparison = evaluation.compare(settings)
 rows = evaluation.comparison_rows(comparison)
 print("\n" + evaluation.format_comparison(comparison, rows, markdown=False))

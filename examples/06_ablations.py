@@ -64,7 +64,7 @@ settings = evaluation.ComparisonSettings.from_dict(
     }
 ).ablate(WHOLE)
 if options.fast:
-    settings = dataclasses.replace(settings, models=settings.models[:4])
+    settings = dataclasses.replace(settings, models=settings.models[:2])
 comparison = evaluation.compare(settings)
 
 tasks = list(comparison.labels)

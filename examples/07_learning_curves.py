@@ -43,7 +43,7 @@ if not settings.data.dataset:
     parser.error("the settings must name a `dataset`")
 arguments = dict(settings.data.options)
 if options.fast:
-    labels, shares, lengths = labels[:1], (0.5, 1.0), (5,)
+    labels, shares, lengths = labels[:1], (0.5,), (5,)
     if settings.data.dataset == "synthetic":
         arguments["num_rows"] = 4_000
 dataset = getattr(datasets, settings.data.dataset).load(**arguments)
