@@ -64,7 +64,17 @@ def test_ablations_keep_the_promises(variant, ablate):
 
 
 @VARIANTS
-@pytest.mark.parametrize("ablate", [(), "task", "aggregate", "broadcast"])
+@pytest.mark.parametrize(
+    "ablate",
+    [
+        "broadcast",
+        *(
+            pytest.param(ablate, marks=SLOW_ON_JAX)
+            for ablate in ((), "task", "aggregate")
+        ),
+    ],
+    ids=str,
+)
 def test_towers_that_read_all_keep_the_promises(variant, ablate):
     schema = rich_schema()
     settings = {"tower_inputs": "all", "variant": variant, "ablate": ablate}
