@@ -9,12 +9,11 @@ from a settings file; here it is done from Python.
 """
 
 import argparse
-import dataclasses
 
 from keras_infnet import evaluation
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--fast", action="store_true", help="few rows and models")
+parser.add_argument("--fast", action="store_true", help="few rows")
 options = parser.parse_args()
 
 """
@@ -55,8 +54,6 @@ settings = evaluation.ComparisonSettings.from_dict(
         ],
     }
 )
-if options.fast:
-    settings = dataclasses.replace(settings, models=settings.models[:2])
 comparison = evaluation.compare(settings)
 rows = evaluation.comparison_rows(comparison)
 print("\n" + evaluation.format_comparison(comparison, rows, markdown=False))

@@ -31,6 +31,8 @@ parser.add_argument("--label", action="append", help="all models without it")
 parser.add_argument("--seeds", type=int, default=1)
 parser.add_argument("--fast", action="store_true", help="few rows, one model")
 options = parser.parse_args()
+if options.seeds < 1:
+    parser.error("--seeds must be at least 1")
 
 settings = evaluation.ComparisonSettings.from_dict(
     evaluation.load_settings(options.config)

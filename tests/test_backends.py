@@ -52,8 +52,6 @@ def test_rooms_that_know_keras_alone(backend, group):
         [
             *(sys.executable, "-m", "pytest", "-q", "-rfE"),
             *("-p", "no:cacheprovider", "--durations=10"),
-            # What says little more where compiling takes long.
-            *("-m", "not slow"),
             *folders(GROUPS[group]),
         ],
         cwd=ROOT,

@@ -103,7 +103,8 @@ class StackedEmbedding(keras.layers.Layer):
             rows += size
         # On PyTorch, Keras builds models with ids of 1, which a last table of
         # one row does not have.
-        rows += bool(self.table_sizes) and size == 1
+        if list(self.table_sizes.values())[-1:] == [1]:
+            rows += 1
         self.num_rows = -(-rows // row_multiple) * row_multiple
         for members in self.groups.values():
             for name, table in members:

@@ -1,5 +1,8 @@
 """Batches as a `tf.data.Dataset`."""
 
+import gc
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -39,6 +42,44 @@ def test_tf_data_without_labels(tf, table, encoder):
     data = Batches(table, encoder, 16, labels=False)
     for one, other in zip(data.to_tf_data(), data, strict=True):
         same(as_numpy(one), other)
+
+
+def test_the_rows_go_with_the_dataset(tf, table, encoder):
+    data = Batches(table, encoder, 16)
+    rows = weakref.ref(data)
+    dataset = data.to_tf_data()
+    next(iter(dataset))
+    del data
+    gc.collect()
+    assert rows() is not None
+    del dataset
+    gc.collect()
+    assert rows() is None
+
+
+@pytest.mark.parametrize("kind", ["map", "iterator", "repeat", "zip", "flat"])
+def test_the_rows_stay_for_what_is_made_of_the_dataset(
+    tf, table, encoder, kind
+):
+    expected = Batches(table, encoder, 16)[0][1]["click"]
+
+    def made():
+        dataset = Batches(table, encoder, 16).to_tf_data()
+        labels = dataset.map(lambda x, y, w: y["click"])
+        if kind == "map":
+            return labels.take(2).cache().prefetch(1)
+        if kind == "iterator":
+            return iter(labels)
+        if kind == "repeat":
+            return labels.repeat().shuffle(1)
+        if kind == "zip":
+            zipped = tf.data.Dataset.zip((labels, labels.skip(1)))
+            return zipped.map(lambda one, two: one)
+        return tf.data.Dataset.range(1).interleave(lambda _: labels)
+
+    data = made()
+    gc.collect()
+    np.testing.assert_array_equal(next(iter(data)).numpy(), expected)
 
 
 @pytest.mark.skipif(
