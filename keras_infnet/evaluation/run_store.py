@@ -114,7 +114,9 @@ def fingerprint(data: ExperimentData) -> str:
         String of hexadecimal digits.
     """
     digest = hashlib.sha256()
-    digest.update(data.encoder.schema.to_json().encode())
+    # Candidates matter to a server alone.
+    schema = data.encoder.schema.with_candidates(())
+    digest.update(schema.to_json().encode())
     for source in (data.train, data.validation, data.test):
         if source is None:
             digest.update(b"-")

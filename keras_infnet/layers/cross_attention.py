@@ -28,6 +28,9 @@ class CrossAttention(keras.layers.Layer):
     A source of a single token needs no scores: `W_Q` and `W_K` do not exist
     then.
 
+    A source of one row is read by all rows of the queries, which then are so
+    many more queries of that row: nothing of it is repeated.
+
     Masking: scores of masked tokens are lowered before the softmax, and a
     row whose source is masked entirely yields zeros.
 
@@ -43,9 +46,10 @@ class CrossAttention(keras.layers.Layer):
 
     Call arguments:
         query: tensor of shape `(batch, queries, query_dim)`.
-        source: tensor of shape `(batch, tokens, source_dim)`.
+        source: tensor of shape `(batch, tokens, source_dim)`, or of one row
+            for all.
         valid: boolean tensor of shape `(batch, tokens)`, `True` where
-            a token counts. Optional.
+            a token counts; of one row where the source is. Optional.
         gate: tensor of shape `(batch, 1, source_dim)` by which every
             source token is multiplied. Optional.
 
@@ -135,15 +139,23 @@ class CrossAttention(keras.layers.Layer):
         if self.query_kernel is not None:
             query = ops.matmul(query, self.query_kernel)
         query = query * (self.head_dim**-0.5)
-        if self._folds(query.shape[1], source.shape):
-            return self._folded(query, source, valid, gate)
+        shared = _is_shared(query, source)
+        if shared and gate is not None:
+            # Multiplying the source would make a copy a row.
+            return self._folded(query, source, valid, gate, shared)
+        if self._folds(query.shape[1], source.shape, shared):
+            return self._folded(query, source, valid, gate, shared)
         if gate is not None:
             source = source * gate
-        return self._plain(query, source, valid)
+        return self._plain(query, source, valid, shared)
 
-    def _folds(self, queries: int | None, source_shape: Any) -> bool:
+    def _folds(
+        self, queries: int | None, source_shape: Any, shared: bool
+    ) -> bool:
         if self.fold is not None:
             return self.fold
+        if shared:
+            return False  # projected once, however many rows there are
         if queries is None:
             return False
         width = source_shape[-1]
@@ -161,17 +173,20 @@ class CrossAttention(keras.layers.Layer):
         value = ops.matmul(source, self.value_kernel)  # (batch, 1, dim)
         if valid is not None:
             value = value * ops.cast(ops.expand_dims(valid, -1), value.dtype)
+        if _is_shared(query, value):
+            rows = ops.shape(query)[0]
+            value = ops.broadcast_to(value, (rows, *value.shape[1:]))
         return ops.repeat(value, query.shape[1], axis=1)
 
-    def _plain(self, query: Any, source: Any, valid: Any) -> Any:
+    def _plain(self, query: Any, source: Any, valid: Any, shared: bool) -> Any:
         key = ops.matmul(source, self.key_kernel)
         value = ops.matmul(source, self.value_kernel)
         if self.num_heads == 1:
-            scores = ops.einsum("bqd,bld->bql", query, key)
-            weights = self._softmax(scores, valid)
-            return ops.einsum("bql,bld->bqd", weights, value)
+            return self._read(query, key, value, valid, shared)
         queries, heads = query.shape[1], (self.num_heads, self.head_dim)
         query = ops.reshape(query, (-1, queries, *heads))
+        if shared:
+            query = ops.reshape(query, (1, -1, *heads))
         length = ops.shape(source)[1]
         key = ops.reshape(key, (-1, length, *heads))
         value = ops.reshape(value, (-1, length, *heads))
@@ -180,15 +195,27 @@ class CrossAttention(keras.layers.Layer):
         result = ops.einsum("bhql,blhe->bqhe", weights, value)
         return ops.reshape(result, (-1, queries, self.dim))
 
-    def _folded(self, query: Any, source: Any, valid: Any, gate: Any) -> Any:
+    def _read(
+        self, query: Any, key: Any, value: Any, valid: Any, shared: bool
+    ) -> Any:
+        """Attention of one head, scores scaled already."""
+        queries, width = query.shape[1:]
+        if shared:
+            query = ops.reshape(query, (1, -1, width))
+        scores = ops.einsum("bqd,bld->bql", query, key)
+        weights = self._softmax(scores, valid)
+        result = ops.einsum("bql,bld->bqd", weights, value)
+        return ops.reshape(result, (-1, queries, width)) if shared else result
+
+    def _folded(
+        self, query: Any, source: Any, valid: Any, gate: Any, shared: bool
+    ) -> Any:
         queries, width = query.shape[1], source.shape[-1]
         query = self._into_source(query, queries, width)
         if gate is not None:
             query = query * gate
         # The heads of a query read the same source: they are more queries.
-        scores = ops.einsum("bqd,bld->bql", query, source)
-        weights = self._softmax(scores, valid)
-        result = ops.einsum("bql,bld->bqd", weights, source)
+        result = self._read(query, source, source, valid, shared)
         if gate is not None:
             result = result * gate
         return self._out_of_source(result, queries, width)
@@ -236,3 +263,8 @@ class CrossAttention(keras.layers.Layer):
             fold=self.fold,
         )
         return config
+
+
+def _is_shared(query: Any, source: Any) -> bool:
+    """Whether a source has one row and the queries may have more."""
+    return bool(source.shape[0] == 1 and query.shape[0] != 1)

@@ -1,6 +1,6 @@
 """Aggregate and broadcast: one block of INFNet's second version."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import keras
@@ -185,9 +185,25 @@ class HubBlock(keras.layers.Layer):
             return hubs
         return ops.matmul(hubs, self.query_kernels[group])
 
+    def shared_rows(self, names: Collection[str]) -> tuple[set[str], set[str]]:
+        """Tells what may have one row where the rest of the state has many.
+
+        Args:
+            names: keys of `state` of which there is one row.
+
+        Returns:
+            The keys that may keep it, those of one sequence that all rows
+            read, and an empty set: all that comes out has many rows.
+        """
+        return set(names) & {"sequence", "sequence_mask"}, set()
+
     def compute_output_shape(self, state_shape: Any) -> Any:
         names = [f"{group}_hubs" for group in self.updates]
-        return {name: state_shape[name] for name in (*names, *self.broadcasts)}
+        shapes = {name: tuple(state_shape[name]) for name in names}
+        for group in self.broadcasts:
+            batch = shapes[f"{group}_hubs"][0]
+            shapes[group] = (batch, *state_shape[group][1:])
+        return shapes
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -1,6 +1,6 @@
 """Heterogeneous, then homogeneous flow: one block of INFNet's first version."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import keras
@@ -166,6 +166,18 @@ class ProxyBlock(keras.layers.Layer):
             results.append(attention(state[reader], state[source], **options))
         return sum(results[1:], results[0])
 
+    def shared_rows(self, names: Collection[str]) -> tuple[set[str], set[str]]:
+        """Tells what may have one row where the rest of the state has many.
+
+        Args:
+            names: keys of `state` of which there is one row.
+
+        Returns:
+            The keys that may keep it, those of one sequence that all rows
+            read, and an empty set: all that comes out has many rows.
+        """
+        return set(names) & {"sequence", "sequence_mask"}, set()
+
     def compute_output_shape(self, state_shape: Any) -> Any:
         names = [f"{group}_proxies" for group in self.updates]
         names += [group for group in self.broadcasts if group != "sequence"]
@@ -173,7 +185,7 @@ class ProxyBlock(keras.layers.Layer):
             names.append("task")
         shapes = {name: state_shape[name] for name in names}
         if "sequence" in self.broadcasts:
-            batch, _, dim = state_shape["sequence"]
+            batch, _, dim = state_shape["sequence_proxies"]
             shapes["sequence_gate"] = (batch, 1, dim)
         return shapes
 

@@ -1,7 +1,7 @@
 """All embedding tables as one."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -136,6 +136,29 @@ class StackedEmbedding(keras.layers.Layer):
             group: self._combine(inputs, members, vectors)
             for group, members in self.groups.items()
         }
+
+    def shared_rows(self, names: Collection[str]) -> tuple[set[str], set[str]]:
+        """Tells what may have one row where other inputs have many.
+
+        Args:
+            names: names of inputs of one row.
+
+        Returns:
+            The inputs that may keep it, those of groups that have no other,
+            and the groups that have one row then.
+        """
+        apart = {
+            name
+            for members in self.groups.values()
+            if not all(name in names for name, _ in members)
+            for name, _ in members
+        }
+        alone = {
+            group
+            for group, members in self.groups.items()
+            if not apart.intersection(name for name, _ in members)
+        }
+        return set(names) - apart, alone
 
     def rows(self, inputs: Any) -> list[Any]:
         """Returns the numbers of the rows that a batch reads.

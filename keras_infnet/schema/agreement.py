@@ -24,6 +24,8 @@ def check_same_schema(model: Schema, encoder: Schema) -> None:
     >>> schema = Schema([Categorical("item")], [Task("click")])
     >>> check_same_schema(schema, schema)
     """
+    # Which fields are those of candidates changes nothing in a model.
+    model, encoder = model.with_candidates(()), encoder.with_candidates(())
     if model != encoder:
         raise ValueError(
             "the schema of the model is not that of the encoder. They differ "

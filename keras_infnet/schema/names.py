@@ -13,6 +13,7 @@ __all__ = [
     "check_name",
     "check_types",
     "check_unique",
+    "names_in",
     "nearest_name",
 ]
 
@@ -100,3 +101,26 @@ def check_unique(names: list[str], what: str) -> None:
         raise ValueError(
             f"names of {what} must be unique. Repeated: {', '.join(repeated)}."
         )
+
+
+def names_in(names: Iterable[str], what: str) -> tuple[str, ...]:
+    """Returns a list of names as a tuple; refuses what is none.
+
+    Args:
+        names: list of strings.
+        what: string. What the list is.
+
+    Returns:
+        Tuple of the names.
+
+    Raises:
+        ValueError: If it is no list of strings, or a name repeats.
+    """
+    # Text would be a list of its letters.
+    given = names if isinstance(names, (list, tuple)) else (None,)
+    if not all(isinstance(name, str) for name in given):
+        raise ValueError(
+            f"{what} must be a list of names. Received: {names!r}."
+        )
+    check_unique(list(given), what)
+    return tuple(given)

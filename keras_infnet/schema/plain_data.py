@@ -36,6 +36,8 @@ def to_plain(schema: "Schema") -> dict[str, Any]:
         "scenario": schema.scenario,
         "request_time": schema.request_time,
         "time_unit": schema.time_unit,
+        # Files of earlier versions have none.
+        **({"candidates": [*schema.candidates]} if schema.candidates else {}),
         "table_sizes": dict(schema.table_sizes),
     }
 
@@ -51,6 +53,7 @@ def arguments_from_plain(config: Mapping[str, Any]) -> dict[str, Any]:
         "scenario",
         "request_time",
         "time_unit",
+        "candidates",
         "table_sizes",
     )
     for key in config:

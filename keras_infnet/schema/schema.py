@@ -13,7 +13,7 @@ from keras_infnet.schema.fields import (
     raw_dtype,
     values_axis,
 )
-from keras_infnet.schema.names import nearest_name
+from keras_infnet.schema.names import names_in, nearest_name
 from keras_infnet.schema.plain_data import arguments_from_plain, to_plain
 from keras_infnet.schema.task import Task
 from keras_infnet.schema.validation import MILLISECONDS, validate
@@ -40,6 +40,10 @@ class Schema:
             integer. Needed by timed behaviours. Defaults to `None`.
         time_unit: `"s"`, `"ms"`, `"us"` or `"ns"`, the unit of all times.
             Defaults to `"ms"`.
+        candidates: list of names of the fields that tell what is on offer.
+            Everything else, behaviours included, is the same for all
+            candidates of a request to a served model. It changes nothing in
+            training. Defaults to `()`.
         table_sizes: mapping of table name to rows, row 0 included. Learned by
             `keras_infnet.data.Encoder`; give it only for ids that are encoded
             already. Defaults to `None`.
@@ -70,6 +74,7 @@ class Schema:
         scenario: str | None = None,
         request_time: str | None = None,
         time_unit: str = "ms",
+        candidates: Iterable[str] = (),
         table_sizes: Mapping[str, int] | None = None,
     ) -> None:
         self.fields = tuple(fields)
@@ -79,6 +84,7 @@ class Schema:
         self.scenario = scenario
         self.request_time = request_time
         self.time_unit = time_unit
+        self.candidates = names_in(candidates, "candidates")
         self.table_sizes = dict(table_sizes or {})
         validate(self)
 
@@ -152,6 +158,10 @@ class Schema:
             )
         return size
 
+    def with_candidates(self, names: Iterable[str]) -> "Schema":
+        """Returns a copy with other `candidates`."""
+        return Schema.from_dict({**self.to_dict(), "candidates": list(names)})
+
     def with_table_sizes(self, sizes: Mapping[str, int]) -> "Schema":
         """Returns a copy that knows the sizes of its tables."""
         config = self.to_dict()
@@ -198,6 +208,11 @@ class Schema:
         if self.request_time is not None and self.is_timed:
             specs[self.request_time] = InputSpec((), "int64")
         return specs
+
+    @property
+    def shared_inputs(self) -> tuple[str, ...]:
+        """Names of `inputs` that all candidates of a request have in common."""
+        return tuple(n for n in self.inputs if n not in self.candidates)
 
     @property
     def is_timed(self) -> bool:

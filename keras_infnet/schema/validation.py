@@ -50,6 +50,10 @@ def validate(schema: "Schema") -> None:
                 "scenario must name a single-valued Categorical. "
                 f"Received: {schema.scenario!r}."
             )
+    fields = [part.name for part in schema.fields]
+    for name in schema.candidates:
+        if name not in fields:
+            raise ValueError(nearest_name(name, fields, "field in candidates"))
     if schema.is_timed and schema.request_time is None:
         timed = [b.name for b in schema.behaviors if b.timed]
         raise ValueError(

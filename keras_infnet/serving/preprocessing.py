@@ -1,7 +1,7 @@
 """The encoder as TensorFlow operations, for an exported model."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,15 +61,20 @@ class GraphEncoder:
             if len(vocabulary)
         }
 
-    def encode(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def encode(
+        self, raw: Mapping[str, Any], shared: Collection[str] = ()
+    ) -> dict[str, Any]:
         """Encodes raw values.
 
         Args:
             raw: mapping of the names of `schema.raw_inputs` to tensors; lists
                 have any length and padding anywhere.
+            shared: names of `schema.inputs` that have one row and keep it.
+                Defaults to `()`.
 
         Returns:
-            Dict of the names of `schema.inputs` to tensors of equal rows.
+            Dict of the names of `schema.inputs` to tensors, those that are
+            not shared of equal rows.
         """
         encoded: dict[str, Any] = {}
         for part in self.schema.fields:
@@ -79,11 +84,7 @@ class GraphEncoder:
             encoded[part.name] = self.ids(part, values)
         for behavior in self.schema.behaviors:
             encoded.update(self._encode_behavior(behavior, raw))
-        rows = num_rows(list(encoded.values()))
-        return {
-            name: broadcast_rows(tensor, rows)
-            for name, tensor in encoded.items()
-        }
+        return _equal_rows(encoded, shared)
 
     def _encode_behavior(
         self, behavior: Behavior, raw: Mapping[str, Any]
@@ -248,7 +249,25 @@ def _first_values(values: Any, part: Categorical) -> Any:
     return tf.ensure_shape(values, [*values.shape[:-1], part.max_values])
 
 
-def tidy_inputs(encoded: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+def _equal_rows(
+    tensors: Mapping[str, Any], shared: Collection[str]
+) -> dict[str, Any]:
+    """Broadcasts rows, but those of shared inputs, of which there is one."""
+    import tensorflow as tf
+
+    own = [tensor for name, tensor in tensors.items() if name not in shared]
+    rows = num_rows(own)
+    return {
+        name: tf.ensure_shape(tensor, [1, *tensor.shape[1:]])
+        if name in shared
+        else broadcast_rows(tensor, rows)
+        for name, tensor in tensors.items()
+    }
+
+
+def tidy_inputs(
+    encoded: Mapping[str, Any], schema: Schema, shared: Collection[str] = ()
+) -> dict[str, Any]:
     """Brings encoded inputs of any length into the form of the pipeline.
 
     Rows are broadcast, sequences compacted and cut to the newest events, and
@@ -257,9 +276,12 @@ def tidy_inputs(encoded: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
     Args:
         encoded: mapping of the names of `schema.inputs` to tensors.
         schema: `keras_infnet.schema.Schema`.
+        shared: names of inputs that have one row and keep it. Defaults to
+            `()`.
 
     Returns:
-        Dict of the names of `schema.inputs` to tensors of equal rows.
+        Dict of the names of `schema.inputs` to tensors, those that are not
+        shared of equal rows.
     """
     import tensorflow as tf
 
@@ -267,10 +289,7 @@ def tidy_inputs(encoded: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
         size = schema.table_size(part.table_name)
         return tf.where((ids >= 0) & (ids < size), ids, 0)
 
-    rows = num_rows(list(encoded.values()))
-    encoded = {
-        name: broadcast_rows(tensor, rows) for name, tensor in encoded.items()
-    }
+    encoded = _equal_rows(encoded, shared)
     tidy = {
         part.name: known(part, encoded[part.name]) for part in schema.fields
     }

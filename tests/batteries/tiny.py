@@ -49,6 +49,7 @@ def rich_schema():
         tasks=[Task("click"), Task("watch", kind="regression"), Task("like")],
         request_time="time",
         scenario="author",
+        candidates=["item", "tags"],
         table_sizes={"item": 13, "tags": 6},
     )
 

@@ -17,6 +17,8 @@ __all__ = ["FEEDBACKS", "make_schema", "make_specs"]
 #: Feedback columns of the log: labels of a row, flags of its past events.
 FEEDBACKS = ("is_click", "is_like", "long_view")
 
+# What a request has once, whatever video is on offer; statistics of these too.
+_SHARED = ("user_id", "tab", "hour")
 _ATTRIBUTES = ("video_id", "author_id", "tag", "music_id", "duration_ms")
 # Behaviour, flag of its events, attributes besides those of the video.
 _BEHAVIORS: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
@@ -60,6 +62,12 @@ def make_schema(
         *(Categorical(name, dtype) for name, dtype in USER_FEATURES.items()),
         *statistics,
     ]
+    of_shared = (
+        f"{name}_{what}"
+        for name in _SHARED
+        for what in ("count", *(f"{feedback}_rate" for feedback in FEEDBACKS))
+    )
+    shared = {*_SHARED, *USER_FEATURES, *of_shared}
     return Schema(
         fields=fields,
         tasks=[
@@ -81,6 +89,7 @@ def make_schema(
         scenario="tab",
         request_time="time_ms",
         time_unit="ms",
+        candidates=[part.name for part in fields if part.name not in shared],
     )
 
 

@@ -154,6 +154,7 @@ def _make_schema() -> Schema:
         scenario="tab",
         request_time="time",
         time_unit="ms",
+        candidates=["item_id", "author_id", "category", "tags", "price"],
     )
 
 

@@ -1,0 +1,172 @@
+"""Models that read once what all candidates of a request share."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import keras
+from keras import ops, tree
+
+__all__ = ["for_candidates"]
+
+
+def for_candidates(model: Any, shared: Collection[str]) -> Any:
+    """Returns a model that computes for one request what its rows share.
+
+    A ranking request is one user and many candidates. Of the graph of a
+    functional model, whatever depends on the inputs in `shared` alone is
+    computed for one row, and repeated where it meets what differs between
+    candidates. Layers that say so in `shared_rows` read it unrepeated: the
+    stacked embedding does not gather a history again, blocks of INFNet attend
+    to one sequence for all candidates.
+
+    The layers are those of `model`, so nothing is copied, and results are
+    equal up to rounding.
+
+    Args:
+        model: functional `keras.Model` with a dict of inputs.
+        shared: names of the inputs that have one row.
+
+    Returns:
+        `keras.Model` with the same inputs, of which those in `shared` have
+        one row, and the same outputs, one row a candidate. It is for
+        prediction: call it with `training=False`.
+
+    Raises:
+        ValueError: If a name is no input, or no input is left.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_infnet.models import SharedBottom
+    >>> from keras_infnet.schema import Categorical, Schema, Task
+    >>> schema = Schema(
+    ...     [Categorical("user"), Categorical("item")],
+    ...     [Task("click")],
+    ...     table_sizes={"user": 5, "item": 9},
+    ... )
+    >>> model = for_candidates(SharedBottom(schema), ["user"])
+    >>> outputs = model(
+    ...     {"user": np.array([1]), "item": np.array([3, 4, 8])},
+    ...     training=False,
+    ... )
+    >>> tuple(outputs["click"].shape)
+    (3, 1)
+    """
+    inputs = model.input
+    unknown = sorted(set(shared) - set(inputs))
+    if unknown or set(shared) == set(inputs):
+        raise ValueError(
+            "`shared` must name inputs of the model, and not all of them. "
+            f"Received: {sorted(shared)}; inputs: {sorted(inputs)}."
+        )
+    own = {
+        name: keras.Input(
+            batch_shape=(1 if name in shared else None, *tensor.shape[1:]),
+            dtype=tensor.dtype,
+            name=name,
+        )
+        for name, tensor in inputs.items()
+    }
+    calls = _Calls([t for name, t in own.items() if name not in shared])
+    return keras.models.clone_model(
+        model,
+        input_tensors=own,
+        clone_function=lambda layer: layer,
+        call_function=calls,
+    )
+
+
+class _Calls:
+    """Calls the operations of a graph again, and keeps rows apart.
+
+    Args:
+        many: list of tensors with one row a candidate.
+    """
+
+    def __init__(self, many: list[Any]) -> None:
+        # By identity; tensors are kept, or another could get the number.
+        self._many = {id(tensor): tensor for tensor in many}
+
+    def __call__(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
+        given = tree.flatten((args, kwargs))
+        like = next((t for t in given if id(t) in self._many), None)
+        if like is None:
+            return operation(*args, **kwargs)
+        kept: Collection[str] = ()
+        alone: Collection[str] = ()
+        if args and isinstance(args[0], Mapping):
+            read = {
+                name: tensor
+                for name, tensor in args[0].items()
+                if id(tensor) not in self._many
+            }
+            if hasattr(operation, "shared_rows"):
+                kept, alone = operation.shared_rows(read.keys())
+            first = {
+                name: _one_row(tensor)
+                if name in kept
+                else self._repeated(tensor, like)
+                for name, tensor in args[0].items()
+            }
+            args = (first, *args[1:])
+            rest, kwargs = tree.map_structure(
+                lambda t: self._repeated(t, like), (args[1:], kwargs)
+            )
+            args = (first, *rest)
+        else:
+            args, kwargs = tree.map_structure(
+                lambda t: self._repeated(t, like), (args, kwargs)
+            )
+        outputs = operation(*args, **kwargs)
+        for name, tensor in _named(outputs):
+            if name not in alone:
+                self._many[id(tensor)] = tensor
+        return outputs
+
+    def _repeated(self, value: Any, like: Any) -> Any:
+        if not keras.utils.is_keras_tensor(value) or id(value) in self._many:
+            return value
+        return _RepeatedRows()(value, like)
+
+
+def _named(outputs: Any) -> list[tuple[str, Any]]:
+    if isinstance(outputs, Mapping):
+        return list(outputs.items())
+    return [("", tensor) for tensor in tree.flatten(outputs)]
+
+
+def _one_row(tensor: Any) -> Any:
+    return _OneRow()(tensor)
+
+
+class _RepeatedRows(keras.layers.Layer):
+    """Repeats a tensor of one row as often as another has rows."""
+
+    def __init__(self) -> None:
+        super().__init__(autocast=False, dtype="float32")
+        self.built = True
+
+    def call(self, tensor: Any, like: Any) -> Any:
+        shape = ops.shape(tensor)
+        return ops.broadcast_to(tensor, (ops.shape(like)[0], *shape[1:]))
+
+    def compute_output_spec(self, tensor: Any, like: Any) -> Any:
+        shape = (like.shape[0], *tensor.shape[1:])
+        return keras.KerasTensor(shape, tensor.dtype)
+
+
+class _OneRow(keras.layers.Layer):
+    """Tells layers that read shapes that a tensor has one row.
+
+    A graph of TensorFlow forgets it where a layer reshapes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(autocast=False, dtype="float32")
+        self.built = True
+
+    def call(self, tensor: Any) -> Any:
+        return ops.reshape(tensor, (1, *ops.shape(tensor)[1:]))
+
+    def compute_output_spec(self, tensor: Any) -> Any:
+        return keras.KerasTensor((1, *tensor.shape[1:]), tensor.dtype)
