@@ -1,17 +1,27 @@
 """From a trained model to a served one, and back to its answers."""
 
 from keras_infnet.serving.export import export
+from keras_infnet.serving.fusion import (
+    Fusion,
+    product_of_powers,
+    weighted_sum,
+)
 from keras_infnet.serving.model_directory import (
     load_model_directory,
     save_model_directory,
 )
+from keras_infnet.serving.requests import serialize_examples
 from keras_infnet.serving.servable import Servable
 from keras_infnet.serving.versions import latest_version
 
 __all__ = [
+    "Fusion",
     "Servable",
     "export",
     "latest_version",
     "load_model_directory",
+    "product_of_powers",
     "save_model_directory",
+    "serialize_examples",
+    "weighted_sum",
 ]

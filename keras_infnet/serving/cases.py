@@ -12,15 +12,22 @@ from keras_infnet.data.encoder import Encoder
 from keras_infnet.data.lists import ListColumn
 from keras_infnet.data.table import Column, Table
 from keras_infnet.schema import Schema
+from keras_infnet.serving.fusion import Fusion
 from keras_infnet.serving.requests import encoded_request, raw_request
 from keras_infnet.serving.signatures import (
     ENCODED,
+    EXAMPLES,
+    INDEX,
+    RANK,
+    RANK_TOP_K,
     RAW,
+    SCORE,
     missing_value,
     required_inputs,
+    shared_raw_inputs,
 )
 
-__all__ = ["Case", "CaseBook", "full_precision"]
+__all__ = ["BestCase", "Case", "CaseBook", "full_precision"]
 
 _EXTRA = 5
 
@@ -33,13 +40,60 @@ class Case:
         name: string. What is tried, without a slash.
         signature: string. Name of the signature.
         inputs: mapping of input name to array; the others take their default.
-        expected: mapping of task name to array.
+        expected: mapping of output name to array.
     """
 
     name: str
     signature: str
     inputs: Mapping[str, np.ndarray]
     expected: Mapping[str, np.ndarray]
+
+    def expects(
+        self, outputs: Mapping[str, np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
+        """Returns what outputs must be.
+
+        Args:
+            outputs: mapping of output name to array, what was received.
+
+        Returns:
+            Mapping of output name to array.
+        """
+        return self.expected
+
+
+class BestCase(Case):
+    """A call that returns the best candidates, `expected` holding all.
+
+    Rounding may change the order of two that are nearly level. So scores must
+    be the best ones in order, and everything else that of the places that
+    were returned.
+    """
+
+    def expects(
+        self, outputs: Mapping[str, np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
+        """Returns what outputs must be.
+
+        Args:
+            outputs: mapping of output name to array, what was received.
+
+        Returns:
+            Mapping of output name to array.
+        """
+        scores = self.expected[SCORE]
+        count = min(int(self.inputs["k"]), len(scores))
+        best = np.sort(scores)[::-1][:count]
+        places = outputs[INDEX]
+        distinct = np.unique(places)
+        if (
+            len(distinct) != count
+            or places.shape != (count,)
+            or (count and (distinct[0] < 0 or distinct[-1] >= len(scores)))
+        ):
+            return {INDEX: np.argsort(-scores, kind="stable")[:count]}
+        wanted = {name: all_[places] for name, all_ in self.expected.items()}
+        return {**wanted, SCORE: best}
 
 
 class CaseBook:
@@ -50,24 +104,69 @@ class CaseBook:
 
     Args:
         schema: `keras_infnet.schema.Schema`, fitted.
+        fusion: `Fusion`, or `None` where the schema has no candidates.
+            Defaults to `None`.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, fusion: Fusion | None = None) -> None:
         self.schema = schema
+        self.fusion = fusion
         self._batches: list[dict[str, np.ndarray]] = []
         self._rows = 0
         self._calls: list[tuple[str, str, Mapping[str, np.ndarray], slice]] = []
 
     def add_encoded(self, name: str, inputs: Mapping[str, np.ndarray]) -> None:
-        """Adds calls of the signature of encoded ids.
+        """Adds calls of the signatures of an export without an encoder.
 
         These are all rows, one row, sequences without needless padding, and
-        sequences with more padding than the pipeline adds.
+        sequences with more padding than the pipeline adds; and the rows as
+        candidates of the first one's request.
 
         Args:
             name: string. What the rows are.
             inputs: mapping of input name to array, as the pipeline pads it.
         """
+        self._add_encoded(name, inputs)
+        if self.schema.candidates:
+            shared = self.schema.shared_inputs
+            request = {
+                k: a[:1] if k in shared else a for k, a in inputs.items()
+            }
+            count = len(next(iter(inputs.values())))
+            tiled = {
+                k: np.repeat(a, count, axis=0) if k in shared else a
+                for k, a in request.items()
+            }
+            self._add_ranking(name, request, shared, self._expect(tiled))
+
+    def _add_ranking(
+        self,
+        name: str,
+        request: Mapping[str, np.ndarray],
+        shared: tuple[str, ...],
+        rows: slice,
+    ) -> None:
+        """Adds calls with one row of what is shared; `rows` are expected."""
+
+        def some(count: int) -> dict[str, np.ndarray]:
+            return {
+                k: a if k in shared else a[:count] for k, a in request.items()
+            }
+
+        start = rows.start
+        for kind, count in (("one candidate", 1), ("no candidate", 0)):
+            expected = slice(start, start + count)
+            self._calls.append((f"{name}: {kind}", RANK, some(count), expected))
+        self._calls.append((f"{name}: one request", RANK, request, rows))
+        for kind, count in (
+            ("no best", 0),
+            ("best three", 3),
+            ("more than there are", rows.stop - start + 1),
+        ):
+            best = {**request, "k": np.array(count, np.int32)}
+            self._calls.append((f"{name}: {kind}", RANK_TOP_K, best, rows))
+
+    def _add_encoded(self, name: str, inputs: Mapping[str, np.ndarray]) -> None:
         rows = self._expect(inputs)
         one = slice(rows.start, rows.start + 1)
         short, long = dict(inputs), dict(inputs)
@@ -112,7 +211,7 @@ class CaseBook:
         encoded = encoder.encode(table, labels=False)
         # The rows of the first raw calls are those of the encoded ones.
         rows = slice(self._rows, self._rows + len(table))
-        self.add_encoded(name, encoded_request(encoded, schema))
+        self._add_encoded(name, encoded_request(encoded, schema))
 
         first = np.zeros(len(table), np.int64)
         same = {key: table[key].take(first) for key in optional}
@@ -134,6 +233,16 @@ class CaseBook:
             ),
         ):
             self._calls.append((f"{name}: {kind}", RAW, inputs, expected))
+            if kind in ("all rows", "required inputs alone"):
+                self._calls.append(
+                    (f"{name}: {kind}", EXAMPLES, inputs, expected)
+                )
+        if schema.candidates:
+            names = shared_raw_inputs(schema)
+            common = {key: table[key].take(first) for key in names}
+            tiled = expect(table.with_columns(common))
+            one = {k: a[:1] if k in names else a for k, a in request.items()}
+            self._add_ranking(name, one, names, tiled)
 
     def predict(self, model: Any) -> list[Case]:
         """Predicts with the model that is exported.
@@ -156,14 +265,35 @@ class CaseBook:
             for task in self.schema.task_names
         }
         return [
-            Case(
+            self._case(
                 name,
                 signature,
                 request,
-                {t: y[rows] for t, y in predictions.items()},
+                {task: y[rows] for task, y in predictions.items()},
             )
             for name, signature, request, rows in self._calls
         ]
+
+    def _case(
+        self,
+        name: str,
+        signature: str,
+        request: Mapping[str, np.ndarray],
+        predicted: Mapping[str, np.ndarray],
+    ) -> Case:
+        if signature == EXAMPLES:
+            scores = np.concatenate([*predicted.values()], axis=1)
+            classes = np.array([[*predicted]], np.bytes_)
+            classes = np.repeat(classes, len(scores), axis=0)
+            outputs = {"classes": classes, "scores": scores}
+            return Case(name, signature, request, outputs)
+        if signature not in (RANK, RANK_TOP_K):
+            return Case(name, signature, request, predicted)
+        assert self.fusion is not None
+        outputs = {task: y[:, 0] for task, y in predicted.items()}
+        outputs[SCORE] = self.fusion.apply(outputs)
+        kind = Case if signature == RANK else BestCase
+        return kind(name, signature, request, outputs)
 
     def _expect(self, inputs: Mapping[str, np.ndarray]) -> slice:
         """Adds rows to predict; returns their place."""

@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from keras_infnet.data.table import Table
 from keras_infnet.schema import Schema
 from keras_infnet.serving.cases import Case, CaseBook
 from keras_infnet.serving.examples import example_inputs, example_rows
+from keras_infnet.serving.fusion import Fusion
 from keras_infnet.serving.model_card import model_card
 from keras_infnet.serving.model_directory import check_agreement, write_json
 from keras_infnet.serving.processes import check_tensorflow, python
+from keras_infnet.serving.signatures import check_names
 from keras_infnet.serving.verification import (
     check_signatures,
     compare,
@@ -36,22 +38,36 @@ def export(
     examples: Table | pd.DataFrame | None = None,
     metrics: Mapping[str, Any] | None = None,
     description: str | None = None,
+    fusion: str | None = None,
+    candidates: Sequence[str] | None = None,
     tolerance: float = 1e-5,
 ) -> Path:
     """Exports a model as the next version of a served model.
 
-    The version folder, `directory/1` for the first, is a SavedModel with two
-    signatures:
+    The version folder, `directory/1` for the first, is a SavedModel with
+    these signatures:
 
     - `serving_default` takes encoded ids, the inputs of the model;
     - `serve_raw` takes raw values as in the table; vocabularies, hashing,
       bins and time gaps are part of the graph. Numbers, lists, behaviours and
-      times may be left out; they are missing then.
+      times may be left out; they are missing then;
+    - `serve_examples` takes the same as serialised `tf.train.Example`s (see
+      `serialize_examples`) in one input, `inputs`, and returns `scores` of
+      shape `(rows, tasks)` and `classes`, the names of the tasks: what the
+      `Predict` and `Classify` calls of TensorFlow Serving understand;
+    - `rank`, where there are candidates, takes one request: one row of what
+      its candidates share, histories included, and a row a candidate of the
+      rest. What is shared is computed once. It returns a vector a task and
+      `score`, which `fusion` makes of them;
+    - `rank_top_k` returns the `k` candidates of the highest score, best
+      first, and their places in `index`.
 
     Rows and lengths of lists are free, an input of one row stands for all
-    rows, and outputs are named for the tasks. Beside it lie `model.keras`,
-    `schema.json`, `vocabularies.npz`, `metrics.json`, `parity.json` and a
-    model card, `README.md`.
+    rows, and outputs are named for the tasks. The signatures for ranking take
+    raw values, or encoded ids where there is no encoder.
+
+    Beside the graph lie `model.keras`, `schema.json`, `vocabularies.npz`,
+    `metrics.json`, `parity.json` and a model card, `README.md`.
 
     The graph is built by TensorFlow in a process of its own, whatever backend
     the model was trained with. A second process, in which this package
@@ -72,6 +88,12 @@ def export(
             model card. Defaults to `None`.
         description: string. What the model is for and what it was trained
             on, for the model card. Defaults to `None`.
+        fusion: string. What `score` is: an expression over tasks, see
+            `Fusion`, `weighted_sum` and `product_of_powers`. `None` is the
+            sum of the tasks. Defaults to `None`.
+        candidates: list of names of the fields that tell what is on offer.
+            `None` takes those of the schema; without any there are no
+            signatures for ranking. Defaults to `None`.
         tolerance: float. Largest difference to `predict`, of values beyond 1
             as a part of the value. Models in mixed precision need more.
             Defaults to `1e-5`.
@@ -81,8 +103,9 @@ def export(
 
     Raises:
         ImportError: If TensorFlow is not installed.
-        ValueError: If model and encoder do not belong together, or the
-            exported model does not answer as `predict` does.
+        ValueError: If model and encoder do not belong together, `fusion` or
+            `candidates` cannot be used, or the exported model does not answer
+            as `predict` does.
         RuntimeError: If TensorFlow cannot build or run the model.
 
     Example:
@@ -92,8 +115,11 @@ def export(
     ```
     """
     check_tensorflow()
+    encoder = _with_candidates(encoder, candidates)
     schema = encoder if isinstance(encoder, Schema) else encoder.schema
     check_agreement(model, schema)
+    check_names(schema)
+    scorer = _scorer(schema, fusion)
     if isinstance(examples, pd.DataFrame):
         examples = Table.from_pandas(examples)
     with new_version(directory) as folder:
@@ -102,12 +128,14 @@ def export(
             encoder.save(folder)
         else:
             schema.save(folder / "schema.json")
+        if scorer is not None:
+            scorer.save(folder / "fusion.json")
         with python(
             ["-m", "keras_infnet.serving.build", str(folder)],
             "building the SavedModel under TensorFlow",
         ):
             # In the meantime, for both take their time.
-            cases = _cases(model, encoder, examples)
+            cases = _cases(model, encoder, examples, scorer)
         signatures, results = run_isolated(folder, cases)
         check_signatures(signatures, schema, isinstance(encoder, Encoder))
         parity = {
@@ -130,15 +158,43 @@ def export(
         return publish(folder, Path(directory))
 
 
+def _with_candidates(
+    encoder: Encoder | Schema, candidates: Sequence[str] | None
+) -> Encoder | Schema:
+    if candidates is None:
+        return encoder
+    if isinstance(encoder, Schema):
+        return encoder.with_candidates(candidates)
+    encoder = copy.copy(encoder)
+    encoder.schema = encoder.schema.with_candidates(candidates)
+    return encoder
+
+
+def _scorer(schema: Schema, fusion: str | None) -> Fusion | None:
+    if schema.candidates:
+        tasks = schema.task_names
+        return Fusion.sum_of(tasks) if fusion is None else Fusion(fusion, tasks)
+    if fusion is not None:
+        raise ValueError(
+            "`fusion` orders candidates, and the schema has none. Name the "
+            "fields that tell what is on offer with `candidates`. Received: "
+            f"fusion={fusion!r}."
+        )
+    return None
+
+
 def _cases(
-    model: Any, encoder: Encoder | Schema, examples: Table | None
+    model: Any,
+    encoder: Encoder | Schema,
+    examples: Table | None,
+    fusion: Fusion | None,
 ) -> list[Case]:
     if isinstance(encoder, Schema):
-        book = CaseBook(encoder)
+        book = CaseBook(encoder, fusion)
         book.add_encoded("drawn ids", example_inputs(encoder))
         return book.predict(model)
     quiet = _quiet(encoder)
-    book = CaseBook(encoder.schema)
+    book = CaseBook(encoder.schema, fusion)
     book.add_raw("made-up rows", example_rows(encoder), quiet)
     if examples is not None and len(examples):
         rows = examples.slice(0, min(_MAX_EXAMPLES, len(examples)))

@@ -8,7 +8,8 @@ signatures declare goes there as JSON text named `signatures`.
 The graph is run by `Session.run` on the feeds and fetches that a signature
 names, after the initialisation that the SavedModel asks for: the steps of
 TensorFlow Serving. Inputs that a case leaves out take the default of the
-signature.
+signature. Columns of a signature whose only input is `inputs` are serialised
+to `tf.train.Example`s.
 """
 
 import importlib.util
@@ -16,7 +17,7 @@ import json
 import sys
 from typing import Any
 
-__all__ = ["main"]
+__all__ = ["main", "serialized_examples"]
 
 _PACKAGE = "keras_infnet"
 
@@ -59,6 +60,43 @@ def _describe(signature: Any) -> dict[str, Any]:
     }
 
 
+def serialized_examples(columns: Any) -> list[bytes]:
+    """Writes rows as serialised `tf.train.Example`s.
+
+    Args:
+        columns: mapping of name to an array of shape `(rows, ...)`. An array
+            of three axes becomes a flat list and one of lengths, named as it
+            with `_lengths` behind.
+
+    Returns:
+        List of bytes, one a row.
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    def feature(values: Any) -> Any:
+        flat = np.ravel(values)
+        if flat.dtype.kind in "OUS":
+            texts = [t if isinstance(t, bytes) else t.encode() for t in flat]
+            return tf.train.Feature(bytes_list=tf.train.BytesList(value=texts))
+        if flat.dtype.kind == "f":
+            return tf.train.Feature(float_list=tf.train.FloatList(value=flat))
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=flat))
+
+    examples = []
+    for row in range(len(next(iter(columns.values())))):
+        features = {}
+        for name, array in columns.items():
+            features[name] = feature(array[row])
+            if array.ndim == 3:
+                outer, inner = array.shape[1:]
+                lengths = np.full(outer, inner, np.int64)
+                features[f"{name}_lengths"] = feature(lengths)
+        example = tf.train.Example(features=tf.train.Features(feature=features))
+        examples.append(example.SerializeToString())
+    return examples
+
+
 def main(folder: str, cases_path: str, results_path: str) -> None:
     """Runs all cases.
 
@@ -96,6 +134,9 @@ def main(folder: str, cases_path: str, results_path: str) -> None:
         )
         for (case, name), columns in cases.items():
             signature = signatures[name]
+            if list(signature.inputs) == ["inputs"]:
+                texts = serialized_examples(columns)
+                columns = {"inputs": np.array(texts, object)}
             feeds = {
                 signature.inputs[column].name: array
                 for column, array in columns.items()
@@ -108,6 +149,8 @@ def main(folder: str, cases_path: str, results_path: str) -> None:
                 output: info.name for output, info in signature.outputs.items()
             }
             for output, array in session.run(fetches, feeds).items():
+                if array.dtype.kind == "O":
+                    array = array.astype(np.bytes_)  # without pickling
                 results[f"{case}/{name}/{output}"] = array
     np.savez(results_path, **results)
 

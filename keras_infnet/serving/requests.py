@@ -1,8 +1,9 @@
 """Rows of a table in the form of a request."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
+import pandas as pd
 
 from keras_infnet.data.cleaning import times
 from keras_infnet.data.layout import arrange, map_values
@@ -17,12 +18,25 @@ from keras_infnet.schema import (
     Schema,
     nearest_name,
 )
-from keras_infnet.serving.signatures import missing_value, required_inputs
+from keras_infnet.serving.isolated import serialized_examples
+from keras_infnet.serving.processes import check_tensorflow
+from keras_infnet.serving.signatures import (
+    missing_value,
+    required_inputs,
+    shared_raw_inputs,
+)
 
-__all__ = ["encoded_request", "raw_request"]
+__all__ = [
+    "encoded_request",
+    "ranking_request",
+    "raw_request",
+    "serialize_examples",
+]
 
 
-def raw_request(table: Table, schema: Schema) -> dict[str, np.ndarray]:
+def raw_request(
+    table: Table, schema: Schema, names: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
     """Turns rows into the inputs of the signature of raw values.
 
     Args:
@@ -30,6 +44,8 @@ def raw_request(table: Table, schema: Schema) -> dict[str, np.ndarray]:
             Columns that a request may leave out may be absent; further
             columns are ignored.
         schema: `keras_infnet.schema.Schema`.
+        names: names of the inputs that are made, `None` for all. Defaults to
+            `None`.
 
     Returns:
         Dict of arrays, one an input that the table has. Lists are padded at
@@ -51,17 +67,19 @@ def raw_request(table: Table, schema: Schema) -> dict[str, np.ndarray]:
     >>> raw_request(table, schema)["seen_item"].tolist()
     [[7, -1], [8, 9]]
     """
-    for name in required_inputs(schema):
+    specs = schema.raw_inputs
+    names = specs.keys() if names is None else names
+    required = [name for name in required_inputs(schema) if name in names]
+    for name in required:
         if name not in table:
             raise ValueError(
                 f"{nearest_name(name, table.columns, 'column')} Every row "
                 "needs the single-valued categorical fields: "
-                f"{', '.join(required_inputs(schema))}."
+                f"{', '.join(required)}."
             )
-    specs = schema.raw_inputs
     request = {}
     for name, (part, events) in _readers(schema).items():
-        if name not in table:
+        if name not in table or name not in names:
             continue
         place = Place(name)
         column = table[name]
@@ -73,6 +91,42 @@ def raw_request(table: Table, schema: Schema) -> dict[str, np.ndarray]:
         fill = missing_value(specs[name]).item()
         request[name] = _padded(column, fill)
     return request
+
+
+def ranking_request(
+    request: Table, candidates: Table, schema: Schema
+) -> dict[str, np.ndarray]:
+    """Turns a request and its candidates into the inputs of `rank`.
+
+    Args:
+        request: `keras_infnet.data.Table` of one row: what candidates share.
+        candidates: `keras_infnet.data.Table`, one row a candidate.
+        schema: `keras_infnet.schema.Schema`, with candidates.
+
+    Returns:
+        Dict of arrays, one an input that the tables have. Those that are
+        shared have one row.
+
+    Raises:
+        ValueError: If `request` is not one row, a required column or every
+            column of candidates is absent, or a value does not fit its field.
+    """
+    if len(request) != 1:
+        raise ValueError(
+            "a request is one row, of what all its candidates share. "
+            f"Received: {len(request)} rows."
+        )
+    shared = shared_raw_inputs(schema)
+    if not any(name in candidates for name in schema.candidates):
+        raise ValueError(
+            "the candidates have none of the columns that tell them apart: "
+            f"{', '.join(schema.candidates)}. Received: "
+            f"{', '.join(candidates.columns) or 'no column'}."
+        )
+    return {
+        **raw_request(request, schema, shared),
+        **raw_request(candidates, schema, schema.candidates),
+    }
 
 
 def _readers(schema: Schema) -> dict[str, tuple[Field | None, bool]]:
@@ -148,3 +202,32 @@ def encoded_request(
         assert isinstance(first, ListColumn)
         inputs[f"{behavior.name}_mask"] = first.mask(length)
     return {name: inputs[name] for name in schema.inputs}
+
+
+def serialize_examples(
+    table: Table | pd.DataFrame, schema: Schema
+) -> list[bytes]:
+    """Writes raw rows as serialised `tf.train.Example`s.
+
+    They are what the signature `serve_examples` takes. Features are named as
+    the columns. An attribute of events with several values is one list, and
+    a feature with `_lengths` behind its name holds how many values belong to
+    each event.
+
+    Args:
+        table: `keras_infnet.data.Table` or pandas frame, as for
+            `Servable.predict_raw`.
+        schema: `keras_infnet.schema.Schema`.
+
+    Returns:
+        List of bytes, one a row.
+
+    Raises:
+        ImportError: If TensorFlow is not installed.
+        ValueError: If a required column is absent, or a value does not fit
+            its field.
+    """
+    check_tensorflow()
+    if isinstance(table, pd.DataFrame):
+        table = Table.from_pandas(table)
+    return serialized_examples(raw_request(table, schema))

@@ -9,9 +9,15 @@ import pandas as pd
 
 from keras_infnet.data.table import Table
 from keras_infnet.schema import Schema
+from keras_infnet.schema.names import check_count
 from keras_infnet.serving.processes import check_tensorflow
-from keras_infnet.serving.requests import raw_request
-from keras_infnet.serving.signatures import RAW, missing_value
+from keras_infnet.serving.requests import ranking_request, raw_request
+from keras_infnet.serving.signatures import (
+    RANK,
+    RANK_TOP_K,
+    RAW,
+    missing_value,
+)
 from keras_infnet.serving.versions import latest_version
 
 __all__ = ["Servable"]
@@ -85,12 +91,7 @@ class Servable:
         """
         import tensorflow as tf
 
-        if RAW not in self._saved_model.signatures:
-            raise ValueError(
-                f"{self.path} takes encoded ids alone: it was exported with a "
-                "schema in place of an encoder. Export it with the encoder "
-                "of its training data."
-            )
+        self._check_raw()
         if isinstance(table, pd.DataFrame):
             table = Table.from_pandas(table)
         function = self._saved_model.signatures[RAW]
@@ -113,6 +114,65 @@ class Servable:
             for task, output in outputs.items():
                 parts[task].append(output.numpy())
         return {task: np.concatenate(part) for task, part in parts.items()}
+
+    def rank(
+        self,
+        request: Table | pd.DataFrame,
+        candidates: Table | pd.DataFrame,
+        top_k: int | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Scores the candidates of one request.
+
+        Args:
+            request: `keras_infnet.data.Table` or pandas frame of one row: what
+                all candidates share.
+            candidates: `keras_infnet.data.Table` or pandas frame, one row a
+                candidate. Further columns are ignored in both.
+            top_k: integer. How many candidates come back, the best ones
+                first; `None` for all in their order. Defaults to `None`.
+
+        Returns:
+            Dict of task name and `score` to float32 array of shape
+            `(candidates,)`, and with `top_k` `index`, the rows of
+            `candidates`.
+
+        Raises:
+            ValueError: If the request is not one row, a required column is
+                absent, a value does not fit its field, or the model was
+                exported without candidates or without an encoder.
+        """
+        import tensorflow as tf
+
+        self._check_raw()
+        schema = self.schema
+        if not schema.candidates:
+            raise ValueError(
+                f"{self.path} was exported without candidates. Export it with "
+                "`candidates`, the fields that tell what is on offer."
+            )
+        if isinstance(request, pd.DataFrame):
+            request = Table.from_pandas(request)
+        if isinstance(candidates, pd.DataFrame):
+            candidates = Table.from_pandas(candidates)
+        inputs = ranking_request(request, candidates, schema)
+        name = RANK if top_k is None else RANK_TOP_K
+        tensors = {
+            name: tf.constant(inputs.get(name, missing_value(spec)), spec.dtype)
+            for name, spec in schema.raw_inputs.items()
+        }
+        if top_k is not None:
+            check_count(top_k, "`top_k`", 0)
+            tensors["k"] = tf.constant(top_k, tf.int32)
+        outputs = self._saved_model.signatures[name](**tensors)
+        return {name: output.numpy() for name, output in outputs.items()}
+
+    def _check_raw(self) -> None:
+        if RAW not in self._saved_model.signatures:
+            raise ValueError(
+                f"{self.path} takes encoded ids alone: it was exported with a "
+                "schema in place of an encoder. Export it with the encoder "
+                "of its training data."
+            )
 
     def __repr__(self) -> str:
         return f"Servable({str(self.path)!r}, {self.schema!r})"

@@ -1,28 +1,43 @@
-"""The two ways to call an exported model."""
+"""The ways to call an exported model."""
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from keras_infnet.schema import Categorical, InputSpec, Schema
 
-if TYPE_CHECKING:
-    from keras_infnet.data.encoder import Encoder
-
 __all__ = [
     "ENCODED",
+    "EXAMPLES",
+    "INDEX",
+    "RANK",
+    "RANK_TOP_K",
     "RAW",
+    "SCORE",
+    "Signature",
+    "check_names",
     "missing_value",
     "required_inputs",
-    "save_signatures",
+    "shared_raw_inputs",
+    "signatures_of",
 ]
 
 #: Signature of encoded ids.
 ENCODED = "serving_default"
 #: Signature of raw values.
 RAW = "serve_raw"
+#: Signature of serialised `tf.train.Example`s.
+EXAMPLES = "serve_examples"
+#: Signature of one request and its candidates.
+RANK = "rank"
+#: The same, and only the best candidates come back.
+RANK_TOP_K = "rank_top_k"
+#: Output by which candidates are ordered.
+SCORE = "score"
+#: Output of the places of the best candidates.
+INDEX = "index"
 
 _FILLS: dict[str, Any] = {
     "int64": np.int64(-1),
@@ -79,104 +94,94 @@ def missing_value(spec: InputSpec) -> np.ndarray:
     return np.full(shape, fill, dtype)
 
 
-def save_signatures(
-    model: Any, schema: Schema, encoder: "Encoder | None", path: str
-) -> None:
-    """Writes a SavedModel that needs neither Keras nor this package.
+def shared_raw_inputs(schema: Schema) -> tuple[str, ...]:
+    """Names the raw inputs that all candidates of a request share.
 
     Args:
-        model: `keras.Model` under the TensorFlow backend, from the inputs of
-            `schema` to a dict of one output a task.
-        schema: `keras_infnet.schema.Schema`, fitted.
-        encoder: `keras_infnet.data.Encoder` or `None`, without which there
-            is no signature of raw values.
-        path: string. Directory to write.
+        schema: `keras_infnet.schema.Schema`.
+
+    Returns:
+        Tuple of names.
     """
-    import tensorflow as tf
+    return tuple(n for n in schema.raw_inputs if n not in schema.candidates)
 
-    from keras_infnet.serving.preprocessing import GraphEncoder, tidy_inputs
 
-    # A function of its own, so that both signatures share one graph.
-    @tf.function(
-        input_signature=[
-            {
-                name: tf.TensorSpec([None, *spec.shape], spec.dtype, name)
-                for name, spec in schema.inputs.items()
-            }
-        ],
-        autograph=False,
-    )
-    def predict(encoded: dict[str, Any]) -> dict[str, Any]:
-        outputs = model(encoded, training=False)
-        return {
-            task: tf.ensure_shape(tf.cast(outputs[task], tf.float32), [None, 1])
-            for task in schema.task_names
-        }
+@dataclasses.dataclass(frozen=True)
+class Signature:
+    """What a signature declares.
 
-    module = tf.Module()
-    signatures = {
-        ENCODED: _named_function(
-            lambda inputs: predict(tidy_inputs(inputs, schema)), schema.inputs
-        )
-    }
-    if encoder is not None:
-        graph = GraphEncoder(encoder)
-        # Without this the tables are never filled after loading.
-        module.tables = graph.tables
+    Args:
+        inputs: mapping of name to `keras_infnet.schema.InputSpec`, without
+            the axis of rows.
+        outputs: mapping of name to the shape behind the axis of rows.
+        optional: names of the inputs that may be left out.
+        scalars: names of the inputs that have no axis of rows.
+    """
+
+    inputs: Mapping[str, InputSpec]
+    outputs: Mapping[str, tuple[int, ...]]
+    optional: tuple[str, ...] = ()
+    scalars: tuple[str, ...] = ()
+
+
+def signatures_of(schema: Schema, raw: bool) -> dict[str, Signature]:
+    """Describes the signatures of an exported model.
+
+    Args:
+        schema: `keras_infnet.schema.Schema`.
+        raw: boolean. Whether raw values are taken, which needs an encoder.
+
+    Returns:
+        Dict of signature name to `Signature`.
+    """
+    tasks = dict.fromkeys(schema.task_names, (1,))
+    found = {ENCODED: Signature(schema.inputs, tasks)}
+    required = required_inputs(schema)
+    specs = schema.inputs
+    optional: tuple[str, ...] = ()
+    if raw:
         specs = schema.raw_inputs
-        required = required_inputs(schema)
-        signatures[RAW] = _named_function(
-            lambda inputs: predict(graph.encode(inputs)),
-            specs,
-            {
-                name: tf.constant(missing_value(spec), spec.dtype)
-                for name, spec in specs.items()
-                if name not in required
-            },
+        optional = tuple(name for name in specs if name not in required)
+        found[RAW] = Signature(specs, tasks, optional)
+        found[EXAMPLES] = Signature(
+            {"inputs": InputSpec((), "string")},
+            dict.fromkeys(("classes", "scores"), (len(schema.tasks),)),
         )
-    variables = {
-        id(variable): variable
-        for function in signatures.values()
-        for variable in function.get_concrete_function().variables
-    }
-    module.model_variables = list(variables.values())
-    tf.saved_model.save(module, path, signatures=signatures)
+    if schema.candidates:
+        scores: dict[str, tuple[int, ...]] = dict.fromkeys(
+            (*schema.task_names, SCORE), ()
+        )
+        found[RANK] = Signature(specs, scores, optional)
+        found[RANK_TOP_K] = Signature(
+            {**specs, "k": InputSpec((), "int32")},
+            {**scores, INDEX: ()},
+            optional,
+            ("k",),
+        )
+    return found
 
 
-def _named_function(
-    function: Callable[[dict[str, Any]], dict[str, Any]],
-    specs: Mapping[str, InputSpec],
-    defaults: Mapping[str, Any] | None = None,
-) -> Any:
-    """Makes a `tf.function` with one argument an input, of dynamic rows."""
-    import tensorflow as tf
+def check_names(schema: Schema) -> None:
+    """Refuses names of the schema that signatures need for themselves.
 
-    defaults = defaults or {}
-    # Arguments with a default value come last.
-    names = _ordered(specs, defaults)
+    Args:
+        schema: `keras_infnet.schema.Schema`.
 
-    def call(*tensors: Any) -> dict[str, Any]:
-        return function(dict(zip(names, tensors, strict=True)))
-
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                default=defaults.get(name, inspect.Parameter.empty),
+    Raises:
+        ValueError: If there are candidates, and a task or a field has such a
+            name.
+    """
+    if not schema.candidates:
+        return
+    inputs = {*schema.inputs, *schema.raw_inputs}
+    for name, names, what in (
+        (SCORE, schema.task_names, "task"),
+        (INDEX, schema.task_names, "task"),
+        ("k", inputs, "input"),
+    ):
+        if name.lower() in [other.lower() for other in names]:
+            raise ValueError(
+                f"the signatures for ranking have a name {name!r} of their "
+                f"own, and so has {what} {name!r} of the schema. Rename it, "
+                "or export without `candidates`."
             )
-            for name in names
-        ]
-    )
-    return tf.function(
-        call,
-        input_signature=[
-            tf.TensorSpec([None, *specs[name].shape], specs[name].dtype, name)
-            for name in names
-        ],
-        autograph=False,
-    )
-
-
-def _ordered(names: Iterable[str], last: Mapping[str, Any]) -> list[str]:
-    return sorted(names, key=lambda name: name in last)

@@ -13,7 +13,7 @@ from keras_infnet.schema import Schema
 from keras_infnet.serving import isolated
 from keras_infnet.serving.cases import Case
 from keras_infnet.serving.processes import python
-from keras_infnet.serving.signatures import ENCODED, RAW, required_inputs
+from keras_infnet.serving.signatures import signatures_of
 
 __all__ = ["check_signatures", "compare", "run_isolated"]
 
@@ -82,30 +82,26 @@ def check_signatures(
         ValueError: If names, shapes or defaults are not those of the schema,
             or if the number of rows is fixed.
     """
-    wanted: dict[str, tuple[Mapping[str, Any], list[str]]] = {
-        ENCODED: (schema.inputs, [])
-    }
-    if raw:
-        optional = set(schema.raw_inputs) - set(required_inputs(schema))
-        wanted[RAW] = (schema.raw_inputs, sorted(optional))
+    wanted = signatures_of(schema, raw)
     problems = []
     if sorted(signatures) != sorted(wanted):
         problems.append(f"signatures {sorted(signatures)}")
-    for name, (specs, defaults) in wanted.items():
+    for name, signature in wanted.items():
         found = signatures.get(name, {})
         inputs = found.get("inputs", {})
         outputs = found.get("outputs", {})
-        if sorted(inputs) != sorted(specs):
+        if sorted(inputs) != sorted(signature.inputs):
             problems.append(f"inputs of {name} {sorted(inputs)}")
-        if sorted(outputs) != sorted(schema.task_names):
+        if sorted(outputs) != sorted(signature.outputs):
             problems.append(f"outputs of {name} {sorted(outputs)}")
         if found.get("method") != _METHOD:
             problems.append(f"method of {name} {found.get('method')}")
-        if found.get("defaults") != defaults:
+        if found.get("defaults") != sorted(signature.optional):
             problems.append(f"defaults of {name} {found.get('defaults')}")
         for kind, tensors in (("input", inputs), ("output", outputs)):
             for tensor, info in tensors.items():
-                if info["shape"][:1] != [-1]:
+                rows = [] if tensor in signature.scalars else [-1]
+                if info["shape"][:1] != rows:
                     problems.append(
                         f"shape of {kind} {tensor!r} of {name} {info['shape']}"
                     )
@@ -141,7 +137,7 @@ def compare(
     problems = []
     for case, outputs in zip(cases, results, strict=True):
         worst = largest.setdefault(case.signature, {})
-        for task, expected in case.expected.items():
+        for task, expected in case.expects(outputs).items():
             found = outputs[task]
             where = f"task {task!r}, signature {case.signature!r}, {case.name}"
             if found.shape != expected.shape:
@@ -159,13 +155,17 @@ def compare(
             f"difference allowed: {tolerance:g}. Received:\n  "
             + "\n  ".join(problems)
             + "\nNothing was exported. A model in mixed precision rounds "
-            "coarsely: give a larger `tolerance`. Otherwise the model does "
-            "something that a graph does not repeat: please report it."
+            "coarsely: give a larger `tolerance`. If the signatures for "
+            "ranking differ alone, export with `candidates=()`. Otherwise the "
+            "model does something that a graph does not repeat: please report "
+            "it."
         )
     return largest
 
 
 def _difference(found: np.ndarray, expected: np.ndarray) -> float:
+    if expected.dtype.kind != "f":
+        return 0.0 if np.array_equal(found, expected) else float("inf")
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))
     with np.errstate(invalid="ignore"):
         scale = np.maximum(np.abs(expected), 1.0)

@@ -32,6 +32,7 @@ def make_schema() -> Schema:
         request_time="at",
         time_unit="ms",
         scenario="city",
+        candidates=["item", "tags", "words", "price"],
     )
 
 

@@ -63,10 +63,21 @@ class TestExported:
 
     def test_parity(self, exported):
         parity = json.loads((exported / "parity.json").read_text())
-        assert len(parity["cases"]) == 18
-        for tasks in parity["largest_difference"].values():
-            assert sorted(tasks) == ["click", "like", "stay"]
-            assert max(tasks.values()) <= 1e-5
+        assert len(parity["cases"]) == 34
+        outputs = {
+            name: sorted(worst)
+            for name, worst in parity["largest_difference"].items()
+        }
+        tasks = ["click", "like", "stay"]
+        assert outputs == {
+            "serving_default": tasks,
+            "serve_raw": tasks,
+            "serve_examples": ["classes", "scores"],
+            "rank": ["click", "like", "score", "stay"],
+            "rank_top_k": ["click", "like", "score", "stay"],
+        }
+        for worst in parity["largest_difference"].values():
+            assert max(worst.values()) <= 1e-5
 
     def test_predicts_raw_rows(self, exported, model, encoder, table):
         expected = predict(model, encoder, table)
@@ -139,9 +150,15 @@ def test_schema_in_place_of_an_encoder(model, encoder, table, tmp_path):
     path = export(model, encoder.schema, tmp_path / "ids")
     assert not (path / "vocabularies.npz").exists()
     parity = json.loads((path / "parity.json").read_text())
-    assert list(parity["largest_difference"]) == ["serving_default"]
+    assert list(parity["largest_difference"]) == [
+        "serving_default",
+        "rank",
+        "rank_top_k",
+    ]
     with pytest.raises(ValueError, match="takes encoded ids alone"):
         Servable.load(path).predict_raw(table)
+    with pytest.raises(ValueError, match="takes encoded ids alone"):
+        Servable.load(path).rank(table.slice(0, 1), table)
 
 
 TRAINED_ELSEWHERE = """
@@ -188,7 +205,7 @@ def test_infnet_from_every_backend(backend, variant, table, tmp_path):
 
 def test_cases_expect_their_own_rows(model, encoder):
     # Rows of a case are a slice of one prediction over all cases.
-    book = CaseBook(encoder.schema)
+    book = CaseBook(encoder.schema.with_candidates(()))
     inputs = example_inputs(encoder.schema, rows=6)
     book.add_encoded("drawn", inputs)
     book.add_encoded("again", {n: a[::-1] for n, a in inputs.items()})

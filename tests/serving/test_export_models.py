@@ -29,15 +29,32 @@ pytestmark = [
 
 @pytest.mark.parametrize("label", LABELS)
 def test_answers_as_predict_does(label, encoder, table, tmp_path):
-    model = randomize(small_model(label, encoder.schema))
+    schema = encoder.schema
+    model = randomize(small_model(label, schema))
     model.save(tmp_path / "model.keras")
     encoder.save(tmp_path)
     build(tmp_path)
-    inputs = encoded_request(
-        encoder.encode(table, labels=False), encoder.schema
-    )
-    expected = model.predict(inputs, verbose=0)
-    found = Servable.load(tmp_path).predict_raw(table, batch_size=77)
+    servable = Servable.load(tmp_path)
+    found = servable.predict_raw(table, batch_size=77)
+    expect(found, predict(model, encoder, table))
+
+    # One request: the first row's, all rows as its candidates.
+    names = [n for n in table.columns if n not in schema.candidates]
+    first = np.zeros(len(table), np.int64)
+    tiled = table.with_columns({n: table[n].take(first) for n in names})
+    found = servable.rank(table.slice(0, 1), table)
+    expected = predict(model, encoder, tiled)
+    expected = {task: values[:, 0] for task, values in expected.items()}
+    expect(found, {**expected, "score": sum(expected.values())})
+
+
+def predict(model, encoder, table):
+    encoded = encoder.encode(table, labels=False)
+    inputs = encoded_request(encoded, encoder.schema)
+    return model.predict(inputs, verbose=0)
+
+
+def expect(found, expected):
     assert set(found) == set(expected)
     for task, values in expected.items():
         assert np.ptp(values) > 1e-3

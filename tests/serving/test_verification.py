@@ -10,7 +10,7 @@ import pytest
 
 from keras_infnet.schema import Categorical, Numeric, Schema, Task
 from keras_infnet.serving import isolated
-from keras_infnet.serving.cases import Case
+from keras_infnet.serving.cases import BestCase, Case
 from keras_infnet.serving.verification import (
     check_signatures,
     compare,
@@ -70,9 +70,13 @@ SCHEMA = Schema(
 )
 
 
+def tensors(*names, shape=(-1,)):
+    return {name: {"shape": [*shape], "dtype": 3} for name in names}
+
+
 def described():
-    outputs = {"buy": {"shape": [-1, 1], "dtype": 1}}
-    inputs = {name: {"shape": [-1], "dtype": 3} for name in ("item", "price")}
+    outputs = tensors("buy", shape=(-1, 1))
+    inputs = tensors("item", "price")
     return {
         "serving_default": {
             "method": METHOD,
@@ -86,14 +90,42 @@ def described():
             "outputs": outputs,
             "defaults": ["price"],
         },
+        "serve_examples": {
+            "method": METHOD,
+            "inputs": tensors("inputs"),
+            "outputs": tensors("classes", "scores", shape=(-1, 1)),
+            "defaults": [],
+        },
     }
+
+
+def described_with_candidates():
+    ranking = {
+        "method": METHOD,
+        "inputs": tensors("item", "price"),
+        "outputs": tensors("buy", "score"),
+        "defaults": ["price"],
+    }
+    best = copy.deepcopy(ranking)
+    best["inputs"] |= tensors("k", shape=())
+    best["outputs"] |= tensors("index")
+    return {**described(), "rank": ranking, "rank_top_k": best}
 
 
 def test_signatures_of_the_schema_pass():
     signatures = described()
     check_signatures(signatures, SCHEMA, raw=True)
-    del signatures["serve_raw"]
+    del signatures["serve_raw"], signatures["serve_examples"]
     check_signatures(signatures, SCHEMA, raw=False)
+
+
+def test_signatures_of_candidates_pass():
+    schema = SCHEMA.with_candidates(["item"])
+    signatures = described_with_candidates()
+    check_signatures(signatures, schema, raw=True)
+    signatures["rank_top_k"]["inputs"] |= tensors("k")
+    with pytest.raises(ValueError, match="shape of input 'k' of rank_top_k"):
+        check_signatures(signatures, schema, raw=True)
 
 
 @pytest.mark.parametrize(
@@ -155,3 +187,43 @@ def test_a_graph_that_calls_python_fails(tmp_path):
     )
     with pytest.raises(RuntimeError, match="(?s)running the exported.*pyfunc"):
         run_isolated(folder, [call])
+
+
+def best_case(scores, k, **tasks):
+    expected = {name: np.float32(values) for name, values in tasks.items()}
+    expected["score"] = np.float32(scores)
+    return BestCase("best", "rank_top_k", {"k": np.int32(k)}, expected)
+
+
+def best(index, score, **tasks):
+    arrays = {name: np.float32(values) for name, values in tasks.items()}
+    return {"index": np.int32(index), "score": np.float32(score), **arrays}
+
+
+def test_best_candidates_may_swap_where_they_are_level():
+    scores, a = [0.5, 0.1, 0.5, 0.7], [1, 2, 3, 4]
+    cases = [best_case(scores, 2, a=a)] * 2
+    found = [
+        best([3, 2], [0.7, 0.5], a=[4, 3]),
+        best([3, 0], [0.7, 0.5], a=[4, 1]),
+    ]
+    assert compare(cases, found, 0.0) == {
+        "rank_top_k": {"a": 0.0, "score": 0.0}
+    }
+
+
+@pytest.mark.parametrize(
+    "found, output",
+    [
+        (best([0, 3], [0.5, 0.7], a=[1, 4]), "score"),
+        (best([3, 1], [0.7, 0.1], a=[4, 2]), "score"),
+        (best([3, 2], [0.7, 0.5], a=[4, 1]), "a"),
+        (best([3, 3], [0.7, 0.7], a=[4, 4]), "index"),
+        (best([3, 4], [0.7, 0.5], a=[4, 1]), "index"),
+        (best([3], [0.7], a=[4]), "index"),
+    ],
+)
+def test_other_candidates_than_the_best_are_refused(found, output):
+    case = best_case([0.5, 0.1, 0.5, 0.7], 2, a=[1, 2, 3, 4])
+    with pytest.raises(ValueError, match=f"task '{output}'"):
+        compare([case], [found], 1e-3)

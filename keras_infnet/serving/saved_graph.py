@@ -1,0 +1,250 @@
+"""The graph of an exported model."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from keras_infnet.models.candidates import for_candidates
+from keras_infnet.schema import InputSpec, Schema
+from keras_infnet.serving.example_parsing import parse_examples
+from keras_infnet.serving.fusion import Fusion
+from keras_infnet.serving.preprocessing import GraphEncoder, tidy_inputs
+from keras_infnet.serving.signatures import (
+    ENCODED,
+    EXAMPLES,
+    INDEX,
+    RANK,
+    RANK_TOP_K,
+    RAW,
+    SCORE,
+    Signature,
+    missing_value,
+    shared_raw_inputs,
+    signatures_of,
+)
+
+if TYPE_CHECKING:
+    from keras_infnet.data.encoder import Encoder
+
+__all__ = ["save_graph"]
+
+
+def save_graph(
+    model: Any,
+    schema: Schema,
+    encoder: "Encoder | None",
+    path: str,
+    fusion: Fusion | None = None,
+) -> None:
+    """Writes a SavedModel that needs neither Keras nor this package.
+
+    Args:
+        model: `keras.Model` under the TensorFlow backend, from the inputs of
+            `schema` to a dict of one output a task.
+        schema: `keras_infnet.schema.Schema`, fitted.
+        encoder: `keras_infnet.data.Encoder` or `None`, without which there
+            are no signatures of raw values.
+        path: string. Directory to write.
+        fusion: `Fusion` that scores candidates. `None` is the sum of the
+            tasks. Defaults to `None`.
+    """
+    import tensorflow as tf
+
+    graph = _Graph(model, schema, encoder, fusion)
+    declared = signatures_of(schema, encoder is not None)
+    signatures = {
+        name: _named_function(graph.calls[name], signature)
+        for name, signature in declared.items()
+    }
+    module = tf.Module()
+    if graph.encoder is not None:
+        # Without this the tables are never filled after loading.
+        module.tables = graph.encoder.tables
+    variables = {
+        id(variable): variable
+        for function in signatures.values()
+        for variable in function.get_concrete_function().variables
+    }
+    module.model_variables = list(variables.values())
+    tf.saved_model.save(module, path, signatures=signatures)
+
+
+class _Graph:
+    """What the signatures compute.
+
+    `calls` has one function a signature, from a dict of tensors to one.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        schema: Schema,
+        encoder: "Encoder | None",
+        fusion: Fusion | None,
+    ) -> None:
+        self.schema = schema
+        self.fusion = fusion or Fusion.sum_of(schema.task_names)
+        self.encoder = None if encoder is None else GraphEncoder(encoder)
+        self._predict = self._function(model, ())
+        self.calls: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            ENCODED: lambda inputs: self._predict(tidy_inputs(inputs, schema)),
+            RAW: self._raw,
+            EXAMPLES: self._examples,
+            RANK: self._rank,
+            RANK_TOP_K: self._rank_top_k,
+        }
+        if schema.candidates:
+            shared = schema.shared_inputs
+            # Without anything shared, rows are all there is.
+            own = for_candidates(model, shared) if shared else model
+            self._predict_candidates = self._function(own, shared)
+
+    def _function(self, model: Any, shared: tuple[str, ...]) -> Any:
+        """One function for all signatures, so that they share its graph."""
+        import tensorflow as tf
+
+        @tf.function(
+            input_signature=[
+                {
+                    name: tf.TensorSpec(
+                        [1 if name in shared else None, *spec.shape],
+                        spec.dtype,
+                        name,
+                    )
+                    for name, spec in self.schema.inputs.items()
+                }
+            ],
+            autograph=False,
+        )
+        def predict(encoded: dict[str, Any]) -> dict[str, Any]:
+            outputs = model(encoded, training=False)
+            return {
+                task: tf.ensure_shape(
+                    tf.cast(outputs[task], tf.float32), [None, 1]
+                )
+                for task in self.schema.task_names
+            }
+
+        return predict
+
+    def _raw(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        assert self.encoder is not None
+        return self._predict(self.encoder.encode(inputs))
+
+    def _examples(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        import tensorflow as tf
+
+        outputs = self._raw(parse_examples(inputs["inputs"], self.schema))
+        names = self.schema.task_names
+        scores = tf.concat([outputs[task] for task in names], axis=1)
+        classes = tf.broadcast_to(tf.constant([[*names]]), tf.shape(scores))
+        return {
+            "classes": tf.ensure_shape(classes, [None, len(names)]),
+            "scores": scores,
+        }
+
+    def _rank(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        import tensorflow as tf
+
+        schema = self.schema
+        raw = self.encoder is not None
+        shared = shared_raw_inputs(schema) if raw else schema.shared_inputs
+        inputs = _one_request(inputs, shared)
+        names = schema.shared_inputs
+        if self.encoder is None:
+            encoded = tidy_inputs(inputs, schema, names)
+        else:
+            encoded = self.encoder.encode(inputs, names)
+        outputs = {
+            task: tf.squeeze(values, axis=1)
+            for task, values in self._predict_candidates(encoded).items()
+        }
+        return {**outputs, SCORE: self.fusion.in_graph(outputs)}
+
+    def _rank_top_k(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        import tensorflow as tf
+
+        inputs = dict(inputs)
+        wanted = inputs.pop("k")
+        outputs = self._rank(inputs)
+        at_least = tf.debugging.assert_non_negative(
+            wanted, "k, how many candidates come back, must not be negative"
+        )
+        with tf.control_dependencies([at_least]):
+            count = tf.minimum(wanted, tf.shape(outputs[SCORE])[0])
+        _, places = tf.math.top_k(outputs[SCORE], count)
+        best = {n: tf.gather(values, places) for n, values in outputs.items()}
+        return {
+            n: tf.ensure_shape(values, [None])
+            for n, values in {**best, INDEX: places}.items()
+        }
+
+
+def _one_request(
+    inputs: Mapping[str, Any], shared: tuple[str, ...]
+) -> dict[str, Any]:
+    """Checks that what candidates share has one row, and tells TensorFlow."""
+    import tensorflow as tf
+
+    if not shared:
+        return dict(inputs)
+    sizes = tf.stack([tf.shape(inputs[name])[0] for name in shared])
+    check = tf.debugging.assert_equal(
+        sizes,
+        1,
+        "one row is taken of each of the inputs that all candidates of a "
+        f"request share, here in this order: {', '.join(shared)}",
+        summarize=len(shared),
+    )
+    with tf.control_dependencies([check]):
+        return {
+            name: tf.ensure_shape(tf.identity(tensor), [1, *tensor.shape[1:]])
+            if name in shared
+            else tensor
+            for name, tensor in inputs.items()
+        }
+
+
+def _named_function(
+    function: Callable[[dict[str, Any]], dict[str, Any]],
+    signature: Signature,
+) -> Any:
+    """Makes a `tf.function` with one argument an input, of dynamic rows."""
+    import tensorflow as tf
+
+    specs, optional = signature.inputs, signature.optional
+    # Arguments with a default value come last.
+    names = sorted(specs, key=lambda name: name in optional)
+
+    def call(*tensors: Any) -> dict[str, Any]:
+        return function(dict(zip(names, tensors, strict=True)))
+
+    def default(name: str, spec: InputSpec) -> Any:
+        if name not in optional:
+            return inspect.Parameter.empty
+        return tf.constant(missing_value(spec), spec.dtype)
+
+    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=default(name, specs[name]),
+            )
+            for name in names
+        ]
+    )
+    return tf.function(
+        call,
+        input_signature=[
+            tf.TensorSpec(
+                specs[name].shape
+                if name in signature.scalars
+                else [None, *specs[name].shape],
+                specs[name].dtype,
+                name,
+            )
+            for name in names
+        ],
+        autograph=False,
+    )

@@ -1,0 +1,201 @@
+"""One request and its candidates, through an exported model."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_infnet.schema import Categorical, Schema, Task
+from keras_infnet.serving import Servable, export, serialize_examples
+from keras_infnet.serving.fusion import Fusion
+from keras_infnet.serving.model_directory import save_model_directory
+from keras_infnet.serving.requests import encoded_request, raw_request
+from keras_infnet.serving.saved_graph import save_graph
+from keras_infnet.serving.signatures import missing_value
+
+pytestmark = [
+    pytest.mark.serving,
+    pytest.mark.skipif(
+        keras.backend.backend() != "tensorflow",
+        reason="builds in this process",
+    ),
+]
+EXPRESSION = "2 * click * like + stay"
+
+
+@pytest.fixture(scope="module")
+def servable(model, encoder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("ranking")
+    save_model_directory(model, encoder, path)
+    schema = encoder.schema
+    fusion = Fusion(EXPRESSION, schema.task_names)
+    save_graph(model, schema, encoder, str(path), fusion)
+    return Servable.load(path)
+
+
+@pytest.fixture(scope="module")
+def expected(model, encoder, table):
+    """What the first row's request gets for all rows as candidates."""
+    shared = set(table.columns) - set(encoder.schema.candidates)
+    first = np.zeros(len(table), np.int64)
+    tiled = table.with_columns({n: table[n].take(first) for n in shared})
+    encoded = encoder.encode(tiled, labels=False)
+    inputs = encoded_request(encoded, encoder.schema)
+    found = {t: y[:, 0] for t, y in model.predict(inputs, verbose=0).items()}
+    found["score"] = 2 * found["click"] * found["like"] + found["stay"]
+    return found
+
+
+def test_rank_is_prediction_on_tiled_rows(servable, table, expected):
+    found = servable.rank(table.slice(0, 1), table)
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        assert np.ptp(values) > 0.1
+        np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-5)
+
+
+def test_takes_what_each_side_needs(servable, table, expected):
+    own = servable.schema.candidates
+    found = servable.rank(
+        table.without(own).slice(0, 1).to_pandas(),
+        table.select(own).slice(0, 4).to_pandas(),
+    )
+    np.testing.assert_allclose(
+        found["score"], expected["score"][:4], rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("k", [0, 1, 5, 10_000])
+def test_top_k_are_the_best(servable, table, expected, k):
+    found = servable.rank(table.slice(0, 1), table, top_k=k)
+    order = np.argsort(-expected["score"], kind="stable")[:k]
+    np.testing.assert_array_equal(found["index"], order)
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values[order], atol=1e-4)
+
+
+def test_no_candidate(servable, table):
+    found = servable.rank(table.slice(0, 1), table.slice(0, 0))
+    assert all(values.shape == (0,) for values in found.values())
+    found = servable.rank(table.slice(0, 1), table.slice(0, 0), top_k=3)
+    assert all(values.shape == (0,) for values in found.values())
+
+
+def test_wrong_requests_are_refused(servable, table):
+    with pytest.raises(ValueError, match=r"one row.*Received: 2 rows"):
+        servable.rank(table.slice(0, 2), table)
+    with pytest.raises(ValueError, match="unknown column 'item'"):
+        servable.rank(table.slice(0, 1), table.without("item"))
+    with pytest.raises(ValueError, match="none of the columns that tell"):
+        servable.rank(table.slice(0, 1), table.select(["city"]))
+    with pytest.raises(ValueError, match="`top_k` must be"):
+        servable.rank(table.slice(0, 1), table, top_k=-1)
+
+
+def call(servable, name, **inputs):
+    import tensorflow as tf
+
+    specs = servable.schema.raw_inputs
+    tensors = {
+        n: tf.constant(inputs.get(n, missing_value(spec)), spec.dtype)
+        for n, spec in specs.items()
+    }
+    if "k" in inputs:
+        tensors["k"] = tf.constant(inputs["k"], tf.int32)
+    return servable._saved_model.signatures[name](**tensors)
+
+
+def test_the_graph_itself_refuses_several_requests(servable, table):
+    import tensorflow as tf
+
+    inputs = raw_request(table.slice(0, 3), servable.schema)
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="one row is taken of each.*city"
+    ):
+        call(servable, "rank", **inputs)
+    one = {
+        n: a if n in servable.schema.candidates else a[:1]
+        for n, a in inputs.items()
+    }
+    assert call(servable, "rank", **one)["score"].shape == (3,)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="k, how many"):
+        call(servable, "rank_top_k", **one, k=-1)
+
+
+def test_examples_are_rows(servable, table):
+    import tensorflow as tf
+
+    function = servable._saved_model.signatures["serve_examples"]
+    rows = table.slice(0, 9)
+    texts = serialize_examples(rows, servable.schema)
+    found = function(inputs=tf.constant(texts))
+    expected = servable.predict_raw(rows)
+    np.testing.assert_array_equal(
+        found["classes"][4], [*map(str.encode, expected)]
+    )
+    np.testing.assert_allclose(
+        found["scores"], np.concatenate([*expected.values()], axis=1), atol=1e-6
+    )
+
+
+def test_examples_written_by_others(servable, table):
+    import tensorflow as tf
+
+    def ints(*values):
+        return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+    def text(value):
+        value = tf.train.BytesList(value=[value.encode()])
+        return tf.train.Feature(bytes_list=value)
+
+    features = {
+        "item": ints(1_000_003),
+        "city": text("Zürich"),
+        "user": ints(7),
+        "query": text("q1"),
+        "seen_item": ints(1_000_003, 2_000_006),
+        # Two tags of the first event, none of the second.
+        "seen_tags": ints(3, 4),
+        "seen_tags_lengths": ints(2, 0),
+    }
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    function = servable._saved_model.signatures["serve_examples"]
+    found = function(inputs=tf.constant([example.SerializeToString()]))
+    raw = call(
+        servable,
+        "serve_raw",
+        item=[1_000_003],
+        city=["Zürich"],
+        user=[7],
+        query=["q1"],
+        seen_item=[[1_000_003, 2_000_006]],
+        seen_tags=[[[3, 4], [-1, -1]]],
+    )
+    np.testing.assert_allclose(
+        found["scores"][0],
+        [y[0, 0] for y in map(raw.get, servable.schema.task_names)],
+        atol=1e-6,
+    )
+    del features["city"]
+    example = tf.train.Example(features=tf.train.Features(feature=features))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="city"):
+        function(inputs=tf.constant([example.SerializeToString()]))
+
+
+def test_names_that_signatures_need(model, encoder, tmp_path):
+    schema = Schema(
+        [Categorical("item", hash_buckets=3)],
+        [Task("score")],
+        candidates=["item"],
+    )
+    inputs = {"item": keras.Input((), dtype="int32", name="item")}
+    value = keras.layers.Embedding(4, 1)(inputs["item"])
+    other = keras.Model(inputs, {"score": value})
+    with pytest.raises(ValueError, match="name 'score' of their own"):
+        export(other, schema, tmp_path / "a")
+    with pytest.raises(ValueError, match="unknown task 'clik'"):
+        export(model, encoder, tmp_path / "a", fusion="clik * 2")
+    with pytest.raises(ValueError, match="`fusion` orders candidates"):
+        export(model, encoder, tmp_path / "a", fusion="click", candidates=[])
+    with pytest.raises(ValueError, match="unknown field in candidates 'itm'"):
+        export(model, encoder, tmp_path / "a", candidates=["itm"])
+    assert not (tmp_path / "a").exists()
