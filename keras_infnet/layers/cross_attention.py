@@ -29,7 +29,8 @@ class CrossAttention(keras.layers.Layer):
     then.
 
     A source of one row is read by all rows of the queries, which then are so
-    many more queries of that row: nothing of it is repeated.
+    many more queries of that row: nothing of it is repeated. Queries of one
+    row read every row of a source.
 
     Masking: scores of masked tokens are lowered before the softmax, and a
     row whose source is masked entirely yields zeros.
@@ -45,7 +46,8 @@ class CrossAttention(keras.layers.Layer):
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        query: tensor of shape `(batch, queries, query_dim)`.
+        query: tensor of shape `(batch, queries, query_dim)`, or of one row
+            for all.
         source: tensor of shape `(batch, tokens, source_dim)`, or of one row
             for all.
         valid: boolean tensor of shape `(batch, tokens)`, `True` where
@@ -139,28 +141,25 @@ class CrossAttention(keras.layers.Layer):
         if self.query_kernel is not None:
             query = ops.matmul(query, self.query_kernel)
         query = query * (self.head_dim**-0.5)
-        shared = _is_shared(query, source)
-        if shared and gate is not None:
-            # Multiplying the source would make a copy a row.
-            return self._folded(query, source, valid, gate, shared)
-        if self._folds(query.shape[1], source.shape, shared):
-            return self._folded(query, source, valid, gate, shared)
+        if self._folds(query, source, gate):
+            return self._folded(query, source, valid, gate)
         if gate is not None:
             source = source * gate
-        return self._plain(query, source, valid, shared)
+        return self._plain(query, source, valid)
 
-    def _folds(
-        self, queries: int | None, source_shape: Any, shared: bool
-    ) -> bool:
+    def _folds(self, query: Any, source: Any, gate: Any) -> bool:
+        shared = source.shape[0] == 1
+        if shared and gate is not None and gate.shape[0] != 1:
+            return True  # multiplying the source would make a copy a row
         if self.fold is not None:
             return self.fold
-        if shared:
+        if shared and query.shape[0] != 1:
             return False  # projected once, however many rows there are
+        queries, width = query.shape[1], source.shape[-1]
         if queries is None:
             return False
-        width = source_shape[-1]
         # Multiply-adds. A source of unknown length counts as a long one.
-        length = source_shape[1]
+        length = source.shape[1]
         if not isinstance(length, int):
             length = 10_000
         plain = 2 * length * self.dim * (width + queries)
@@ -173,20 +172,19 @@ class CrossAttention(keras.layers.Layer):
         value = ops.matmul(source, self.value_kernel)  # (batch, 1, dim)
         if valid is not None:
             value = value * ops.cast(ops.expand_dims(valid, -1), value.dtype)
-        if _is_shared(query, value):
+        if value.shape[0] == 1 and query.shape[0] != 1:
             rows = ops.shape(query)[0]
             value = ops.broadcast_to(value, (rows, *value.shape[1:]))
         return ops.repeat(value, query.shape[1], axis=1)
 
-    def _plain(self, query: Any, source: Any, valid: Any, shared: bool) -> Any:
+    def _plain(self, query: Any, source: Any, valid: Any) -> Any:
         key = ops.matmul(source, self.key_kernel)
         value = ops.matmul(source, self.value_kernel)
         if self.num_heads == 1:
-            return self._read(query, key, value, valid, shared)
+            return self._read(query, key, value, valid)
         queries, heads = query.shape[1], (self.num_heads, self.head_dim)
-        query = ops.reshape(query, (-1, queries, *heads))
-        if shared:
-            query = ops.reshape(query, (1, -1, *heads))
+        query = _with_rows_of(key, query)
+        query = ops.reshape(query, (-1, ops.shape(query)[1], *heads))
         length = ops.shape(source)[1]
         key = ops.reshape(key, (-1, length, *heads))
         value = ops.reshape(value, (-1, length, *heads))
@@ -195,27 +193,24 @@ class CrossAttention(keras.layers.Layer):
         result = ops.einsum("bhql,blhe->bqhe", weights, value)
         return ops.reshape(result, (-1, queries, self.dim))
 
-    def _read(
-        self, query: Any, key: Any, value: Any, valid: Any, shared: bool
-    ) -> Any:
+    def _read(self, query: Any, key: Any, value: Any, valid: Any) -> Any:
         """Attention of one head, scores scaled already."""
-        queries, width = query.shape[1:]
-        if shared:
-            query = ops.reshape(query, (1, -1, width))
+        queries = query.shape[1]
+        query = _with_rows_of(key, query)
         scores = ops.einsum("bqd,bld->bql", query, key)
         weights = self._softmax(scores, valid)
         result = ops.einsum("bql,bld->bqd", weights, value)
-        return ops.reshape(result, (-1, queries, width)) if shared else result
+        if result.shape[1] != queries:
+            result = ops.reshape(result, (-1, queries, value.shape[-1]))
+        return result
 
-    def _folded(
-        self, query: Any, source: Any, valid: Any, gate: Any, shared: bool
-    ) -> Any:
+    def _folded(self, query: Any, source: Any, valid: Any, gate: Any) -> Any:
         queries, width = query.shape[1], source.shape[-1]
         query = self._into_source(query, queries, width)
         if gate is not None:
             query = query * gate
         # The heads of a query read the same source: they are more queries.
-        result = self._read(query, source, source, valid, shared)
+        result = self._read(query, source, source, valid)
         if gate is not None:
             result = result * gate
         return self._out_of_source(result, queries, width)
@@ -265,6 +260,13 @@ class CrossAttention(keras.layers.Layer):
         return config
 
 
-def _is_shared(query: Any, source: Any) -> bool:
-    """Whether a source has one row and the queries may have more."""
-    return bool(source.shape[0] == 1 and query.shape[0] != 1)
+def _with_rows_of(source: Any, query: Any) -> Any:
+    """Gives queries as many rows as a source has, where one has one row."""
+    if query.shape[0] == source.shape[0]:
+        return query
+    if source.shape[0] == 1:
+        return ops.reshape(query, (1, -1, query.shape[-1]))
+    if query.shape[0] == 1:
+        rows = ops.shape(source)[0]
+        return ops.broadcast_to(query, (rows, *query.shape[1:]))
+    return query

@@ -192,10 +192,10 @@ class HubBlock(keras.layers.Layer):
             names: keys of `state` of which there is one row.
 
         Returns:
-            The keys that may keep it, those of one sequence that all rows
-            read, and an empty set: all that comes out has many rows.
+            The keys that may keep it, events and tasks that all rows read,
+            and an empty set: all that comes out has many rows.
         """
-        return set(names) & {"sequence", "sequence_mask"}, set()
+        return set(names) & {"sequence", "sequence_mask", "task"}, set()
 
     def compute_output_shape(self, state_shape: Any) -> Any:
         names = [f"{group}_hubs" for group in self.updates]

@@ -56,6 +56,11 @@ class LearnedTokens(keras.layers.Layer):
         self.dim = dim
         self.initializer = keras.initializers.get(initializer)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all rows are alike, whatever is read: they are."""
+        return True
+
     def build(self, like_shape: Any) -> None:
         self.tokens = self.add_weight(
             name="tokens",

@@ -173,10 +173,11 @@ class ProxyBlock(keras.layers.Layer):
             names: keys of `state` of which there is one row.
 
         Returns:
-            The keys that may keep it, those of one sequence that all rows
-            read, and an empty set: all that comes out has many rows.
+            The keys that may keep it, all but the fields and their proxies,
+            and an empty set: all that comes out has many rows.
         """
-        return set(names) & {"sequence", "sequence_mask"}, set()
+        fields = {"categorical", "categorical_proxies"}
+        return set(names) - fields, set()
 
     def compute_output_shape(self, state_shape: Any) -> Any:
         names = [f"{group}_proxies" for group in self.updates]

@@ -67,7 +67,7 @@ def for_candidates(model: Any, shared: Collection[str]) -> Any:
         )
         for name, tensor in inputs.items()
     }
-    calls = _Calls([t for name, t in own.items() if name not in shared])
+    calls = _Calls(own, [n for n in own if n not in shared])
     return keras.models.clone_model(
         model,
         input_tensors=own,
@@ -80,14 +80,19 @@ class _Calls:
     """Calls the operations of a graph again, and keeps rows apart.
 
     Args:
-        many: list of tensors with one row a candidate.
+        inputs: dict of symbolic tensors.
+        many: names of those with one row a candidate.
     """
 
-    def __init__(self, many: list[Any]) -> None:
+    def __init__(self, inputs: Mapping[str, Any], many: list[str]) -> None:
         # By identity; tensors are kept, or another could get the number.
-        self._many = {id(tensor): tensor for tensor in many}
+        self._many = {id(inputs[name]): inputs[name] for name in many}
+        self._one = next((t for n, t in inputs.items() if n not in many), None)
 
     def __call__(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
+        if getattr(operation, "is_constant", False) and self._one is not None:
+            # It takes the number of rows alone from what it reads.
+            return operation(self._one)
         given = tree.flatten((args, kwargs))
         like = next((t for t in given if id(t) in self._many), None)
         if like is None:
