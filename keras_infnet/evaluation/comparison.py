@@ -215,7 +215,7 @@ class _Worker:
         experiment = self.settings.experiment(label, changes)
         recipe = dataclasses.asdict(experiment.training)
         key = self.store.key(
-            model=experiment.model,
+            model=experiment.spelled_out_model,
             training=_training(experiment, recipe),
             seed=seed,
             search=self.searches,

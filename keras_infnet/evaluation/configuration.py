@@ -278,6 +278,16 @@ class ExperimentSettings:
             values[name] = section(**config[name])
         return cls(**values)
 
+    @property
+    def spelled_out_model(self) -> dict[str, Any]:
+        """The model with what its preset stands for in place of its name.
+
+        Presets may change: what is kept of a model is found by this.
+        """
+        model = {"name": "INFNet", **self.model}
+        presets = getattr(models, model["name"]).presets
+        return {**presets.get(model.pop("preset", None), {}), **model}
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the settings as plain data."""
         config = dataclasses.asdict(self)

@@ -229,7 +229,7 @@ class _Worker:
         recipe = dataclasses.asdict(experiment.training)
         return self.store.key(
             sweep=True,
-            model=experiment.model,
+            model=experiment.spelled_out_model,
             training={k: v for k, v in recipe.items() if k != "seeds"},
             seed=self.seed,
             data=self.fingerprint,

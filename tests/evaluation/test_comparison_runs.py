@@ -6,6 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from small_comparisons import CONFIG, settings
 
+from keras_infnet import models
 from keras_infnet.data import Batches
 from keras_infnet.evaluation import (
     compare,
@@ -35,6 +36,25 @@ def test_an_interrupted_comparison_continues(tmp_path, monkeypatch):
     compare(chosen, said.append)
     assert said[0].startswith("[2/5] bottom, seed 1")
     assert len(said) == 5
+
+
+def test_a_preset_that_has_changed_is_trained_anew(tmp_path, monkeypatch):
+    chosen = settings(
+        tmp_path,
+        models=[{"name": "FM", "preset": "small", "embedding_dim": 4}],
+        training={"seeds": [0], "batch_size": 128},
+        evaluation={},
+    )
+    lines = []
+    for weighting in ("fixed", "fixed", "uncertainty"):
+        monkeypatch.setattr(
+            models.FM, "presets", {"small": {"loss_weighting": weighting}}
+        )
+        said = []
+        compare(chosen, said.append)
+        lines.append(len(said))
+    # The last line is that of the speed.
+    assert lines == [2, 1, 2]
 
 
 def test_runs_that_diverge_are_told_and_stop_nothing(tmp_path, monkeypatch):

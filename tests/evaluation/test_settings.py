@@ -6,6 +6,7 @@ import pathlib
 import pytest
 
 from keras_infnet.evaluation import ExperimentSettings, load_settings
+from keras_infnet.models import INFNet
 
 CONFIGS = sorted(
     (pathlib.Path(__file__).resolve().parents[2] / "examples/configs").glob(
@@ -98,3 +99,17 @@ def test_files_that_are_no_settings(tmp_path):
     (tmp_path / "a.yaml").write_text("")
     with pytest.raises(ValueError, match=r"\.toml or \.json"):
         load_settings(tmp_path / "a.yaml")
+
+
+def test_a_model_spelled_out():
+    """Runs are kept by it: a preset may stand for something else later."""
+    model = {"name": "INFNet", "preset": "small", "token_dim": 7}
+    data = {"dataset": "synthetic"}
+    found = ExperimentSettings.from_dict({"data": data, "model": model})
+    assert found.spelled_out_model == {
+        **INFNet.presets["small"],
+        "name": "INFNet",
+        "token_dim": 7,
+    }
+    found = ExperimentSettings.from_dict({"data": data})
+    assert found.spelled_out_model == {"name": "INFNet"}
