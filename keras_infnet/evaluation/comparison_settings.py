@@ -145,11 +145,17 @@ class ComparisonSettings:
             )
         check_kinds(self, "comparison")
         for model in self.models:
-            label = model.get("label", "")
-            if not isinstance(label, str) or not label.isprintable():
+            label = model.get("label", "name")
+            if (
+                not isinstance(label, str)
+                or not label.isprintable()
+                or not label
+                or label != label.strip()
+            ):
                 raise ValueError(
-                    "the `label` of a model must be a text of one line. "
-                    f"Received: label={model['label']!r}."
+                    "the `label` of a model must be a text of one line, not "
+                    "empty, without blanks around it. "
+                    f"Received: label={label!r}."
                 )
             self._experiment(model)  # checks names and arguments
         labels = [*self.labels, *self.evaluation.baselines]

@@ -33,6 +33,11 @@ EXAMPLES = sorted(
         ({"models": [{"name": "FM", "label": ["IF"]}]}, r"\['IF'\]"),
         ({"models": [{"name": "FM", "preset": ["s"]}]}, r"preset=\['s'\]"),
         ({"models": [{"name": "FM", "label": "a\nb"}]}, "one line"),
+        ({"models": [{"name": "FM", "label": ""}]}, "not empty"),
+        (
+            {"models": [{"name": "FM"}, {"name": "FM", "label": "FM "}]},
+            "blanks.*'FM '",
+        ),
         ({"resamples": 0}, "`resamples`"),
         ({"resamples": "200"}, "resamples"),
         ({"resamples": 1.5}, "resamples"),
