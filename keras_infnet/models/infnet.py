@@ -80,10 +80,11 @@ class INFNet(Ranker):
             `"random"`, learned and the same for every row. Proxies have
             `"mlp"` alone. Defaults to `"mlp"`.
         ablate: sequence of `"task"` (all towers read one vector, the mean of
-            the pooled categorical and sequence hubs), `"aggregate"`
+            the pooled categorical and sequence hubs, or with
+            `tower_inputs="all"` these hubs side by side), `"aggregate"`
             (no attention; the tasks see the first hubs), `"broadcast"`
             (tokens stay as they are) and `"hubs"` (all tokens attend to all,
-            at quadratic cost). Defaults to `()`.
+            at quadratic cost; needs `tower_inputs="task"`). Defaults to `()`.
         fold: boolean or `None`. Whether attentions fold the projections of
             their source into the queries, which changes the cost and not the
             result; `None` chooses from the shapes. Defaults to `None`.
@@ -183,8 +184,9 @@ class INFNet(Ranker):
         check_choice("tower_inputs", tower_inputs, ("task", "all"))
         if tower_inputs == "all" and "hubs" in ablate:
             raise ValueError(
-                "tower_inputs='all' reads hubs, which ablate='hubs' leaves "
-                "out. Choose one of the two."
+                "tower_inputs='all', which the presets have, reads hubs, and "
+                "ablate='hubs' leaves them out. Choose one of the two, or "
+                "give tower_inputs='task'."
             )
         defaults = self.default_tokens[variant]
         settings = {

@@ -276,7 +276,7 @@ def test_presets():
             "the same for every row",
         ),
         ({"tower_inputs": "hubs"}, "'task', 'all'"),
-        ({"tower_inputs": "all", "ablate": "hubs"}, "Choose one of the two"),
+        ({"tower_inputs": "all", "ablate": "hubs"}, "give tower_inputs=.task."),
         ({"token_dim": 0}, "`token_dim`"),
         ({"token_dim": 8.0}, "`token_dim`"),
         ({"num_blocks": 0}, "`num_blocks`"),
