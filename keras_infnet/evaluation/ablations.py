@@ -17,7 +17,9 @@ def ablations(model: Mapping[str, Any]) -> Arms:
 
     - `INFNet`: no task tokens, no stage 1, no stage 2, attention of all
       tokens to all in place of hubs or proxies, half and twice as many
-      categorical hubs or proxies.
+      categorical hubs or proxies, hubs that start as means or at random.
+      With `tower_inputs="all"` also towers that read the task tokens only;
+      they do so too where there are no hubs or proxies to read.
     - `InterFormer`: events read fields only, fields read events only, and
       neither reads the other.
 

@@ -60,8 +60,8 @@ def curve_figures(
     parts += [
         _note(
             f"{html.escape(label)} searched on {count:,} rows before its "
-            "curve begins; the loss is that of rows which what it found may "
-            "have seen."
+            "curve begins: its search has seen the rows whose loss the curve "
+            "shows."
         )
         for label, model in models.items()
         if (count := rows_before(model)) > 0
