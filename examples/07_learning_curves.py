@@ -98,8 +98,13 @@ def scores(label: str, share: float, length: int | None) -> str:
     return " / ".join(means)
 
 
+longest = max((b.max_length for b in dataset.schema.behaviors), default=0)
 arms = [(f"{share:.0%} of the rows", share, None) for share in shares]
-arms += [(f"histories of {length}", 1.0, length) for length in lengths]
+arms += [
+    (f"histories of {length}", 1.0, length)
+    for length in lengths
+    if length < longest  # others are the histories as they are
+]
 table = [["mean AUC / GAUC", *labels], ["---"] * (1 + len(labels))]
 for words, share, length in arms:
     table.append([words])
