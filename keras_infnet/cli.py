@@ -243,6 +243,18 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         help="largest difference to the model; one in mixed precision needs "
         "more, about 0.05 (default: %(default)s)",
     )
+    parser.add_argument(
+        "--fusion",
+        metavar="EXPRESSION",
+        help="score of a candidate, such as 'click * (1 + 5 * like)' "
+        "(default: the sum of the tasks)",
+    )
+    parser.add_argument(
+        "--candidates",
+        nargs="+",
+        metavar="FIELD",
+        help="fields that tell what is on offer (default: those of the schema)",
+    )
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:

@@ -266,6 +266,8 @@ def export(options: argparse.Namespace) -> None:
         options.output,
         examples=examples,
         metrics=metrics,
+        fusion=options.fusion,
+        candidates=options.candidates,
         tolerance=options.tolerance,
     )
     say(f"Exported: {version}")

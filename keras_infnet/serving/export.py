@@ -153,6 +153,7 @@ def export(
             metrics=metrics,
             parity=parity,
             description=description,
+            fusion=scorer,
         )
         (folder / "README.md").write_text(card, encoding="utf-8")
         return publish(folder, Path(directory))

@@ -11,6 +11,8 @@ import numpy as np
 
 from keras_infnet.data.encoder import Encoder
 from keras_infnet.schema import Categorical, Field, InputSpec, Numeric, Schema
+from keras_infnet.serving.fusion import Fusion
+from keras_infnet.serving.ranking_card import ranking_card
 from keras_infnet.serving.signatures import ENCODED, RAW, required_inputs
 from keras_infnet.version import __version__
 
@@ -82,6 +84,7 @@ def model_card(
     metrics: Mapping[str, Any] | None,
     parity: Mapping[str, Any],
     description: str | None,
+    fusion: Fusion | None = None,
 ) -> str:
     """Writes the model card.
 
@@ -92,6 +95,8 @@ def model_card(
         metrics: mapping of names to figures, or `None`.
         parity: mapping, the content of `parity.json`.
         description: string, or `None`.
+        fusion: `Fusion`, or `None` where the schema has no candidates.
+            Defaults to `None`.
 
     Returns:
         Text in Markdown.
@@ -102,6 +107,15 @@ def model_card(
         f"# {name}\n\n{description or _about(model, schema)}",
         _tasks(schema),
         _requests(encoder, name),
+        *(
+            []
+            if fusion is None
+            else [
+                ranking_card(
+                    schema, example_request(encoder), has_raw, name, fusion
+                )
+            ]
+        ),
         *([_raw_inputs(schema)] if has_raw else []),
         _encoded_inputs(schema),
         _metrics(metrics),

@@ -1,5 +1,7 @@
 """Models that read once what candidates share, against the same rows tiled."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from ranker_battery import assert_same, predictions
 from small_models import SETTINGS, small_model
 from tiny import SMALL, random_batch, randomize, rich_schema
 
+from keras_infnet.layers import CrossAttention, EventTokenizer
 from keras_infnet.models import INFNet
 from keras_infnet.models.candidates import for_candidates
 
@@ -48,7 +51,11 @@ def called(model, request):
     return {k: keras.ops.convert_to_numpy(v) for k, v in outputs.items()}
 
 
-@pytest.mark.parametrize("name", [*SETTINGS, *FORMS])
+# A server runs TensorFlow: the others look at layers that keep rows apart.
+OTHERS = SETTINGS if keras.backend.backend() == "tensorflow" else ()
+
+
+@pytest.mark.parametrize("name", [*FORMS, *OTHERS])
 def test_answers_as_the_model_does_on_tiled_rows(name):
     schema = rich_schema()
     if name in FORMS:
@@ -64,3 +71,43 @@ def test_answers_as_the_model_does_on_tiled_rows(name):
     assert_same(
         called(own, first), {k: v[:1] for k, v in called(own, request).items()}
     )
+
+
+def test_one_request_reads_its_history_once(monkeypatch):
+    """Neither tokens of events nor their projections are made again."""
+    rows = {}
+
+    def spy(cls, place):
+        call = cls.call
+
+        @functools.wraps(call)
+        def seen(self, *args, **kwargs):
+            shape = args[place].shape
+            rows.setdefault(self.name, []).append(shape[0])
+            return call(self, *args, **kwargs)
+
+        monkeypatch.setattr(cls, "call", seen)
+
+    spy(EventTokenizer, 0)
+    spy(CrossAttention, 1)
+    schema = rich_schema()
+    for variant in ("hub", "proxy"):
+        model = INFNet(schema, variant=variant, num_blocks=2, **SMALL)
+        shared, request, _ = one_request(schema, 7)
+        own = for_candidates(model, shared)
+        rows.clear()
+        called(own, request)
+        assert set(rows["clicks_tokens"]) == {1}
+        sequence = [n for n in rows if n.endswith("to_sequence")]
+        assert sequence
+        for name in sequence:
+            # The second block of hubs reads events that differ by candidate.
+            assert 1 in rows[name]
+            assert variant == "hub" or set(rows[name]) == {1}
+
+
+def test_wrong_names_are_refused():
+    model = INFNet(rich_schema(), **SMALL)
+    for names in (["itm"], list(model.input)):
+        with pytest.raises(ValueError, match="`shared` must name inputs"):
+            for_candidates(model, names)

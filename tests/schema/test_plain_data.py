@@ -24,6 +24,19 @@ class TestPlainData:
         assert (copy.request_time, copy.time_unit) == ("time", "s")
         assert copy.table_sizes == {"tab": 4}
 
+    def test_candidates(self):
+        names = ["item_id", "price"]
+        schema = full_schema(candidates=names)
+        copy = Schema.from_json(schema.to_json())
+        assert copy == schema == full_schema().with_candidates(names)
+        assert copy.candidates == ("item_id", "price")
+        assert schema != full_schema()
+        # Files of schemas without any are those of earlier versions.
+        assert "candidates" not in full_schema().to_dict()
+        shared = set(schema.inputs) - {"item_id", "price"}
+        assert set(schema.shared_inputs) == shared
+        assert {"user_id", "click_item_id", "click_mask"} <= shared
+
     def test_equality(self):
         assert full_schema() != full_schema(group=None)
         assert full_schema() != "schema"

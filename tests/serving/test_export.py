@@ -133,6 +133,25 @@ class TestExported:
         )
         assert outputs["click"].shape == (1, 1)
 
+    def test_card_shows_a_request_to_rank(self, exported):
+        import tensorflow as tf
+
+        card = (exported / "README.md").read_text("utf-8")
+        assert "`score` is `1.0 * click + 1.0 * like + 1.0 * stay`" in card
+        text = card.partition("## Ranking")[2].partition("predict -d '")[2]
+        body = json.loads(text.partition("'\n```")[0].replace("'\\''", "'"))
+        function = tf.saved_model.load(str(exported)).signatures[
+            body["signature_name"]
+        ]
+        _, specs = function.structured_input_signature
+        inputs = body["inputs"]
+        assert sorted(inputs) == sorted(specs)
+        outputs = function(
+            **{n: tf.constant(v, specs[n].dtype) for n, v in inputs.items()}
+        )
+        score = outputs["score"].numpy()
+        assert score.shape == (2,) and score[0] == score[1]
+
     def test_weights_that_differ_are_refused(
         self, exported, model, encoder, monkeypatch
     ):

@@ -158,6 +158,11 @@ def test_weights_of_another_model(saved, tmp_path):
         load_model_directory(saved)
 
 
+def test_candidates_may_be_named_later(small):
+    model, encoder = small
+    check_agreement(model, encoder.schema.with_candidates(["item"]))
+
+
 def test_agreement_of_fields_and_tasks(small):
     model, encoder = small
     config = encoder.schema.to_dict()
