@@ -58,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError as error:
         return _fail(f"{error}. {_install_hint()}")
     try:
-        getattr(commands, options.command)(options)
+        getattr(commands, options.command.replace("-", "_"))(options)
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return 130
@@ -156,6 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_sweep(add("sweep", "find settings of a model that suit the rows"))
     _add_evaluate(add("evaluate", "metrics of a trained model on a table"))
     _add_export(add("export", "write a SavedModel for TensorFlow Serving"))
+    _add_serving(add("serving-config", "write the settings of a server"))
     _add_predict(add("predict", "add a column of predictions a task"))
     _add_schema(add("schema", "draft a schema from a table, to be edited"))
     _add_bench(add("bench", "measure times, memory and growth"))
@@ -254,6 +255,23 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="FIELD",
         help="fields that tell what is on offer (default: those of the schema)",
+    )
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, help="saved_models/NAME")
+    for label in ("stable", "canary"):
+        parser.add_argument(
+            f"--{label}",
+            type=int,
+            metavar="VERSION",
+            help=f"version called {label!r}; without any label the newest "
+            "version is served",
+        )
+    parser.add_argument(
+        "--base",
+        default="/models",
+        help="where the server sees saved_models (default: %(default)s)",
     )
 
 

@@ -65,6 +65,7 @@ from keras_infnet.serving import (
     save_model_directory,
 )
 from keras_infnet.serving import export as export_model
+from keras_infnet.serving.server_files import label_versions
 
 __all__ = [
     "bench",
@@ -74,6 +75,7 @@ __all__ = [
     "predict",
     "quickstart",
     "schema",
+    "serving_config",
     "sweep",
     "train",
 ]
@@ -271,6 +273,14 @@ def export(options: argparse.Namespace) -> None:
         tolerance=options.tolerance,
     )
     say(f"Exported: {version}")
+
+
+def serving_config(options: argparse.Namespace) -> None:
+    """Writes which versions a server serves, and under which labels."""
+    labels = {"stable": options.stable, "canary": options.canary}
+    given = {name: v for name, v in labels.items() if v is not None}
+    for line in label_versions(options.model, given, options.base):
+        say(line)
 
 
 def predict(options: argparse.Namespace) -> None:

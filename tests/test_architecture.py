@@ -50,7 +50,12 @@ KERAS_ONLY = {
 }
 BACKENDS = {"tensorflow", "torch", "jax"}
 BACKEND_ROOMS = {"data", "optimizers", "evaluation", "serving", "benchmarks"}
-OPTIONAL = BACKENDS | {"keras_tuner", "matplotlib"}
+OPTIONAL = BACKENDS | {
+    "grpc",
+    "keras_tuner",
+    "matplotlib",
+    "tensorflow_serving",
+}
 MAX_LINES = 400
 
 

@@ -1,5 +1,6 @@
 """From a trained model to a served one, and back to its answers."""
 
+from keras_infnet.serving.client import Client
 from keras_infnet.serving.export import export
 from keras_infnet.serving.fusion import (
     Fusion,
@@ -12,11 +13,14 @@ from keras_infnet.serving.model_directory import (
 )
 from keras_infnet.serving.requests import serialize_examples
 from keras_infnet.serving.servable import Servable
+from keras_infnet.serving.serving_error import ServingError
 from keras_infnet.serving.versions import latest_version
 
 __all__ = [
+    "Client",
     "Fusion",
     "Servable",
+    "ServingError",
     "export",
     "latest_version",
     "load_model_directory",

@@ -1,0 +1,206 @@
+"""Requests by which a server warms up a version before it serves it."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_infnet.data.encoder import Encoder
+from keras_infnet.schema import Schema
+from keras_infnet.serving.examples import example_inputs, example_rows
+from keras_infnet.serving.requests import raw_request
+from keras_infnet.serving.signatures import ENCODED, RAW
+
+__all__ = [
+    "MOST_RECORDS",
+    "WARMUP_FILE",
+    "check_warmup",
+    "example_requests",
+    "resized",
+    "write_warmup",
+]
+
+#: Where a server looks for them, in the folder of a version.
+WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
+#: With more of them a server refuses the version.
+MOST_RECORDS = 1000
+
+_LOG = logging.getLogger("keras_infnet")
+
+
+def example_requests(
+    encoder: Encoder | Schema,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Makes up one request a signature that predicts rows.
+
+    Args:
+        encoder: `keras_infnet.data.Encoder`, or a fitted `Schema` for encoded
+            ids alone.
+
+    Returns:
+        Dict of signature name to a dict of input name to array.
+
+    Example:
+
+    >>> from keras_infnet.schema import Numeric, Task
+    >>> schema = Schema([Numeric("price", bins=4)], [Task("buy")])
+    >>> list(example_requests(schema))
+    ['serving_default']
+    """
+    if isinstance(encoder, Schema):
+        return {ENCODED: example_inputs(encoder)}
+    schema = encoder.schema
+    return {
+        ENCODED: example_inputs(schema),
+        RAW: raw_request(example_rows(encoder), schema),
+    }
+
+
+def resized(inputs: Mapping[str, Any], rows: int) -> dict[str, np.ndarray]:
+    """Repeats or drops rows of a request.
+
+    Inputs without rows, and those of one row where others have more, which
+    all rows share, stay as they are.
+
+    Args:
+        inputs: mapping of input name to array.
+        rows: integer. Rows wanted.
+
+    Returns:
+        Dict of arrays.
+
+    Example:
+
+    >>> request = {"user": np.array([7]), "item": np.array([3, 4])}
+    >>> {name: a.tolist() for name, a in resized(request, 3).items()}
+    {'user': [7], 'item': [3, 4, 3]}
+    """
+    arrays = {name: np.asarray(array) for name, array in inputs.items()}
+    most = max((len(a) for a in arrays.values() if a.ndim), default=0)
+    return {
+        name: array.take(np.arange(rows) % most, axis=0)
+        if array.ndim and len(array) == most
+        else array
+        for name, array in arrays.items()
+    }
+
+
+def write_warmup(
+    folder: str | os.PathLike[str],
+    name: str,
+    requests: Mapping[str, Mapping[str, Any]],
+    batch_sizes: Sequence[int] = (1, 64),
+) -> Path | None:
+    """Writes a version's warm-up requests, a `PredictionLog` each.
+
+    A server runs them before a version answers anybody, so that the first
+    user does not wait until graphs are optimised and memory is there. It
+    refuses a version of which one fails: see `check_warmup`.
+
+    Args:
+        folder: path of the version.
+        name: string. Name of the model.
+        requests: mapping of signature name to a mapping of input name to
+            array, at least one row.
+        batch_sizes: list of integers. Rows of the records of every signature.
+            Defaults to `(1, 64)`.
+
+    Returns:
+        Path of the file, or `None` where `tensorflow-serving-api` is not
+        installed: there is no file then, and the log says so.
+
+    Raises:
+        ValueError: If a batch size is not positive, or there are too many
+            records.
+    """
+    count = len(requests) * len(batch_sizes)
+    if count > MOST_RECORDS or any(size < 1 for size in batch_sizes):
+        raise ValueError(
+            "batch sizes must be positive, and records of a warm-up "
+            f"{MOST_RECORDS} at most. Received: batch_sizes={batch_sizes}, "
+            f"{count} records."
+        )
+    try:
+        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+    except ImportError:
+        _LOG.warning(
+            "Without warm-up requests: tensorflow-serving-api is not "
+            'installed. Run: python -m pip install "keras-infnet[client]".'
+        )
+        return None
+    import tensorflow as tf
+
+    path = Path(folder) / WARMUP_FILE
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    with tf.io.TFRecordWriter(str(temporary)) as writer:
+        for signature, inputs in requests.items():
+            for size in batch_sizes:
+                request = predict_pb2.PredictRequest(
+                    model_spec={"name": name, "signature_name": signature}
+                )
+                for key, array in resized(inputs, size).items():
+                    request.inputs[key].CopyFrom(
+                        tf.make_tensor_proto(array, shape=array.shape)
+                    )
+                log = prediction_log_pb2.PredictionLog(
+                    predict_log={"request": request}
+                )
+                writer.write(log.SerializeToString())
+    os.replace(temporary, path)
+    return path
+
+
+def check_warmup(folder: str | os.PathLike[str]) -> int:
+    """Runs the warm-up requests of a version, as a server does.
+
+    Args:
+        folder: path of the version.
+
+    Returns:
+        How many there are, 0 without a file.
+
+    Raises:
+        ValueError: If one fails.
+    """
+    path = Path(folder) / WARMUP_FILE
+    if not path.exists():
+        return 0
+    import tensorflow as tf
+
+    tf1 = tf.compat.v1
+    count = 0
+    with tf1.Session(graph=tf.Graph()) as session:
+        graph = tf1.saved_model.load(session, ["serve"], os.fspath(folder))
+        for request in _requests(path):
+            name = request.model_spec.signature_name
+            try:
+                signature = graph.signature_def[name]
+                tensors = {**signature.defaults, **request.inputs}
+                feeds = {
+                    signature.inputs[key].name: tf.make_ndarray(tensor)
+                    for key, tensor in tensors.items()
+                }
+                session.run(
+                    [info.name for info in signature.outputs.values()], feeds
+                )
+            except (tf.errors.OpError, KeyError, ValueError) as error:
+                raise ValueError(
+                    f"record {count} of {path}, signature {name!r}, fails, and "
+                    f"a server would refuse the version: {error}"
+                ) from error
+            count += 1
+    return count
+
+
+def _requests(path: Path) -> Iterator[Any]:
+    import tensorflow as tf
+    from tensorflow_serving.apis import prediction_log_pb2
+
+    # Inside a graph a dataset would be symbolic; this reader is not.
+    for record in tf.compat.v1.io.tf_record_iterator(str(path)):
+        log = prediction_log_pb2.PredictionLog.FromString(record)
+        yield log.predict_log.request
