@@ -179,11 +179,15 @@ def check_warmup(folder: str | os.PathLike[str]) -> int:
             name = request.model_spec.signature_name
             try:
                 signature = graph.signature_def[name]
-                tensors = {**signature.defaults, **request.inputs}
-                feeds = {
-                    signature.inputs[key].name: tf.make_ndarray(tensor)
-                    for key, tensor in tensors.items()
-                }
+                feeds = {}
+                for key, tensor in {
+                    **signature.defaults,
+                    **request.inputs,
+                }.items():
+                    info = signature.inputs[key]
+                    # Python would convert it, a server does not.
+                    _check_type(key, tensor.dtype, info.dtype)
+                    feeds[info.name] = tf.make_ndarray(tensor)
                 session.run(
                     [info.name for info in signature.outputs.values()], feeds
                 )
@@ -194,6 +198,16 @@ def check_warmup(folder: str | os.PathLike[str]) -> int:
                 ) from error
             count += 1
     return count
+
+
+def _check_type(name: str, given: int, wanted: int) -> None:
+    from tensorflow.core.framework import types_pb2
+
+    if given != wanted:
+        names = types_pb2.DataType.Name
+        raise ValueError(
+            f"input {name!r} is {names(given)} and not {names(wanted)}"
+        )
 
 
 def _requests(path: Path) -> Iterator[Any]:

@@ -1,0 +1,333 @@
+"""Warm-up requests and settings, read by the formats' own messages."""
+
+import json
+import logging
+import sys
+
+import numpy as np
+import pytest
+from tiny_served import NAME, ROWS, make_schema, save
+
+from keras_infnet.cli import main
+from keras_infnet.data.encoder import Encoder
+from keras_infnet.data.table import Table
+from keras_infnet.serving.requests import raw_request
+from keras_infnet.serving.server_files import (
+    batching_parameters,
+    label_versions,
+    models_config,
+    set_labels,
+    write_model_files,
+    write_server_files,
+)
+from keras_infnet.serving.warmup import (
+    WARMUP_FILE,
+    check_warmup,
+    resized,
+    write_warmup,
+)
+
+TABLE = Table({n: [row[n] for row in ROWS] for n in ROWS[0]})
+
+
+@pytest.fixture(scope="module")
+def version(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved_models") / NAME / "1"
+    save(folder, 1)
+    return folder
+
+
+@pytest.fixture
+def encoder():
+    labels = {"click": [0, 1, 0], "like": [1, 0, 0]}
+    return Encoder(make_schema()).fit(TABLE.with_columns(labels))
+
+
+def ranking():
+    """A request of one row of what is shared, and three candidates."""
+    schema = make_schema()
+    inputs = raw_request(TABLE, schema)
+    return {
+        name: array if name in schema.candidates else array[:1]
+        for name, array in inputs.items()
+    }
+
+
+# ------------------------------------------------------------------ warm-up
+
+
+@pytest.mark.serving
+class TestWarmup:
+    @pytest.fixture(autouse=True)
+    def _stubs(self):
+        pytest.importorskip("tensorflow_serving")
+
+    def test_every_record_is_a_request_that_works(self, version, encoder):
+        import tensorflow as tf
+        from tensorflow_serving.apis import prediction_log_pb2
+
+        ranks = {
+            "rank": ranking(),
+            "rank_top_k": {**ranking(), "k": np.int32(2)},
+        }
+        (path,) = write_server_files(
+            version, encoder, ranks, batch_sizes=(1, 5)
+        )
+        assert path == version / "assets.extra" / "tf_serving_warmup_requests"
+        assert [p.name for p in path.parent.iterdir()] == [path.name]
+        found = []
+        loaded = tf.saved_model.load(str(version))
+        for record in tf.data.TFRecordDataset(str(path)):
+            log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
+            assert log.WhichOneof("log_type") == "predict_log"
+            request = log.predict_log.request
+            assert request.model_spec.name == NAME
+            name = request.model_spec.signature_name
+            inputs = {
+                key: tf.constant(tf.make_ndarray(tensor))
+                for key, tensor in request.inputs.items()
+            }
+            outputs = loaded.signatures[name](**inputs)
+            found.append((name, len(outputs["click"])))
+            if name.startswith("rank"):
+                assert len(inputs["user"]) == len(inputs["seen_item"]) == 1
+            else:
+                assert len({len(array) for array in inputs.values()}) == 1
+        assert found == [
+            ("serving_default", 1),
+            ("serving_default", 5),
+            ("serve_raw", 1),
+            ("serve_raw", 5),
+            ("rank", 1),
+            ("rank", 5),
+            ("rank_top_k", 1),
+            ("rank_top_k", 2),
+        ]
+        assert check_warmup(version) == 8
+
+    def test_encoded_ids_alone(self, version, encoder):
+        assert write_server_files(version, encoder.schema)
+        assert check_warmup(version) == 2
+
+    def test_a_request_that_fails_is_found(self, version):
+        good = raw_request(TABLE, make_schema())
+        bad = {**good, "user": np.zeros((3, 1), np.int64)}
+        write_warmup(version, NAME, {"serve_raw": good, "rank": good}, (1, 3))
+        with pytest.raises(ValueError, match="(?s)record 3 .*'rank'.*one"):
+            check_warmup(version)
+        write_warmup(version, NAME, {"serve_raw": bad}, (1,))
+        with pytest.raises(ValueError, match="record 0 .*'serve_raw', fails"):
+            check_warmup(version)
+        write_warmup(version, NAME, {"serve": good}, (1,))
+        with pytest.raises(ValueError, match="record 0 .*'serve', fails"):
+            check_warmup(version)
+        typed = {**good, "user": good["user"].astype(np.float32)}
+        write_warmup(version, NAME, {"serve_raw": typed}, (1,))
+        with pytest.raises(ValueError, match="'user' is DT_FLOAT and not"):
+            check_warmup(version)
+        (version / WARMUP_FILE).unlink()
+        assert check_warmup(version) == 0
+
+
+def test_without_the_stubs_there_is_none(
+    encoder, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
+    with caplog.at_level(logging.WARNING, "keras_infnet"):
+        assert write_server_files(tmp_path, encoder) == []
+    assert "keras-infnet[client]" in caplog.text
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("sizes", [(0,), range(1, 1002)])
+def test_sizes_that_a_server_refuses(tmp_path, sizes):
+    with pytest.raises(ValueError, match="must be positive, and.*1000"):
+        write_warmup(tmp_path, NAME, {"serve_raw": ranking()}, sizes)
+
+
+def test_resized_keeps_what_is_shared():
+    request = {
+        "user": np.array([7]),
+        "k": np.int32(3),
+        "item": np.array([[1, 2], [3, 4]]),
+    }
+    found = resized(request, 3)
+    assert found["user"].tolist() == [7] and found["k"] == 3
+    assert found["item"].tolist() == [[1, 2], [3, 4], [1, 2]]
+    assert resized({"a": np.array(["x"], object)}, 2)["a"].tolist() == ["x"] * 2
+
+
+# ----------------------------------------------------------------- settings
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Folders of two models; a server takes any other for none."""
+    for name in ("news/1", "news/2", "news/3", "films/7", "empty", ".tmp/1"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "README.md").write_text("notes")
+    return tmp_path
+
+
+def parsed(text):
+    pytest.importorskip("tensorflow_serving")
+    from google.protobuf import text_format
+    from tensorflow_serving.config import model_server_config_pb2
+
+    config = text_format.Parse(
+        text, model_server_config_pb2.ModelServerConfig()
+    )
+    return {c.name: c for c in config.model_config_list.config}
+
+
+def described(config):
+    policy = config.model_version_policy
+    return list(policy.specific.versions), dict(config.version_labels)
+
+
+def test_without_labels_the_newest_is_served(root):
+    configs = parsed(models_config(root, base="/served/"))
+    assert list(configs) == ["films", "news"]
+    assert configs["news"].base_path == "/served/news"
+    assert configs["news"].model_platform == "tensorflow"
+    assert not configs["news"].HasField("model_version_policy")
+
+
+def test_names_are_quoted(root):
+    (root / 'a "b" ü' / "1").mkdir(parents=True)
+    assert 'a "b" ü' in parsed(models_config(root))
+
+
+def test_labels(root):
+    label_versions(root / "news", {"stable": 1, "canary": 2})
+    label_versions(root / "films", {"stable": 7})
+    config = root / "models.config"
+    configs = parsed(config.read_text("utf-8"))
+    assert described(configs["news"]) == ([1, 2], {"stable": 1, "canary": 2})
+    assert described(configs["films"]) == ([7], {"stable": 7})
+    # What a label leaves is served until the next change: both are loaded.
+    label_versions(root / "news", {"stable": 2})
+    news = parsed(config.read_text("utf-8"))["news"]
+    assert described(news) == ([1, 2], {"stable": 2})
+    label_versions(root / "news", {"stable": 2})
+    assert parsed(config.read_text("utf-8"))["news"] == news
+    label_versions(root / "news", {"stable": 2, "canary": 3})
+    news = parsed(config.read_text("utf-8"))["news"]
+    assert described(news) == ([2, 3], {"stable": 2, "canary": 3})
+    assert described(parsed(config.read_text("utf-8"))["films"])[0] == [7]
+    label_versions(root / "news", {})
+    news = parsed(config.read_text("utf-8"))["news"]
+    assert described(news) == ([], {})
+    assert not news.HasField("model_version_policy")
+
+
+def test_versions_that_are_not_there(root):
+    label_versions(root / "news", {"stable": 1, "canary": 3})
+    before = (root / "models.config").read_bytes()
+    for labels, message in (
+        ({"stable": 1, "canary": 4}, "no version 4.*'canary'.*1, 2, 3"),
+        ({"stable": -1}, "no version -1"),
+        ({"": 1}, "no version 1 to call ''"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            label_versions(root / "news", labels)
+    with pytest.raises(ValueError, match="holds no exported model"):
+        label_versions(root / "empty", {"stable": 1})
+    with pytest.raises(ValueError, match="holds no exported model"):
+        models_config(root / "empty")
+    with pytest.raises(ValueError, match="holds no exported model"):
+        models_config(root / "nobody")
+    assert (root / "models.config").read_bytes() == before
+    (root / "news" / "3").rmdir()
+    with pytest.raises(ValueError, match="no version 3 any more"):
+        models_config(root)
+    (root / "news" / "labels.json").write_text("[]")
+    with pytest.raises(ValueError, match="labels.json is damaged"):
+        set_labels(root / "news", {"stable": 1})
+
+
+def test_files_of_yours_are_left_alone(root):
+    written = [path.name for path in write_model_files(root)]
+    assert written == [
+        "models.config",
+        "batching_parameters.txt",
+        "monitoring.config",
+    ]
+    (root / "batching_parameters.txt").write_text("mine")
+    assert [path.name for path in write_model_files(root)] == ["models.config"]
+    assert (root / "batching_parameters.txt").read_text() == "mine"
+
+
+def message(name, fields):
+    """A message class of the given fields, with their published numbers."""
+    from google.protobuf import (
+        descriptor_pb2,
+        descriptor_pool,
+        message_factory,
+        wrappers_pb2,
+    )
+
+    types = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(
+        name=f"{name}.proto", package="t", syntax="proto3"
+    )
+    file.dependency.append(wrappers_pb2.DESCRIPTOR.name)
+    outer = file.message_type.add(name=name)
+    for number, (field, kind) in enumerate(fields.items(), 1):
+        added = outer.field.add(
+            name=field, number=number, label=types.LABEL_OPTIONAL
+        )
+        if isinstance(kind, str):
+            added.type, added.type_name = types.TYPE_MESSAGE, kind
+        else:
+            added.type = kind
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    inner = file.message_type.add(name="PrometheusConfig")
+    inner.field.add(name="enable", number=1, type=types.TYPE_BOOL, label=1)
+    inner.field.add(name="path", number=2, type=types.TYPE_STRING, label=1)
+    pool.Add(file)
+    found = pool.FindMessageTypeByName(f"t.{name}")
+    return message_factory.GetMessageClass(found)()
+
+
+def test_settings_that_are_in_no_package(root):
+    # session_bundle_config.proto and monitoring_config.proto of TensorFlow
+    # Serving are not in `tensorflow-serving-api`.
+    from google.protobuf import text_format
+
+    integer = ".google.protobuf.Int64Value"
+    names = ("max_batch_size", "batch_timeout_micros")
+    names += ("max_enqueued_batches", "num_batch_threads")
+    batching = text_format.Parse(
+        batching_parameters(128, 500, 2, 9),
+        message("BatchingParameters", dict.fromkeys(names, integer)),
+    )
+    assert [getattr(batching, name).value for name in names] == [128, 500, 9, 2]
+    write_model_files(root)
+    monitoring = text_format.Parse(
+        (root / "monitoring.config").read_text("utf-8"),
+        message("Monitoring", {"prometheus_config": ".t.PrometheusConfig"}),
+    )
+    assert monitoring.prometheus_config.enable
+    assert monitoring.prometheus_config.path.endswith("/metrics")
+
+
+def test_the_command(root, capsys):
+    command = ["serving-config", "--model", str(root / "news")]
+    assert main([*command, "--stable", "1", "--canary", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "models.config" in printed
+    assert "stable: version 1" in printed and "canary: version 3" in printed
+    news = parsed((root / "models.config").read_text("utf-8"))["news"]
+    assert described(news) == ([1, 3], {"stable": 1, "canary": 3})
+    assert main([*command, "--stable", "3", "--base", "/srv"]) == 0
+    assert "until the labels change again: 1" in capsys.readouterr().out
+    news = parsed((root / "models.config").read_text("utf-8"))["news"]
+    assert news.base_path == "/srv/news"
+    state = json.loads((root / "news" / "labels.json").read_text())
+    assert state == {"labels": {"stable": 3}, "versions": [1, 3]}
+    assert main([*command, "--stable", "8"]) == 2
+    assert "no version 8" in capsys.readouterr().err
+    assert main(command) == 0
+    assert "newest version is served" in capsys.readouterr().out
