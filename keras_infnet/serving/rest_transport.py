@@ -101,6 +101,8 @@ class RestTransport:
             raise self._error("DEADLINE_EXCEEDED", text) from error
         except (OSError, http.client.HTTPException) as error:
             text = str(error) or type(error).__name__
+            # Whoever is there may speak something else.
+            text = text if text.isprintable() else ascii(text)
             raise self._error("UNAVAILABLE", text) from error
         if status != http.client.OK:
             code = _CODES.get(status, f"HTTP_{status}")

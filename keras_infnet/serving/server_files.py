@@ -60,7 +60,7 @@ max_batch_size {{ value: {rows} }}
 batch_timeout_micros {{ value: {wait} }}
 # Batches computed at once: about one a core, or two a GPU.
 num_batch_threads {{ value: {threads} }}
-# Batches that may wait. Beyond, calls end with RESOURCE_EXHAUSTED.
+# Batches that may wait. Beyond, calls end with UNAVAILABLE.
 max_enqueued_batches {{ value: {waiting} }}
 """
 

@@ -20,16 +20,17 @@ _ADVICE = {
         "encoder, ranking needs `candidates` in the schema."
     ),
     "RESOURCE_EXHAUSTED": (
-        "The server has more calls at once than threads or places in its "
-        "queue. Send fewer at a time, or start it with more: "
-        "--grpc_max_threads, --rest_api_num_threads, max_enqueued_batches."
+        "The server has more calls at once than threads. Send fewer at a "
+        "time, or start it with more: --grpc_max_threads, "
+        "--rest_api_num_threads."
     ),
     "DEADLINE_EXCEEDED": (
         "Give the client a longer `timeout`, or send fewer rows in a call."
     ),
     "UNAVAILABLE": (
-        "See whether the server runs, and whether this is the port of the "
-        "protocol: usually 8500 for gRPC and 8501 for REST."
+        "See whether the server runs, whether this is the port of the "
+        "protocol, usually 8500 for gRPC and 8501 for REST, and with batching "
+        "on, whether its queue is full (max_enqueued_batches)."
     ),
     "ABORTED": "Call again, or name a `version` or a `label`.",
 }

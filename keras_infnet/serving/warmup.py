@@ -172,10 +172,11 @@ def check_warmup(folder: str | os.PathLike[str]) -> int:
     import tensorflow as tf
 
     tf1 = tf.compat.v1
+    requests = list(_requests(path))
     count = 0
     with tf1.Session(graph=tf.Graph()) as session:
         graph = tf1.saved_model.load(session, ["serve"], os.fspath(folder))
-        for request in _requests(path):
+        for request in requests:
             name = request.model_spec.signature_name
             try:
                 signature = graph.signature_def[name]
@@ -214,7 +215,6 @@ def _requests(path: Path) -> Iterator[Any]:
     import tensorflow as tf
     from tensorflow_serving.apis import prediction_log_pb2
 
-    # Inside a graph a dataset would be symbolic; this reader is not.
-    for record in tf.compat.v1.io.tf_record_iterator(str(path)):
-        log = prediction_log_pb2.PredictionLog.FromString(record)
+    for record in tf.data.TFRecordDataset(str(path)):
+        log = prediction_log_pb2.PredictionLog.FromString(record.numpy())
         yield log.predict_log.request

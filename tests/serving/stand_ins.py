@@ -177,6 +177,7 @@ class RestStandIn:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = LONGEST
+            disable_nagle_algorithm = True
 
             def setup(self):
                 outer.connections += 1

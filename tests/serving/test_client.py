@@ -407,6 +407,18 @@ def test_nobody_is_there(protocol):
     assert caught.value.code == "UNAVAILABLE"
 
 
+def test_the_port_of_the_other_protocol(servers, model):
+    for protocol, other in (("grpc", "rest"), ("rest", "grpc")):
+        address = f"127.0.0.1:{servers[other].port}"
+        with Client(
+            address, NAME, make_schema(), protocol=protocol, retries=0
+        ) as client:
+            with pytest.raises(ServingError, match="port of the") as caught:
+                client.predict(ROWS)
+        assert caught.value.code in ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+        assert caught.value.text.isprintable()
+
+
 # ------------------------------------------------------------- connections
 
 
