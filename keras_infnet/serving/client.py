@@ -12,10 +12,7 @@ import numpy as np
 
 from keras_infnet.schema import Schema, nearest_name
 from keras_infnet.serving.client_results import (
-    INDEX,
-    RANK,
-    RANK_TOP_K,
-    SCORE,
+    as_arrays,
     check_text,
     joined,
     merged_top_k,
@@ -32,7 +29,11 @@ from keras_infnet.serving.rows import (
 from keras_infnet.serving.serving_error import ServingError
 from keras_infnet.serving.signatures import (
     ENCODED,
+    INDEX,
+    RANK,
+    RANK_TOP_K,
     RAW,
+    SCORE,
     missing_value,
     required_inputs,
 )
@@ -258,19 +259,21 @@ class Client:
     ) -> dict[str, np.ndarray]:
         """Calls any signature with arrays, which are sent as they are.
 
+        So `serve_examples` is called, with what `serialize_examples` makes.
+
         Args:
             inputs: mapping of input name to array.
             signature: string. Name of the signature.
 
         Returns:
-            Dict of output name to array.
+            Dict of output name to array. Text comes as bytes over gRPC and
+            as strings over REST.
 
         Raises:
             ValueError: If text cannot be sent.
             ServingError: If the server refuses or is not there.
         """
-        arrays = {name: np.asarray(value) for name, value in inputs.items()}
-        return self._together(signature, [arrays])[0]
+        return self._together(signature, [as_arrays(inputs)])[0]
 
     # ---------------------------------------------------------------- ends
 

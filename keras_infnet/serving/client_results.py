@@ -5,24 +5,33 @@ from typing import Any
 
 import numpy as np
 
-__all__ = [
-    "INDEX",
-    "RANK",
-    "RANK_TOP_K",
-    "SCORE",
-    "check_text",
-    "joined",
-    "merged_top_k",
-]
+from keras_infnet.serving.signatures import INDEX, SCORE
 
-#: Signature of one request and its candidates.
-RANK = "rank"
-#: The same, of which the best candidates come back.
-RANK_TOP_K = "rank_top_k"
-#: Output by which candidates are ordered.
-SCORE = "score"
-#: Output of the places of the best candidates.
-INDEX = "index"
+__all__ = ["as_arrays", "check_text", "joined", "merged_top_k"]
+
+
+def as_arrays(inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    r"""Makes arrays of inputs as they are.
+
+    Args:
+        inputs: mapping of input name to array, list or number.
+
+    Returns:
+        Dict of arrays; text and bytes as objects.
+
+    Example:
+
+    >>> as_arrays({"inputs": [b"a\0"]})["inputs"].tolist()
+    [b'a\x00']
+    """
+    arrays = {}
+    for name, value in inputs.items():
+        array = np.asarray(value)
+        if array.dtype.kind in "SU":
+            # Those kinds of array drop zeros at the end.
+            array = np.array(value, object)
+        arrays[name] = array
+    return arrays
 
 
 def check_text(inputs: Mapping[str, Any]) -> None:

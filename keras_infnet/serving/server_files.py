@@ -22,7 +22,11 @@ from keras_infnet.data.encoder import Encoder
 from keras_infnet.files import write_text
 from keras_infnet.schema import Schema
 from keras_infnet.serving.versions import versions
-from keras_infnet.serving.warmup import example_requests, write_warmup
+from keras_infnet.serving.warmup import (
+    example_requests,
+    has_messages,
+    write_warmup,
+)
 
 __all__ = [
     "batching_parameters",
@@ -80,10 +84,9 @@ def write_server_files(
         encoder: `keras_infnet.data.Encoder`, or a fitted `Schema` without
             one.
         requests: mapping of signature name to a mapping of input name to
-            array, an example for each signature that is warmed up. An input
-            of one row, where others have more, is shared by all rows. Those
-            for rows of encoded and of raw values are made up where they are
-            left out. Defaults to `None`.
+            array, in place of those that are made up for each signature, see
+            `example_requests`. An input of one row, where others have more,
+            is shared by all rows. Defaults to `None`.
         name: string. Name of the model. Defaults to `None`, the name of the
             folder around `folder`.
         batch_sizes: list of integers. Rows of the requests. Defaults to
@@ -93,6 +96,8 @@ def write_server_files(
         Paths of the files. Without `tensorflow-serving-api` there are none,
         and the log says so.
     """
+    if not has_messages():
+        return []  # and no need of TensorFlow
     path = write_warmup(
         folder,
         name or Path(folder).resolve().parent.name,

@@ -11,14 +11,22 @@ import numpy as np
 from keras_infnet.data.encoder import Encoder
 from keras_infnet.schema import Schema
 from keras_infnet.serving.examples import example_inputs, example_rows
-from keras_infnet.serving.requests import raw_request
-from keras_infnet.serving.signatures import ENCODED, RAW
+from keras_infnet.serving.requests import raw_request, serialize_examples
+from keras_infnet.serving.signatures import (
+    ENCODED,
+    EXAMPLES,
+    RANK,
+    RANK_TOP_K,
+    RAW,
+    shared_raw_inputs,
+)
 
 __all__ = [
     "MOST_RECORDS",
     "WARMUP_FILE",
     "check_warmup",
     "example_requests",
+    "has_messages",
     "resized",
     "write_warmup",
 ]
@@ -34,14 +42,15 @@ _LOG = logging.getLogger("keras_infnet")
 def example_requests(
     encoder: Encoder | Schema,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Makes up one request a signature that predicts rows.
+    """Makes up one request for each signature of an export.
 
     Args:
         encoder: `keras_infnet.data.Encoder`, or a fitted `Schema` for encoded
             ids alone.
 
     Returns:
-        Dict of signature name to a dict of input name to array.
+        Dict of signature name to a dict of input name to array. All rows are
+        candidates of the first one's request in those for ranking.
 
     Example:
 
@@ -50,13 +59,23 @@ def example_requests(
     >>> list(example_requests(schema))
     ['serving_default']
     """
-    if isinstance(encoder, Schema):
-        return {ENCODED: example_inputs(encoder)}
-    schema = encoder.schema
-    return {
-        ENCODED: example_inputs(schema),
-        RAW: raw_request(example_rows(encoder), schema),
-    }
+    schema = encoder if isinstance(encoder, Schema) else encoder.schema
+    rows = encoded = example_inputs(schema)
+    requests = {ENCODED: encoded}
+    shared = schema.shared_inputs
+    if isinstance(encoder, Encoder):
+        table = example_rows(encoder)
+        rows = requests[RAW] = raw_request(table, schema)
+        shared = shared_raw_inputs(schema)
+        examples = np.array(serialize_examples(table, schema), object)
+        requests[EXAMPLES] = {"inputs": examples}
+    if schema.candidates:
+        requests[RANK] = {
+            name: array[:1] if name in shared else array
+            for name, array in rows.items()
+        }
+        requests[RANK_TOP_K] = {**requests[RANK], "k": np.array(10, np.int32)}
+    return requests
 
 
 def resized(inputs: Mapping[str, Any], rows: int) -> dict[str, np.ndarray]:
@@ -86,6 +105,23 @@ def resized(inputs: Mapping[str, Any], rows: int) -> dict[str, np.ndarray]:
         else array
         for name, array in arrays.items()
     }
+
+
+def has_messages() -> bool:
+    """Tells whether the messages of a server are installed.
+
+    Returns:
+        Boolean. Where they are not, the log says what goes without them.
+    """
+    try:
+        from tensorflow_serving.apis import prediction_log_pb2  # noqa: F401
+    except ImportError:
+        _LOG.warning(
+            "Without warm-up requests: tensorflow-serving-api is not "
+            'installed. Run: python -m pip install "keras-infnet[client]".'
+        )
+        return False
+    return True
 
 
 def write_warmup(
@@ -123,15 +159,10 @@ def write_warmup(
             f"{MOST_RECORDS} at most. Received: batch_sizes={batch_sizes}, "
             f"{count} records."
         )
-    try:
-        from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
-    except ImportError:
-        _LOG.warning(
-            "Without warm-up requests: tensorflow-serving-api is not "
-            'installed. Run: python -m pip install "keras-infnet[client]".'
-        )
+    if not has_messages():
         return None
     import tensorflow as tf
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     path = Path(folder) / WARMUP_FILE
     path.parent.mkdir(exist_ok=True)

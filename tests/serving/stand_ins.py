@@ -296,8 +296,12 @@ def in_json(outputs, rows):
         ]
         if len(names) == 1:
             answer = [row[names[0]] for row in answer]
-        return json.dumps({"predictions": answer}).encode()
+        return dumped({"predictions": answer})
     answer = {name: array.tolist() for name, array in outputs.items()}
     if len(answer) == 1:
         (answer,) = answer.values()
-    return json.dumps({"outputs": answer}).encode()
+    return dumped({"outputs": answer})
+
+
+def dumped(answer):
+    return json.dumps(answer, default=bytes.decode).encode()

@@ -184,6 +184,12 @@ def test_arrays_of_any_signature(connect):
     assert found["like"][0] == 203
 
 
+def test_bytes_keep_the_zeros_at_their_end(connect):
+    found = connect().call({"inputs": [b"a\0b\0\0", b""]}, "serve_examples")
+    (scores,) = found.values()
+    assert scores.tolist() == [[5], [0]]
+
+
 # ----------------------------------------------------------------- ranking
 
 REQUEST = {k: ROWS[0][k] for k in ("user", "city", "seen_item")}

@@ -100,6 +100,10 @@ def save(folder, version):
         best = {name: tf.gather(values, index) for name, values in out.items()}
         return {**best, "index": index}
 
+    def examples(inputs):
+        lengths = tf.cast(tf.strings.length(inputs), tf.float32)
+        return {"scores": lengths[:, None]}
+
     def encoded(user, city, item, price, tags, seen_item, seen_mask):
         total = tf.reduce_sum(tags, axis=1) + user + city + price
         events = tf.reduce_sum(tf.cast(seen_mask, tf.float32), axis=1)
@@ -116,6 +120,7 @@ def save(folder, version):
         "tags": lists,
         "seen_item": lists,
         "k": ([], tf.int32),
+        "inputs": ([None], tf.string),
     }
     missing = {
         "price": tf.constant([math.nan]),
@@ -131,6 +136,7 @@ def save(folder, version):
     module = tf.Module()
     signatures = {
         "serving_default": _function(encoded, of_ids, {}),
+        "serve_examples": _function(examples, kinds, {}),
         "serve_raw": _function(raw, kinds, missing),
         "rank": _function(rank, kinds, missing),
         "rank_top_k": _function(rank_top_k, kinds, missing),
