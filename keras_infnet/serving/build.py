@@ -1,10 +1,10 @@
 """Writes the SavedModel of a version folder, in a process of its own.
 
 `python -m keras_infnet.serving.build FOLDER` reads `model.keras`,
-`schema.json` and, where present, `vocabularies.npz` and `fusion.json` in
-`FOLDER`, and adds the SavedModel. Whatever backend the model was trained
-with, it is built anew under TensorFlow: the exporting process keeps its own
-backend, its threads and its accelerator.
+`schema.json` and, where present, `vocabularies.npz`, `fusion.json` and
+`calibration.json` in `FOLDER`, and adds the SavedModel. Whatever backend the
+model was trained with, it is built anew under TensorFlow: the exporting
+process keeps its own backend, its threads and its accelerator.
 """
 
 import os
@@ -32,6 +32,10 @@ def build(folder: str | os.PathLike[str]) -> None:
         )
     from keras_infnet.data.encoder import Encoder
     from keras_infnet.schema import Schema
+    from keras_infnet.serving.calibration import (
+        CALIBRATION_FILE,
+        Calibration,
+    )
     from keras_infnet.serving.fusion import Fusion
     from keras_infnet.serving.model_directory import load_model
     from keras_infnet.serving.saved_graph import save_graph
@@ -45,7 +49,10 @@ def build(folder: str | os.PathLike[str]) -> None:
     fusion = None
     if (folder / "fusion.json").exists():
         fusion = Fusion.load(folder / "fusion.json", schema.task_names)
-    save_graph(model, schema, encoder, str(folder), fusion)
+    calibration = None
+    if (folder / CALIBRATION_FILE).exists():
+        calibration = Calibration.load(folder / CALIBRATION_FILE)
+    save_graph(model, schema, encoder, str(folder), fusion, calibration)
 
 
 def main() -> None:
