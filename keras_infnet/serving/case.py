@@ -112,9 +112,11 @@ def widened(cases: list[Case], nearby: Iterable[list[Case]]) -> list[Case]:
         for case, other, slack in zip(cases, others, slacks, strict=True):
             for name, expected in case.expected.items():
                 if expected.dtype.kind == "f":
-                    # NaN is NaN nearby, too.
-                    change = np.abs(other.expected[name] - expected)
-                    slack[name] = slack.get(name, 0.0) + np.nan_to_num(change)
+                    with np.errstate(invalid="ignore"):
+                        change = np.abs(other.expected[name] - expected)
+                    # What is no number or infinite is so nearby, too.
+                    change = np.where(np.isnan(change), 0.0, change)
+                    slack[name] = slack.get(name, 0.0) + change
     return [
         dataclasses.replace(case, slack=slack)
         for case, slack in zip(cases, slacks, strict=True)
