@@ -256,11 +256,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         metavar="FIELD",
         help="fields that tell what is on offer (default: those of the schema)",
     )
-    _add_calibration(
-        parser.add_argument_group(
-            "calibration", "what is done to probabilities inside the graph"
-        )
-    )
+    _add_calibration(parser.add_argument_group("calibration"))
 
 
 def _add_calibration(group: Any) -> None:
