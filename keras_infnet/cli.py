@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from keras_infnet.schema import nearest_name
 from keras_infnet.version import __version__
@@ -255,6 +256,36 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="FIELD",
         help="fields that tell what is on offer (default: those of the schema)",
+    )
+    _add_calibration(parser.add_argument_group("calibration"))
+
+
+def _add_calibration(group: Any) -> None:
+    group.add_argument(
+        "--calibrate",
+        nargs="+",
+        metavar="METHOD",
+        help="temperature, platt or isotonic for all binary tasks, or "
+        "TASK=METHOD for some; fitted on the validation rows of the settings "
+        "that the model was trained with",
+    )
+    group.add_argument(
+        "--calibration-rows",
+        nargs="+",
+        metavar="TABLE",
+        help="table with labels to fit on, in place of the validation rows",
+    )
+    group.add_argument(
+        "--negative-rate",
+        nargs="+",
+        metavar="RATE",
+        help="share of the negatives kept in training, to be undone, of all "
+        "binary tasks without `given`, or TASK=RATE of some",
+    )
+    group.add_argument(
+        "--rows-sampled",
+        action="store_true",
+        help="the rows fitted on lack negatives at the same rate",
     )
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from keras_infnet import benchmarks
 from keras_infnet.benchmarks.settings import choose_settings
+from keras_infnet.calibration_options import find_calibration
 from keras_infnet.console import progress, say, show_log
 from keras_infnet.data import (
     ListColumn,
@@ -261,6 +262,7 @@ def export(options: argparse.Namespace) -> None:
     metrics = None
     if metrics_file.exists():
         metrics = json.loads(metrics_file.read_text("utf-8"))
+    calibration = find_calibration(options, model, encoder)
     say("Exporting and checking the export in another process.")
     version = export_model(
         model,
@@ -271,6 +273,7 @@ def export(options: argparse.Namespace) -> None:
         fusion=options.fusion,
         candidates=options.candidates,
         tolerance=options.tolerance,
+        calibration=calibration,
     )
     say(f"Exported: {version}")
 

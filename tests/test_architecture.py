@@ -18,10 +18,12 @@ FLOORS = (
     {
         "schema",
         "api_export",
+        "binary_metrics",
         "files",
         "json_values",
         "kinds",
         "label_rows",
+        "observed_rows",
         "version",
     },
     {"layers", "losses", "metrics", "optimizers", "data"},
@@ -37,6 +39,7 @@ GROUND = FLOORS[0]
 ONE_ROOM = {
     "commands": "cli",
     "console": "cli",
+    "calibration_options": "cli",
     "prediction_tables": "cli",
     "__main__": "cli",
 }

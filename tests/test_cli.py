@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -122,6 +123,70 @@ def test_predict_with_an_export_equals_predict_with_the_model(folder, tmp_path):
     assert list(scores[0]) == ["user_id", *tasks]
     for task in tasks:
         np.testing.assert_allclose(scores[0][task], scores[1][task], atol=1e-5)
+
+
+def test_export_calibrates(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    target = str(tmp_path / "tiny")
+    export = ["export", "--model", "runs/model", "--output", target]
+    methods = ["--calibrate", "click=platt", "like=isotonic"]
+    assert main([*export, *methods, "--negative-rate", "click=0.5"]) == 0
+    said = capsys.readouterr().out
+    assert "Calibrating on the validation rows." in said
+    assert "click: p / (p + (1 - p) / 0.5), then sigmoid(" in said
+    lines = [line.split()[:3] for line in said.splitlines()]
+    rows = f"{len(open_source('validation.parquet').read()):,}"
+    assert ["click", "before", rows] in lines
+    # Not every label of it is observed.
+    assert ["like", "after"] in [line[:2] for line in lines]
+    written = json.loads((tmp_path / "tiny/1/calibration.json").read_text())
+    assert written["tasks"]["like"]["method"] == "isotonic"
+    scores = []
+    for source in ("runs/model", target):
+        output = str(tmp_path / "scores.parquet")
+        arguments = ["predict", "--model", source, "--data", "test.parquet"]
+        assert main([*arguments, "--output", output, "--keep", "time"]) == 0
+        scores.append(pd.read_parquet(output)["click"])
+    platt = written["tasks"]["click"]["parameters"]
+    odds = (0.5 * scores[0] / (1 - scores[0])) ** platt["slope"]
+    odds *= np.exp(platt["intercept"])
+    np.testing.assert_allclose(scores[1], odds / (1 + odds), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--calibrate", "plat"], "Did you mean 'platt'"),
+        (["--calibrate", "platt", "isotonic"], "one value, or TASK=VALUE"),
+        (["--calibrate", "click=platt", "click=platt"], "once a task"),
+        (["--negative-rate", "click=a"], "must be a number"),
+        (["--negative-rate", "0"], "above 0 and at most 1"),
+        (["--rows-sampled"], "--rows-sampled belongs to --calibrate"),
+        (["--calibration-rows", "x"], "--calibration-rows belongs to"),
+        (["--calibrate", "platt", "--calibration-rows", "x.csv"], "x.csv"),
+    ],
+)
+def test_mistakes_of_calibration(folder, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(folder)
+    arguments = ["export", "--model", "runs/model", "--output", "served"]
+    assert main([*arguments, *words]) == 2
+    assert message in capsys.readouterr().err
+    assert not (folder / "served").exists()
+
+
+def test_calibration_without_validation_rows(folder, tmp_path, capsys):
+    shutil.copytree(folder / "runs/model", tmp_path / "model")
+    config = tmp_path / "model/config.json"
+    settings = json.loads(config.read_text())
+    del settings["data"]["validation"]
+    config.write_text(json.dumps(settings))
+    arguments = ["export", "--model", str(tmp_path / "model"), "--output", "x"]
+    arguments += ["--calibrate", "platt"]
+    assert main(arguments) == 2
+    assert "trained without validation rows" in capsys.readouterr().err
+    config.unlink()
+    assert main(arguments) == 2
+    assert "--calibration-rows TABLE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

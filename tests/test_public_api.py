@@ -12,10 +12,12 @@ import pkgutil
 
 NOT_FOR_USERS = {
     "keras_infnet.__main__",
+    "keras_infnet.binary_metrics",
     "keras_infnet.commands",
     "keras_infnet.json_values",
     "keras_infnet.kinds",
     "keras_infnet.label_rows",
+    "keras_infnet.observed_rows",
 }
 LIST = pathlib.Path(__file__).with_name("public_api.txt")
 

@@ -1,17 +1,17 @@
 """Exact metrics, confidence intervals, reports and baselines."""
 
-from keras_infnet.evaluation.ablations import ablations
-from keras_infnet.evaluation.baselines import (
-    GradientBoostingBaseline,
-    LogisticRegressionBaseline,
-)
-from keras_infnet.evaluation.binary import (
+from keras_infnet.binary_metrics import (
     CalibrationCurve,
     calibration,
     calibration_curve,
     expected_calibration_error,
     log_loss,
     normalized_entropy,
+)
+from keras_infnet.evaluation.ablations import ablations
+from keras_infnet.evaluation.baselines import (
+    GradientBoostingBaseline,
+    LogisticRegressionBaseline,
 )
 from keras_infnet.evaluation.comparison import (
     Compared,

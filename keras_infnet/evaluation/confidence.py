@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_infnet.evaluation.ranking import auc, gauc, group_aucs
-from keras_infnet.evaluation.rows import (
+from keras_infnet.observed_rows import (
     ObservedRows,
     group_codes,
     observed_rows,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_infnet.evaluation.rows import observed_rows
+from keras_infnet.observed_rows import observed_rows
 
 __all__ = ["r2", "rmse"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_infnet.evaluation.binary import (
+from keras_infnet.binary_metrics import (
     calibration,
     expected_calibration_error,
     log_loss,
@@ -14,7 +14,7 @@ from keras_infnet.evaluation.binary import (
 )
 from keras_infnet.evaluation.ranking import auc, gauc
 from keras_infnet.evaluation.regression import r2, rmse
-from keras_infnet.evaluation.rows import observed_rows
+from keras_infnet.observed_rows import observed_rows
 from keras_infnet.schema import Schema, Task, nearest_name
 
 __all__ = ["evaluate", "format_report"]

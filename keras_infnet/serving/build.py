@@ -1,24 +1,30 @@
 """Writes the SavedModel of a version folder, in a process of its own.
 
-`python -m keras_infnet.serving.build FOLDER` reads `model.keras`,
-`schema.json` and, where present, `vocabularies.npz` and `fusion.json` in
-`FOLDER`, and adds the SavedModel. Whatever backend the model was trained
-with, it is built anew under TensorFlow: the exporting process keeps its own
-backend, its threads and its accelerator.
+`python -m keras_infnet.serving.build FOLDER [ROWS ...]` reads `model.keras`,
+`schema.json` and, where present, `vocabularies.npz`, `fusion.json` and
+`calibration.json` in `FOLDER`, and adds the SavedModel and warm-up requests of
+`ROWS` rows. Whatever backend the model was trained with, it is built anew
+under TensorFlow: the exporting process keeps its own backend, its threads and
+its accelerator.
 """
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ["build", "main"]
 
 
-def build(folder: str | os.PathLike[str]) -> None:
+def build(
+    folder: str | os.PathLike[str], warmup_rows: Sequence[int] = ()
+) -> None:
     """Adds the SavedModel to a version folder.
 
     Args:
         folder: path of the folder.
+        warmup_rows: list of integers. Rows of warm-up requests, each size for
+            every signature. Defaults to `()`.
 
     Raises:
         RuntimeError: If Keras does not run on TensorFlow.
@@ -32,9 +38,15 @@ def build(folder: str | os.PathLike[str]) -> None:
         )
     from keras_infnet.data.encoder import Encoder
     from keras_infnet.schema import Schema
+    from keras_infnet.serving.calibration import (
+        CALIBRATION_FILE,
+        Calibration,
+    )
     from keras_infnet.serving.fusion import Fusion
     from keras_infnet.serving.model_directory import load_model
     from keras_infnet.serving.saved_graph import save_graph
+    from keras_infnet.serving.server_files import write_server_files
+    from keras_infnet.serving.warmup import check_warmup
 
     folder = Path(folder)
     model = load_model(folder / "model.keras")
@@ -45,12 +57,19 @@ def build(folder: str | os.PathLike[str]) -> None:
     fusion = None
     if (folder / "fusion.json").exists():
         fusion = Fusion.load(folder / "fusion.json", schema.task_names)
-    save_graph(model, schema, encoder, str(folder), fusion)
+    calibration = None
+    if (folder / CALIBRATION_FILE).exists():
+        calibration = Calibration.load(folder / CALIBRATION_FILE)
+    save_graph(model, schema, encoder, str(folder), fusion, calibration)
+    if warmup_rows:
+        write_server_files(folder, encoder or schema, batch_sizes=warmup_rows)
+        check_warmup(folder)
 
 
 def main() -> None:
     """Builds in the folder that the command line names."""
-    build(sys.argv[1])
+    folder, *rows = sys.argv[1:]
+    build(folder, [int(count) for count in rows])
 
 
 if __name__ == "__main__":

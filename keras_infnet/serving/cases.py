@@ -1,7 +1,6 @@
 """The calls by which an exported model is checked."""
 
 import contextlib
-import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,12 +11,13 @@ from keras_infnet.data.encoder import Encoder
 from keras_infnet.data.lists import ListColumn
 from keras_infnet.data.table import Column, Table
 from keras_infnet.schema import Schema
+from keras_infnet.serving.calibration import Calibration
+from keras_infnet.serving.case import BestCase, Case, widened
 from keras_infnet.serving.fusion import Fusion
 from keras_infnet.serving.requests import encoded_request, raw_request
 from keras_infnet.serving.signatures import (
     ENCODED,
     EXAMPLES,
-    INDEX,
     RANK,
     RANK_TOP_K,
     RAW,
@@ -27,73 +27,9 @@ from keras_infnet.serving.signatures import (
     shared_raw_inputs,
 )
 
-__all__ = ["BestCase", "Case", "CaseBook", "full_precision"]
+__all__ = ["CaseBook", "full_precision"]
 
 _EXTRA = 5
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """Inputs of one call and the outputs it must have.
-
-    Args:
-        name: string. What is tried, without a slash.
-        signature: string. Name of the signature.
-        inputs: mapping of input name to array; the others take their default.
-        expected: mapping of output name to array.
-    """
-
-    name: str
-    signature: str
-    inputs: Mapping[str, np.ndarray]
-    expected: Mapping[str, np.ndarray]
-
-    def expects(
-        self, outputs: Mapping[str, np.ndarray]
-    ) -> Mapping[str, np.ndarray]:
-        """Returns what outputs must be.
-
-        Args:
-            outputs: mapping of output name to array, what was received.
-
-        Returns:
-            Mapping of output name to array.
-        """
-        return self.expected
-
-
-class BestCase(Case):
-    """A call that returns the best candidates, `expected` holding all.
-
-    Rounding may change the order of two that are nearly level. So scores must
-    be the best ones in order, and everything else that of the places that
-    were returned.
-    """
-
-    def expects(
-        self, outputs: Mapping[str, np.ndarray]
-    ) -> Mapping[str, np.ndarray]:
-        """Returns what outputs must be.
-
-        Args:
-            outputs: mapping of output name to array, what was received.
-
-        Returns:
-            Mapping of output name to array.
-        """
-        scores = self.expected[SCORE]
-        count = min(int(self.inputs["k"]), len(scores))
-        best = np.sort(scores)[::-1][:count]
-        places = outputs[INDEX]
-        distinct = np.unique(places)
-        if (
-            len(distinct) != count
-            or places.shape != (count,)
-            or (count and (distinct[0] < 0 or distinct[-1] >= len(scores)))
-        ):
-            return {INDEX: np.argsort(-scores, kind="stable")[:count]}
-        wanted = {name: all_[places] for name, all_ in self.expected.items()}
-        return {**wanted, SCORE: best}
 
 
 class CaseBook:
@@ -244,11 +180,20 @@ class CaseBook:
             one = {k: a[:1] if k in names else a for k, a in request.items()}
             self._add_ranking(name, one, names, tiled)
 
-    def predict(self, model: Any) -> list[Case]:
+    def predict(
+        self,
+        model: Any,
+        calibration: Calibration | None = None,
+        tolerance: float = 0.0,
+    ) -> list[Case]:
         """Predicts with the model that is exported.
 
         Args:
             model: `keras.Model`.
+            calibration: `Calibration`, or `None`. What is done to
+                predictions. Defaults to `None`.
+            tolerance: float. How far predictions may be from those of the
+                model before that is done. Defaults to `0.0`.
 
         Returns:
             List of `Case`.
@@ -264,6 +209,17 @@ class CaseBook:
             task: np.asarray(outputs[task], np.float32)
             for task in self.schema.task_names
         }
+        if calibration is None:
+            return self._answered(predictions)
+        return widened(
+            self._answered(calibration.apply(predictions)),
+            map(
+                self._answered,
+                calibration.apply_nearby(predictions, tolerance),
+            ),
+        )
+
+    def _answered(self, predictions: Mapping[str, np.ndarray]) -> list[Case]:
         return [
             self._case(
                 name,

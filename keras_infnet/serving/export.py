@@ -1,6 +1,7 @@
 """A trained model to a version folder that a server loads."""
 
 import copy
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ import pandas as pd
 from keras_infnet.data.encoder import Encoder
 from keras_infnet.data.table import Table
 from keras_infnet.schema import Schema
-from keras_infnet.serving.cases import Case, CaseBook
+from keras_infnet.schema.names import check_count
+from keras_infnet.serving.calibration import CALIBRATION_FILE, Calibration
+from keras_infnet.serving.cases import CaseBook
 from keras_infnet.serving.examples import example_inputs, example_rows
 from keras_infnet.serving.fusion import Fusion
 from keras_infnet.serving.model_card import model_card
@@ -24,10 +27,13 @@ from keras_infnet.serving.verification import (
     run_isolated,
 )
 from keras_infnet.serving.versions import new_version, publish
+from keras_infnet.serving.warmup import NO_WARMUP, WARMUP_FILE
 
 __all__ = ["export"]
 
 _MAX_EXAMPLES = 64
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def export(
@@ -41,6 +47,8 @@ def export(
     fusion: str | None = None,
     candidates: Sequence[str] | None = None,
     tolerance: float = 1e-5,
+    calibration: Calibration | None = None,
+    warmup_rows: Sequence[int] = (1, 64),
 ) -> Path:
     """Exports a model as the next version of a served model.
 
@@ -97,6 +105,16 @@ def export(
         tolerance: float. Largest difference to `predict`, of values beyond 1
             as a part of the value. Models in mixed precision need more.
             Defaults to `1e-5`.
+        calibration: `Calibration`, from `calibrate` or
+            `Calibration.for_sampling`, or `None`. It becomes part of the
+            graph, in every signature, and `calibration.json` lies in the
+            folder. `model.keras` beside it stays as it is. Where a
+            calibration is steep, an answer may differ by what `tolerance`
+            becomes through it. Defaults to `None`.
+        warmup_rows: list of integers. Sizes of the requests, one a size and
+            signature, that a server runs before it serves the version. They
+            need `tensorflow-serving-api`, the extra `client`; without it there
+            are none, and the log says so. Defaults to `(1, 64)`.
 
     Returns:
         Path of the version folder.
@@ -120,6 +138,10 @@ def export(
     check_agreement(model, schema)
     check_names(schema)
     scorer = _scorer(schema, fusion)
+    for rows in warmup_rows:
+        check_count(rows, "`warmup_rows`")
+    if calibration is not None:
+        calibration.check(schema)
     if isinstance(examples, pd.DataFrame):
         examples = Table.from_pandas(examples)
     with new_version(directory) as folder:
@@ -130,12 +152,20 @@ def export(
             schema.save(folder / "schema.json")
         if scorer is not None:
             scorer.save(folder / "fusion.json")
+        if calibration is not None:
+            calibration.save(folder / CALIBRATION_FILE)
         with python(
-            ["-m", "keras_infnet.serving.build", str(folder)],
+            [
+                *("-m", "keras_infnet.serving.build", str(folder)),
+                *(str(rows) for rows in warmup_rows),
+            ],
             "building the SavedModel under TensorFlow",
         ):
             # In the meantime, for both take their time.
-            cases = _cases(model, encoder, examples, scorer)
+            book = _cases(encoder, examples, scorer)
+            cases = book.predict(model, calibration, tolerance)
+        if warmup_rows and not (folder / WARMUP_FILE).exists():
+            _LOGGER.warning(NO_WARMUP)
         signatures, results = run_isolated(folder, cases)
         check_signatures(signatures, schema, isinstance(encoder, Encoder))
         parity = {
@@ -154,6 +184,7 @@ def export(
             parity=parity,
             description=description,
             fusion=scorer,
+            calibration=calibration,
         )
         (folder / "README.md").write_text(card, encoding="utf-8")
         return publish(folder, Path(directory))
@@ -185,22 +216,21 @@ def _scorer(schema: Schema, fusion: str | None) -> Fusion | None:
 
 
 def _cases(
-    model: Any,
     encoder: Encoder | Schema,
     examples: Table | None,
     fusion: Fusion | None,
-) -> list[Case]:
+) -> CaseBook:
     if isinstance(encoder, Schema):
         book = CaseBook(encoder, fusion)
         book.add_encoded("drawn ids", example_inputs(encoder))
-        return book.predict(model)
+        return book
     quiet = _quiet(encoder)
     book = CaseBook(encoder.schema, fusion)
     book.add_raw("made-up rows", example_rows(encoder), quiet)
     if examples is not None and len(examples):
         rows = examples.slice(0, min(_MAX_EXAMPLES, len(examples)))
         book.add_raw("examples", rows, quiet)
-    return book.predict(model)
+    return book
 
 
 def _quiet(encoder: Encoder) -> Encoder:

@@ -11,6 +11,11 @@ import numpy as np
 
 from keras_infnet.data.encoder import Encoder
 from keras_infnet.schema import Categorical, Field, InputSpec, Numeric, Schema
+from keras_infnet.serving.calibration import Calibration
+from keras_infnet.serving.calibration_report import (
+    calibration_rows,
+    describe_steps,
+)
 from keras_infnet.serving.fusion import Fusion
 from keras_infnet.serving.ranking_card import ranking_card
 from keras_infnet.serving.signatures import ENCODED, RAW, required_inputs
@@ -85,6 +90,7 @@ def model_card(
     parity: Mapping[str, Any],
     description: str | None,
     fusion: Fusion | None = None,
+    calibration: Calibration | None = None,
 ) -> str:
     """Writes the model card.
 
@@ -97,6 +103,7 @@ def model_card(
         description: string, or `None`.
         fusion: `Fusion`, or `None` where the schema has no candidates.
             Defaults to `None`.
+        calibration: `Calibration`, or `None`. Defaults to `None`.
 
     Returns:
         Text in Markdown.
@@ -119,7 +126,8 @@ def model_card(
         *([_raw_inputs(schema)] if has_raw else []),
         _encoded_inputs(schema),
         _metrics(metrics),
-        _checks(parity),
+        *([] if calibration is None else [_calibration(calibration)]),
+        _checks(parity, calibration is not None),
         _limits(schema, has_raw),
         _made_with(),
     ]
@@ -247,7 +255,29 @@ def _flat(values: Mapping[str, Any], prefix: str) -> Any:
             yield f"{prefix}{key}", str(value)
 
 
-def _checks(parity: Mapping[str, Any]) -> str:
+def _calibration(calibration: Calibration) -> str:
+    steps = [(f"`{task}`", text) for task, text in describe_steps(calibration)]
+    parts = [
+        "## Calibration",
+        "Part of the graph, in every signature; `model.keras` is without it, "
+        "and so are the metrics above. `p` is what the model predicts, and "
+        "behind a `then` what the step before makes of it.",
+        _table(("task", "what is served"), steps),
+    ]
+    rows = calibration_rows(calibration)
+    if rows:
+        parts += [
+            "Before: predictions of the model on the rows of the calibration. "
+            "After: the same rows, each calibrated by what was fitted without "
+            "it. `calibration` is the sum of predictions over that of labels, "
+            "ECE the expected calibration error in ten bins of equal numbers, "
+            "NE the log loss over that of the base rate.",
+            _table(rows[0], rows[1:]),
+        ]
+    return "\n\n".join(parts)
+
+
+def _checks(parity: Mapping[str, Any], calibrated: bool) -> str:
     rows = [
         (f"`{signature}`", f"`{task}`", f"{difference:.2g}")
         for signature, tasks in parity["largest_difference"].items()
@@ -255,7 +285,8 @@ def _checks(parity: Mapping[str, Any]) -> str:
     ]
     return (
         "## Checked\n\nRun by TensorFlow alone and compared with `predict` "
-        f"of the trained model, {len(parity['cases'])} kinds of request:\n\n"
+        f"of the trained model{', then calibrated' if calibrated else ''}, "
+        f"{len(parity['cases'])} kinds of request:\n\n"
         + _table(("signature", "task", "largest difference"), rows)
     )
 

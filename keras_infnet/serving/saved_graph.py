@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from keras_infnet.models.candidates import for_candidates
 from keras_infnet.schema import InputSpec, Schema
+from keras_infnet.serving.calibration import Calibration
 from keras_infnet.serving.example_parsing import parse_examples
 from keras_infnet.serving.fusion import Fusion
 from keras_infnet.serving.preprocessing import GraphEncoder, tidy_inputs
@@ -35,6 +36,7 @@ def save_graph(
     encoder: "Encoder | None",
     path: str,
     fusion: Fusion | None = None,
+    calibration: Calibration | None = None,
 ) -> None:
     """Writes a SavedModel that needs neither Keras nor this package.
 
@@ -47,10 +49,12 @@ def save_graph(
         path: string. Directory to write.
         fusion: `Fusion` that scores candidates. `None` is the sum of the
             tasks. Defaults to `None`.
+        calibration: `Calibration`, or `None`. What is done to predictions,
+            before anything else is made of them. Defaults to `None`.
     """
     import tensorflow as tf
 
-    graph = _Graph(model, schema, encoder, fusion)
+    graph = _Graph(model, schema, encoder, fusion, calibration)
     declared = signatures_of(schema, encoder is not None)
     signatures = {
         name: _named_function(graph.calls[name], signature)
@@ -81,8 +85,10 @@ class _Graph:
         schema: Schema,
         encoder: "Encoder | None",
         fusion: Fusion | None,
+        calibration: Calibration | None,
     ) -> None:
         self.schema = schema
+        self.calibration = calibration or Calibration(())
         self.fusion = fusion or Fusion.sum_of(schema.task_names)
         self.encoder = None if encoder is None else GraphEncoder(encoder)
         self._predict = self._function(model, ())
@@ -118,12 +124,13 @@ class _Graph:
         )
         def predict(encoded: dict[str, Any]) -> dict[str, Any]:
             outputs = model(encoded, training=False)
-            return {
+            answers = {
                 task: tf.ensure_shape(
                     tf.cast(outputs[task], tf.float32), [None, 1]
                 )
                 for task in self.schema.task_names
             }
+            return self.calibration.apply_tensors(answers)
 
         return predict
 

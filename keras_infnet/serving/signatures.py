@@ -114,8 +114,9 @@ class Signature:
         inputs: mapping of name to `keras_infnet.schema.InputSpec`, without
             the axis of rows.
         outputs: mapping of name to the shape behind the axis of rows.
-        optional: names of the inputs that may be left out.
-        scalars: names of the inputs that have no axis of rows.
+        optional: names of the inputs that may be left out. Defaults to `()`.
+        scalars: names of the inputs that have no axis of rows. Defaults to
+            `()`.
     """
 
     inputs: Mapping[str, InputSpec]

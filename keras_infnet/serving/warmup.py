@@ -23,6 +23,7 @@ from keras_infnet.serving.signatures import (
 
 __all__ = [
     "MOST_RECORDS",
+    "NO_WARMUP",
     "WARMUP_FILE",
     "check_warmup",
     "example_requests",
@@ -35,6 +36,12 @@ __all__ = [
 WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 #: With more of them a server refuses the version.
 MOST_RECORDS = 1000
+
+#: What the log says without the messages of a server.
+NO_WARMUP = (
+    "Without warm-up requests: tensorflow-serving-api is not installed. Run: "
+    'python -m pip install "keras-infnet[client]".'
+)
 
 _LOG = logging.getLogger("keras_infnet")
 
@@ -116,10 +123,7 @@ def has_messages() -> bool:
     try:
         from tensorflow_serving.apis import prediction_log_pb2  # noqa: F401
     except ImportError:
-        _LOG.warning(
-            "Without warm-up requests: tensorflow-serving-api is not "
-            'installed. Run: python -m pip install "keras-infnet[client]".'
-        )
+        _LOG.warning(NO_WARMUP)
         return False
     return True
 

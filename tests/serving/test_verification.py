@@ -10,7 +10,7 @@ import pytest
 
 from keras_infnet.schema import Categorical, Numeric, Schema, Task
 from keras_infnet.serving import isolated
-from keras_infnet.serving.cases import BestCase, Case
+from keras_infnet.serving.case import BestCase, Case
 from keras_infnet.serving.verification import (
     check_signatures,
     compare,

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from keras_infnet.evaluation.binary import calibration_curve
+from keras_infnet.binary_metrics import calibration_curve
 from keras_infnet.evaluation.comparison import Compared
-from keras_infnet.evaluation.rows import observed_rows
+from keras_infnet.observed_rows import observed_rows
 
 __all__ = [
     "CalibrationPoints",

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_infnet.evaluation.rows import observed_rows
+from keras_infnet.observed_rows import observed_rows
 from keras_infnet.schema import nearest_name
 
 __all__ = [

@@ -1,0 +1,251 @@
+"""Functions from a probability to a better one, in NumPy and TensorFlow.
+
+All compute in float64: what is float32 before and after is then the same on
+both sides to its last digit, however steep a function is.
+"""
+
+import dataclasses
+import itertools
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import special  # type: ignore[import-untyped]
+
+__all__ = [
+    "LARGEST_LOGIT",
+    "Calibrator",
+    "Isotonic",
+    "Platt",
+    "Temperature",
+    "logits",
+    "undo_sampling",
+]
+
+#: Logits are clipped to this and its negative: probabilities of 4.1e-8 and
+#: 1 - 4.1e-8. All that float32 tells apart below 1 stays apart.
+LARGEST_LOGIT = 17.0
+
+
+def logits(probabilities: Any) -> np.ndarray:
+    """Returns `log(p) - log(1 - p)`, clipped to -17 and 17.
+
+    Args:
+        probabilities: array of values in `[0, 1]`; NaN stays NaN.
+
+    Returns:
+        Float64 array of the same shape.
+
+    Example:
+
+    >>> logits([0.0, 0.5, 1.0])
+    array([-17.,   0.,  17.])
+    """
+    found = special.logit(np.asarray(probabilities, np.float64))
+    return np.clip(found, -LARGEST_LOGIT, LARGEST_LOGIT)
+
+
+def undo_sampling(probabilities: Any, rate: float) -> Any:
+    """Undoes that negatives were kept with a rate: `p / (p + (1 - p) / rate)`.
+
+    Args:
+        probabilities: float64 array, or tensor of TensorFlow.
+        rate: float. Above 0, at most 1.
+
+    Returns:
+        The same kind and shape; 0 stays 0, and 1 stays 1.
+
+    Example:
+
+    >>> undo_sampling(np.array([0.0, 0.5, 1.0]), 0.25)
+    array([0. , 0.2, 1. ])
+    """
+    return probabilities / (probabilities + (1 - probabilities) / rate)
+
+
+@dataclasses.dataclass(frozen=True)
+class Temperature:
+    """`sigmoid(logit(p) / temperature)`: predictions less sure, or more so.
+
+    One half stays one half, and rows stay in their order.
+
+    Args:
+        temperature: float above 0. Above 1, predictions move towards one
+            half.
+
+    Raises:
+        ValueError: If it is not above 0.
+
+    Example:
+
+    >>> Temperature(2.0).apply(np.array([0.1, 0.5, 0.9]))
+    array([0.25, 0.5 , 0.75])
+    """
+
+    method: ClassVar[str] = "temperature"
+    temperature: float
+
+    def __post_init__(self) -> None:
+        _check_above_zero("temperature", self.temperature)
+
+    def apply(self, probabilities: np.ndarray) -> np.ndarray:
+        return special.expit(logits(probabilities) / self.temperature)
+
+    def apply_tensor(self, probabilities: Any) -> Any:
+        import tensorflow as tf
+
+        return tf.sigmoid(_logits_tensor(probabilities) / self.temperature)
+
+
+@dataclasses.dataclass(frozen=True)
+class Platt:
+    """`sigmoid(slope * logit(p) + intercept)`.
+
+    Rows stay in their order, for the slope is positive.
+
+    Args:
+        slope: float above 0.
+        intercept: float.
+
+    Raises:
+        ValueError: If the slope is not above 0, or a number is not finite.
+
+    Example:
+
+    >>> Platt(slope=1.0, intercept=0.0).apply(np.array([0.25, 0.5]))
+    array([0.25, 0.5 ])
+
+    Reference:
+    - Platt, 1999, Probabilistic outputs for support vector machines
+    """
+
+    method: ClassVar[str] = "platt"
+    slope: float
+    intercept: float
+
+    def __post_init__(self) -> None:
+        _check_above_zero("slope", self.slope)
+        _check_finite("intercept", self.intercept)
+
+    def apply(self, probabilities: np.ndarray) -> np.ndarray:
+        return special.expit(
+            self.slope * logits(probabilities) + self.intercept
+        )
+
+    def apply_tensor(self, probabilities: Any) -> Any:
+        import tensorflow as tf
+
+        scores = self.slope * _logits_tensor(probabilities) + self.intercept
+        return tf.sigmoid(scores)
+
+
+@dataclasses.dataclass(frozen=True)
+class Isotonic:
+    """A rising function, straight between thresholds and flat beyond them.
+
+    Rows never change places, but they may tie: many predictions become one
+    value, so an AUC can fall, and ends can be exactly 0 and 1.
+
+    Args:
+        thresholds: tuple of floats, rising. Probabilities.
+        values: tuple of floats in `[0, 1]`, never falling: what each
+            threshold becomes.
+
+    Raises:
+        ValueError: If the numbers are not so.
+
+    Example:
+
+    >>> step = Isotonic((0.2, 0.4), (0.0, 0.5))
+    >>> step.apply(np.array([0.1, 0.3, 0.9]))
+    array([0.  , 0.25, 0.5 ])
+    """
+
+    method: ClassVar[str] = "isotonic"
+    thresholds: tuple[float, ...]
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("thresholds", "values"):
+            numbers = getattr(self, name)
+            if not isinstance(numbers, (list, tuple)):
+                raise ValueError(
+                    f"`{name}` must be a list of numbers. Received: {numbers!r}"
+                )
+            for number in numbers:
+                _check_finite(name, number)
+            object.__setattr__(self, name, tuple(map(float, numbers)))
+        if not self.thresholds or len(self.thresholds) != len(self.values):
+            raise ValueError(
+                "there must be as many `values` as `thresholds`, at least "
+                f"one. Received: {len(self.values)} and "
+                f"{len(self.thresholds)}."
+            )
+        if any(a >= b for a, b in itertools.pairwise(self.thresholds)):
+            raise ValueError("`thresholds` must rise.")
+        if any(a > b for a, b in itertools.pairwise(self.values)):
+            raise ValueError("`values` must not fall.")
+        if self.values[0] < 0 or self.values[-1] > 1:
+            raise ValueError(
+                "`values` must be probabilities in [0, 1]. Received: values "
+                f"from {self.values[0]:g} to {self.values[-1]:g}."
+            )
+
+    def apply(self, probabilities: np.ndarray) -> np.ndarray:
+        found = np.interp(probabilities, self.thresholds, self.values)
+        # Of one threshold alone, NaN would become its value.
+        return np.where(np.isnan(probabilities), np.nan, found)
+
+    def apply_tensor(self, probabilities: Any) -> Any:
+        import tensorflow as tf
+
+        # One more point of the last height: there is always a next one.
+        points = [*self.thresholds, self.thresholds[-1] + 1]
+        heights = [*self.values, self.values[-1]]
+        rises = [
+            (high - low) / (after - before)
+            for (before, after), (low, high) in zip(
+                itertools.pairwise(points),
+                itertools.pairwise(heights),
+                strict=True,
+            )
+        ]
+        at, height, rise = (
+            tf.constant(numbers, tf.float64)
+            for numbers in (self.thresholds, self.values, rises)
+        )
+        inside = tf.clip_by_value(probabilities, at[0], at[-1])
+        below = tf.searchsorted(at, tf.reshape(inside, [-1]), side="right") - 1
+        # NaN is nowhere among the thresholds, and stays NaN.
+        below = tf.reshape(tf.maximum(below, 0), tf.shape(inside))
+        start, base, slope = (
+            tf.gather(numbers, below) for numbers in (at, height, rise)
+        )
+        return base + slope * (inside - start)
+
+
+Calibrator = Temperature | Platt | Isotonic
+
+
+def _logits_tensor(probabilities: Any) -> Any:
+    import tensorflow as tf
+
+    found = tf.math.log(probabilities) - tf.math.log1p(-probabilities)
+    return tf.clip_by_value(found, -LARGEST_LOGIT, LARGEST_LOGIT)
+
+
+def _check_finite(name: str, value: Any) -> None:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+    ):
+        raise ValueError(
+            f"`{name}` must be finite numbers. Received: {value!r}."
+        )
+
+
+def _check_above_zero(name: str, value: Any) -> None:
+    _check_finite(name, value)
+    if value <= 0:
+        raise ValueError(f"`{name}` must be above 0. Received: {value!r}.")
