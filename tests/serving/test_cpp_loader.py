@@ -29,9 +29,7 @@ pytestmark = [
 
 
 @pytest.mark.parametrize("label", FAMILIES)
-def test_every_signature_answers_as_predict_does(
-    label, program, built, table
-):
+def test_every_signature_answers_as_predict_does(label, program, built, table):
     model, folder = built(label)
     encoder = Encoder.load(folder)
     book = CaseBook(encoder.schema)
@@ -128,6 +126,7 @@ MISTAKES = [
     ("name of the initialiser", "INTERNAL"),
     ("a required input left out", "INVALID_ARGUMENT"),
     ("an input too many", "INVALID_ARGUMENT"),
+    ("a misspelt input", "INVALID_ARGUMENT"),
     ("no input", "INVALID_ARGUMENT"),
     ("another dtype", "INVALID_ARGUMENT"),
     ("text in place of ids", "INVALID_ARGUMENT"),
@@ -152,6 +151,8 @@ def test_mistakes_get_a_status(signature, program, exported, encoder):
         ("__saved_model_init_op", {}),
         (signature, without(request, "item")),
         (signature, {**request, "more": np.zeros(4, np.int64)}),
+        # That of raw values has a default for what is missing then.
+        (signature, {**without(request, "price"), "prize": request["price"]}),
         (signature, {}),
         (signature, changed(request, "item", lambda a: a.astype("float32"))),
         (signature, changed(request, "item", lambda a: a.astype("str"))),
@@ -167,6 +168,9 @@ def test_mistakes_get_a_status(signature, program, exported, encoder):
     for (name, code), answer in zip(MISTAKES, refused, strict=True):
         assert (name, answer.code) == (name, code), answer.message
         assert answer.message
+        if "an axis" in name:
+            assert "not compatible with expected shape" in answer.message
+            assert "item" in answer.message
     # Nothing of a mistake stays behind.
     assert (first.code, last.code) == ("OK", "OK")
     for task, output in first.outputs.items():
