@@ -28,6 +28,7 @@ pytestmark = [
 # ------------------------------------------------------------------- models
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", FAMILIES)
 def test_every_signature_answers_as_predict_does(label, program, built, table):
     model, folder = built(label)
