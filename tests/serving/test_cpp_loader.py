@@ -11,8 +11,14 @@ from serving_examples import make_table
 from keras_infnet.data.encoder import Encoder
 from keras_infnet.serving.cases import CaseBook
 from keras_infnet.serving.examples import example_rows
+from keras_infnet.serving.fusion import Fusion
+from keras_infnet.serving.isolated import serialized_examples
 from keras_infnet.serving.requests import encoded_request, raw_request
-from keras_infnet.serving.signatures import missing_value, required_inputs
+from keras_infnet.serving.signatures import (
+    EXAMPLES,
+    missing_value,
+    signatures_of,
+)
 
 FAMILIES = ["INFNet", "INFNet_proxy", "SharedBottom", "DIN", "AutoIFS"]
 
@@ -28,12 +34,19 @@ pytestmark = [
 # ------------------------------------------------------------------- models
 
 
+def message_of(case):
+    if case.signature != EXAMPLES:
+        return case.inputs
+    return {"inputs": np.array(serialized_examples(case.inputs), object)}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("label", FAMILIES)
 def test_every_signature_answers_as_predict_does(label, program, built, table):
     model, folder = built(label)
     encoder = Encoder.load(folder)
-    book = CaseBook(encoder.schema)
+    fusion = Fusion.sum_of(encoder.schema.task_names)
+    book = CaseBook(encoder.schema, fusion)
     book.add_raw("made-up rows", example_rows(encoder, seed=7), encoder)
     book.add_raw("examples", table.slice(0, 40), encoder)
     cases = book.predict(model)
@@ -44,19 +57,23 @@ def test_every_signature_answers_as_predict_does(label, program, built, table):
         ("serve_raw", {name: array[:0] for name, array in raw.items()}),
         ("serving_default", {name: array[:0] for name, array in ids.items()}),
     ]
-    requests = [(case.signature, case.inputs) for case in cases]
+    requests = [(case.signature, message_of(case)) for case in cases]
     answers = program.run(folder, requests + none)
 
-    assert {case.signature for case in cases} == {
-        signature for signature, _ in none
-    }
+    _, signatures = program.describe(folder)
+    assert {case.signature for case in cases} == set(signatures)
     for case, answer in zip(cases, answers, strict=False):
         assert answer.code == "OK", (case.name, answer.message)
-        assert sorted(answer.outputs) == sorted(encoder.schema.task_names)
-        for task, expected in case.expected.items():
-            np.testing.assert_allclose(
-                answer.outputs[task], expected, rtol=1e-5, atol=1e-5
-            )
+        wanted = case.expects(answer.outputs)
+        assert sorted(answer.outputs) == sorted(wanted)
+        for name, expected in wanted.items():
+            found = answer.outputs[name]
+            if expected.dtype.kind == "f":
+                np.testing.assert_allclose(
+                    found, expected, rtol=1e-5, atol=1e-5, err_msg=case.name
+                )
+            else:
+                np.testing.assert_array_equal(found, expected, case.name)
     spread = [np.ptp(y) for y in cases[0].expected.values()]
     assert min(spread) > 1e-3
     for answer in answers[-2:]:
@@ -70,28 +87,31 @@ def test_declares_what_a_server_needs(program, exported, encoder):
     tags, signatures = program.describe(exported)
     schema = encoder.schema
     assert tags == {"serve"}
-    assert sorted(signatures) == ["serve_raw", "serving_default"]
-    wanted = {
-        "serving_default": (schema.inputs, set()),
-        "serve_raw": (
-            schema.raw_inputs,
-            set(schema.raw_inputs) - set(required_inputs(schema)),
-        ),
-    }
-    for name, (specs, defaults) in wanted.items():
+    assert sorted(signatures) == [
+        *("rank", "rank_top_k", "serve_examples", "serve_raw"),
+        "serving_default",
+    ]
+    for name, wanted in signatures_of(schema, raw=True).items():
         found = signatures[name]
         assert found.method == "tensorflow/serving/predict"
         assert found.inputs == {
             key: (
                 spec.dtype,
-                [-1] + [-1 if size is None else size for size in spec.shape],
+                [
+                    *([] if key in wanted.scalars else [-1]),
+                    *(-1 if size is None else size for size in spec.shape),
+                ],
             )
-            for key, spec in specs.items()
+            for key, spec in wanted.inputs.items()
         }
-        assert found.outputs == {
+        assert set(found.defaults) == set(wanted.optional)
+        assert sorted(found.outputs) == sorted(wanted.outputs)
+        for key, shape in wanted.outputs.items():
+            assert found.outputs[key][1] == [-1, *shape]
+    for name in ("serving_default", "serve_raw"):
+        assert signatures[name].outputs == {
             task: ("float32", [-1, 1]) for task in ("click", "like", "stay")
         }
-        assert set(found.defaults) == defaults
     for name, default in signatures["serve_raw"].defaults.items():
         (missing,) = missing_value(schema.raw_inputs[name]).ravel()
         (value,) = default.ravel()
@@ -102,7 +122,8 @@ def test_declares_what_a_server_needs(program, exported, encoder):
 
 def test_encoded_ids_alone(program, exported_ids, model, encoder, table):
     tags, signatures = program.describe(exported_ids)
-    assert (tags, list(signatures)) == ({"serve"}, ["serving_default"])
+    assert tags == {"serve"}
+    assert sorted(signatures) == ["rank", "rank_top_k", "serving_default"]
     inputs = encoded_request(
         encoder.encode(table, labels=False), encoder.schema
     )

@@ -198,7 +198,7 @@ void Answer(const tf::SavedModelBundle& bundle, const Request& request,
   for (size_t i = 0; status.ok() && i < outputs.size(); ++i) {
     tf::NamedTensorProto output;
     output.set_name(call.names[i]);
-    outputs[i].AsProtoTensorContent(output.mutable_tensor());
+    outputs[i].AsProtoField(output.mutable_tensor());
     WriteBytes(out, output.SerializeAsString());
   }
   if (!out.flush()) Fail("answers: cannot write");
