@@ -223,8 +223,19 @@ def _named_function(
     # Arguments with a default value come last.
     names = sorted(specs, key=lambda name: name in optional)
 
+    shapes = {
+        name: [*([] if name in signature.scalars else [None]), *spec.shape]
+        for name, spec in specs.items()
+    }
+
     def call(*tensors: Any) -> dict[str, Any]:
-        return function(dict(zip(names, tensors, strict=True)))
+        # Sessions feed tensors of any shape, and some that are wrong would
+        # be answered all the same. The name is part of the error.
+        inputs = {
+            name: tf.ensure_shape(tensor, shapes[name], name=f"shape_of_{name}")
+            for name, tensor in zip(names, tensors, strict=True)
+        }
+        return function(inputs)
 
     def default(name: str, spec: InputSpec) -> Any:
         if name not in optional:
@@ -244,13 +255,7 @@ def _named_function(
     return tf.function(
         call,
         input_signature=[
-            tf.TensorSpec(
-                specs[name].shape
-                if name in signature.scalars
-                else [None, *specs[name].shape],
-                specs[name].dtype,
-                name,
-            )
+            tf.TensorSpec(shapes[name], specs[name].dtype, name)
             for name in names
         ],
         autograph=False,

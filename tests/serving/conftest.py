@@ -1,11 +1,21 @@
-"""A table, its encoder and a model, made once."""
+"""A table, its encoder and a model, made once, and programs around them."""
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import pytest
+import saved_model_program
 from serving_examples import make_model, make_schema, make_table
+from small_models import small_model
+from tiny import randomize
 
 from keras_infnet.data.encoder import Encoder
 from keras_infnet.data.table import Table
+from keras_infnet.serving import export
+from keras_infnet.serving.build import build
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +31,62 @@ def encoder(table) -> Encoder:
 @pytest.fixture(scope="session")
 def model(encoder) -> keras.Model:
     return make_model(encoder.schema)
+
+
+@pytest.fixture(scope="session")
+def exported(model, encoder, table, tmp_path_factory) -> Path:
+    return export(
+        model,
+        encoder,
+        tmp_path_factory.mktemp("saved_models") / "news",
+        examples=table,
+        metrics={"click": {"auc": 0.75}},
+        description="Ranks it's news.",
+    )
+
+
+@pytest.fixture(scope="session")
+def exported_ids(model, encoder, tmp_path_factory) -> Path:
+    """The same without an encoder: encoded ids alone."""
+    directory = tmp_path_factory.mktemp("saved_models") / "ids"
+    return export(model, encoder.schema, directory)
+
+
+@pytest.fixture(scope="session")
+def built(
+    encoder, tmp_path_factory
+) -> Callable[[str], tuple[keras.Model, Path]]:
+    """Makes small models by label, and their SavedModels in this process."""
+
+    @functools.cache
+    def make(label: str) -> tuple[keras.Model, Path]:
+        model = randomize(small_model(label, encoder.schema))
+        folder = tmp_path_factory.mktemp(label)
+        model.save(folder / "model.keras")
+        encoder.save(folder)
+        build(folder)
+        return model, folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory) -> Path:
+    problem = saved_model_program.problem()
+    if problem is not None:
+        pytest.skip(f"{problem}, which the C++ program needs")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Shared by the workers: one of them compiles.
+        folder = folder.parent
+    folder = folder / "compiled"
+    folder.mkdir(exist_ok=True)
+    return saved_model_program.compile_program(folder)
+
+
+@pytest.fixture(scope="session")
+def program(
+    compiled, tmp_path_factory
+) -> saved_model_program.SavedModelProgram:
+    folder = tmp_path_factory.mktemp("requests")
+    return saved_model_program.SavedModelProgram(compiled, folder)

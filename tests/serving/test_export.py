@@ -33,18 +33,6 @@ def predict(model, encoder, table):
     return model.predict(inputs, verbose=0)
 
 
-@pytest.fixture(scope="module")
-def exported(model, encoder, table, tmp_path_factory):
-    return export(
-        model,
-        encoder,
-        tmp_path_factory.mktemp("saved_models") / "news",
-        examples=table,
-        metrics={"click": {"auc": 0.75}},
-        description="Ranks it's news.",
-    )
-
-
 @pytest.mark.serving
 class TestExported:
     def test_is_the_first_version_with_all_files(self, exported):
@@ -165,19 +153,18 @@ class TestExported:
 
 
 @pytest.mark.serving
-def test_schema_in_place_of_an_encoder(model, encoder, table, tmp_path):
-    path = export(model, encoder.schema, tmp_path / "ids")
-    assert not (path / "vocabularies.npz").exists()
-    parity = json.loads((path / "parity.json").read_text())
+def test_schema_in_place_of_an_encoder(exported_ids, table):
+    assert not (exported_ids / "vocabularies.npz").exists()
+    parity = json.loads((exported_ids / "parity.json").read_text())
     assert list(parity["largest_difference"]) == [
         "serving_default",
         "rank",
         "rank_top_k",
     ]
     with pytest.raises(ValueError, match="takes encoded ids alone"):
-        Servable.load(path).predict_raw(table)
+        Servable.load(exported_ids).predict_raw(table)
     with pytest.raises(ValueError, match="takes encoded ids alone"):
-        Servable.load(path).rank(table.slice(0, 1), table)
+        Servable.load(exported_ids).rank(table.slice(0, 1), table)
 
 
 TRAINED_ELSEWHERE = """

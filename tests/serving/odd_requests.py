@@ -1,0 +1,298 @@
+"""Requests drawn at random: odd ones that count, and wrong ones.
+
+Each knows whether the model must answer or refuse. Those that must be
+answered are kept in plain form as well, every row of its own and no default
+left to fill in, from which the answer can be worked out without a graph.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from saved_model_program import tensor_proto
+
+from keras_infnet.data.encoder import Encoder
+from keras_infnet.data.lists import ListColumn
+from keras_infnet.data.table import Table
+from keras_infnet.schema import GAP_BUCKETS, InputSpec
+from keras_infnet.serving.requests import encoded_request
+from keras_infnet.serving.signatures import required_inputs
+
+#: Bytes of no text, and a text that every model knows as little.
+_NO_TEXT, _UNKNOWN = b"\xff\xfe\x00", "\N{SNOWMAN}"
+#: Raw inputs of text that have no vocabulary.
+_HASHED = ("query", "searched_query")
+_DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool", "string")
+_MISSING = {"int64": -1, "string": b"", "float32": np.float32("nan")}
+_WRONG = (
+    "left out",
+    "another name",
+    "one more",
+    "rows",
+    "dtype",
+    "more axes",
+    "fewer axes",
+    "empty message",
+    "unheard-of dtype",
+    "negative size",
+    "size beyond all memory",
+    "size that overflows",
+    "bytes at the end",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Odd:
+    """A request.
+
+    Args:
+        kind: string. What is odd.
+        inputs: dict of arrays and messages.
+        rows: integer or `None`. Rows of the answer, `None` where it must be
+            refused.
+        plain: dict of arrays, or `None` where the answer cannot be worked
+            out.
+    """
+
+    kind: str
+    inputs: dict[str, Any]
+    rows: int | None = None
+    plain: dict[str, np.ndarray] | None = None
+
+
+class OddRequests:
+    """Draws requests of a signature.
+
+    Args:
+        encoder: fitted `Encoder` of the schema of `serving_examples`.
+        signature: `"serve_raw"` or `"serving_default"`.
+        table: `Table` with values that the encoder knows.
+        seed: integer.
+    """
+
+    def __init__(
+        self, encoder: Encoder, signature: str, table: Table, seed: int
+    ) -> None:
+        self.encoder = encoder
+        self.rng = np.random.default_rng(seed)
+        self.raw = signature == "serve_raw"
+        schema = encoder.schema
+        self.specs = schema.raw_inputs if self.raw else schema.inputs
+        self.required = required_inputs(schema) if self.raw else [*self.specs]
+        self.behaviors = {
+            behavior: [
+                n for n in self.specs if n.startswith(f"{behavior.name}_")
+            ]
+            for behavior in schema.behaviors
+        }
+        self.pools, self.sizes = {}, {}
+        if self.raw:
+            self.pools = {n: _pool(table[n], s) for n, s in self.specs.items()}
+        else:
+            self.sizes = self._sizes()
+
+    def _sizes(self) -> dict[str, int]:
+        """Number of ids that every encoded input may have."""
+        schema = self.encoder.schema
+        parts = {part.name: part for part in schema.fields}
+        for behavior in schema.behaviors:
+            for part in schema.attributes(behavior):
+                parts[f"{behavior.name}_{part.name}"] = part
+        sizes = {n: schema.table_size(p.table_name) for n, p in parts.items()}
+        gaps = {n: GAP_BUCKETS + 1 for n in self.specs if n.endswith("_gap")}
+        return {**sizes, **gaps}
+
+    # ------------------------------------------------------------ to answer
+
+    def answered(self, kind: str = "odd") -> Odd:
+        """Draws a request that must be answered.
+
+        Args:
+            kind: `"odd"` for a few rows, or `"no rows"`, `"many rows"` or
+                `"long history"`. Defaults to `"odd"`.
+        """
+        rng = self.rng
+        rows = {"no rows": 0, "many rows": 3000}.get(kind)
+        rows = int(rng.integers(1, 6)) if rows is None else rows
+        longest = {"long history": 3000, "many rows": 3}.get(kind, 12)
+        lengths = {}
+        for names in self.behaviors.values():
+            length = rng.integers(0, longest + 1)
+            for name in names:
+                other = rng.random() < 0.1
+                lengths[name] = (
+                    rng.integers(0, longest + 1) if other else length
+                )
+        inputs, plain, none = {}, {}, np.empty(0)
+        for name, spec in self.specs.items():
+            shape = [rows, *spec.shape]
+            if name in lengths:
+                shape[1] = int(lengths[name])
+            shape = [int(rng.integers(0, 5)) if n is None else n for n in shape]
+            if name != "item" and rng.random() < 0.1:
+                # One row for all; of `item` there are as many as there are.
+                shape[0] = min(rows, 1)
+            if name not in self.required and rng.random() < 0.1:
+                # Left out: one missing value for all.
+                shape = [1] * len(shape)
+                values = np.full(shape, _MISSING[spec.dtype])
+            else:
+                text = kind != "odd" and name in _HASHED
+                values = inputs[name] = self._draw(name, spec, shape, text)
+            plain[name] = np.broadcast_to(values, (rows, *shape[1:]))
+        hashed = [inputs.get(n, none) for n in _HASHED]
+        if self.raw and any(_NO_TEXT in a.ravel().tolist() for a in hashed):
+            # It has a hash, but the encoder takes text alone.
+            return Odd(kind, inputs, rows)
+        return Odd(kind, inputs, rows, plain)
+
+    def _draw(
+        self, name: str, spec: InputSpec, shape: list[int], text: bool
+    ) -> np.ndarray:
+        rng = self.rng
+        if spec.dtype == "bool":
+            return rng.random(shape) < rng.random()
+        if self.raw:
+            pool = self.pools[name]
+            # The last value is no text.
+            return pool[rng.integers(0, len(pool) - text, shape)]
+        # Up to an id that no table has.
+        ids = rng.integers(0, self.sizes[name] + 1, shape, np.int32)
+        odd = np.array([-1, -(2**31), 2**31 - 1, 10**6], np.int32)
+        strange = odd[rng.integers(0, len(odd), shape)]
+        return np.where(rng.random(shape) < 0.1, strange, ids)
+
+    # ------------------------------------------------------------ to refuse
+
+    def refused(self) -> Odd:
+        """Draws a request that must be refused."""
+        base = self.answered()
+        while base.rows is None or base.rows < 2:
+            base = self.answered()
+        inputs, rng = dict(base.inputs), self.rng
+        kind, name = str(rng.choice(_WRONG)), str(rng.choice(list(inputs)))
+        if kind == "left out":
+            name = str(rng.choice(self.required))
+        if kind == "rows" and name == "item":
+            # All others may have one row, which would go with any number.
+            name = "city"
+        array = inputs[name]
+        if kind == "bytes at the end" and (
+            not array.size or array.dtype == object
+        ):
+            # Where no bytes are read, more of them do not matter.
+            kind = "negative size"
+        if kind == "left out":
+            del inputs[name]
+        elif kind == "another name":
+            inputs[f"{name}_"] = inputs.pop(name)
+        elif kind == "one more":
+            inputs["more"] = array
+        elif kind == "rows":
+            rows = int(rng.choice([0, base.rows + 1, base.rows + 100]))
+            inputs[name] = np.zeros((rows, *array.shape[1:]), array.dtype)
+            if array.dtype == object:
+                inputs[name].fill(b"text")
+        elif kind == "dtype":
+            others = [d for d in _DTYPES if d != self.specs[name].dtype]
+            zeros = np.zeros(array.shape, "int8")
+            dtype = str(rng.choice(others)).replace("string", "str")
+            inputs[name] = zeros.astype(dtype)
+        elif kind == "more axes":
+            inputs[name] = array[..., None]
+        elif kind == "fewer axes":
+            inputs[name] = array[0]
+        else:
+            inputs[name] = _broken(tensor_proto(array), kind)
+        return Odd(f"{kind}: {name}", inputs)
+
+    # ------------------------------------------------------------- expected
+
+    def inputs_of(self, odds: Sequence[Odd]) -> dict[str, np.ndarray]:
+        """Works out what a model gets of requests, one behind the other."""
+        if self.raw:
+            table = Table.concat([self._table(odd) for odd in odds])
+            encoded = self.encoder.encode(table, labels=False)
+            return encoded_request(encoded, self.encoder.schema)
+        parts = [self._tidy(odd) for odd in odds]
+        return {n: np.concatenate([p[n] for p in parts]) for n in self.specs}
+
+    def _table(self, odd: Odd) -> Table:
+        plain = dict(odd.plain or {})
+        for names in self.behaviors.values():
+            longest = max(plain[name].shape[1] for name in names)
+            for name in names:
+                array = plain[name]
+                shape = (len(array), longest - array.shape[1], *array.shape[2:])
+                fill = np.full(shape, _MISSING[self.specs[name].dtype])
+                plain[name] = np.concatenate([array, fill], axis=1)
+        return Table({name: _column(array) for name, array in plain.items()})
+
+    def _tidy(self, odd: Odd) -> dict[str, np.ndarray]:
+        """Makes ids that no table has 0 and keeps the newest events."""
+        plain = dict(odd.plain or {})
+        for name, size in self.sizes.items():
+            ids = plain[name]
+            plain[name] = np.where((ids >= 0) & (ids < size), ids, 0)
+        for behavior, names in self.behaviors.items():
+            mask = plain[f"{behavior.name}_mask"]
+            for name in names:
+                array = plain[name]
+                shape = (len(array), behavior.max_length, *array.shape[2:])
+                out = np.zeros(shape, array.dtype)
+                for row, given in enumerate(mask):
+                    events = np.flatnonzero(given)[-behavior.max_length :]
+                    for place, event in enumerate(events):
+                        # Without this attribute, it is unknown.
+                        if event < array.shape[1]:
+                            out[row, place] = array[row, event]
+                plain[name] = out
+        return plain
+
+
+def _pool(column: Any, spec: InputSpec) -> np.ndarray:
+    """Known and strange values of a raw input."""
+    while isinstance(column, ListColumn):
+        column = column.flatten()
+    known, odd = column[:25], [-1, -1, -2, -(2**63), 0, 2**31, 2**53 + 1]
+    odd += [2**62, 2**63 - 1]
+    if spec.dtype == "float32":
+        odd = [np.nan, np.nan, np.inf, -np.inf, -0.0, 1e-45, 3.4e38, -1e30]
+        return np.concatenate([known, odd]).astype(np.float32)
+    if spec.dtype == "int64":
+        return np.concatenate([known.astype(np.int64), np.array(odd, np.int64)])
+    texts = [text.encode() for text in known]
+    texts += [b"", b"", b"never seen", b"\0", b"x" * 5000, b" ", _NO_TEXT]
+    return np.array(texts, object)
+
+
+def _column(array: np.ndarray) -> Any:
+    if array.ndim > 1:
+        rows, length = array.shape[:2]
+        inner = array.reshape(rows * length, *array.shape[2:])
+        ends = (1 + np.arange(rows)) * length
+        return ListColumn(_column(inner), ends - length, ends)
+    if array.dtype.kind not in "OS":
+        return array
+    texts = [_UNKNOWN if v == _NO_TEXT else v.decode() for v in array]
+    return np.array(texts, object)
+
+
+def _broken(proto: Any, kind: str) -> Any:
+    """Makes a message that no client would send."""
+    sizes = proto.tensor_shape.dim
+    if kind == "empty message":
+        proto.Clear()
+    elif kind == "unheard-of dtype":
+        proto.dtype = 99
+    elif kind == "negative size":
+        sizes[0].size = -2
+    elif kind == "size beyond all memory":
+        sizes[0].size = 2**50
+    elif kind == "size that overflows":
+        sizes[0].size = 2**62
+        sizes.add().size = 2**62
+    else:
+        proto.tensor_content += b"\0\0\0"
+    return proto
