@@ -37,6 +37,7 @@ LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 GROUND = FLOORS[0]
 # Single files at the top that make up one room.
 ONE_ROOM = {
+    "cli_arguments": "cli",
     "commands": "cli",
     "console": "cli",
     "calibration_options": "cli",

@@ -6,11 +6,12 @@ import pytest
 
 from keras_infnet import benchmarks
 from keras_infnet.benchmarks.settings import choose_settings
-from keras_infnet.cli import _BENCHMARKS, main
+from keras_infnet.cli import main
+from keras_infnet.cli_arguments import BENCHMARKS
 
 
 def test_the_program_knows_all_benchmarks():
-    assert list(_BENCHMARKS) == list(benchmarks.BENCHMARKS)
+    assert list(BENCHMARKS) == list(benchmarks.BENCHMARKS)
 
 
 @pytest.mark.parametrize("name", list(benchmarks.BENCHMARKS))
