@@ -64,9 +64,8 @@ def test_every_signature_answers_as_predict_does(label, program, built, table):
     assert {case.signature for case in cases} == set(signatures)
     for case, answer in zip(cases, answers, strict=False):
         assert answer.code == "OK", (case.name, answer.message)
-        wanted = case.expects(answer.outputs)
-        assert sorted(answer.outputs) == sorted(wanted)
-        for name, expected in wanted.items():
+        assert set(answer.outputs) == set(signatures[case.signature].outputs)
+        for name, expected in case.expects(answer.outputs).items():
             found = answer.outputs[name]
             if expected.dtype.kind == "f":
                 np.testing.assert_allclose(
