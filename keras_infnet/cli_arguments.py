@@ -9,7 +9,7 @@ from keras_infnet.version import __version__
 __all__ = ["BENCHMARKS", "make_parser"]
 
 #: Names of the benchmarks.
-BENCHMARKS = ("training", "vocabulary", "tokens", "feed")
+BENCHMARKS = ("training", "vocabulary", "tokens", "feed", "serving")
 _BACKENDS = ("tensorflow", "jax", "torch")
 
 
@@ -266,7 +266,7 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         ("fields", "vocabulary: fields, with a table each"),
         ("dim", "vocabulary, tokens: width of an embedding or token"),
         ("count", "tokens: fields, while events grow"),
-        ("length", "tokens: events, while fields grow"),
+        ("length", "tokens: events, while fields grow; serving: events"),
         ("claim-count", "tokens: fields of the comparison at one size"),
         ("claim-length", "tokens: events of the comparison at one size"),
     ):
@@ -276,6 +276,8 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
         ("dense-rows", "vocabulary: rows for stock Keras"),
         ("lengths", "tokens: growing numbers of events"),
         ("counts", "tokens: growing numbers of fields"),
+        ("candidates", "serving: candidates of a request"),
+        ("threads", "serving: threads that TensorFlow may use"),
     ):
         sizes.add_argument(
             f"--{name}", type=int, nargs="+", metavar="N", help=text

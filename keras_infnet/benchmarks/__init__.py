@@ -11,6 +11,7 @@ from keras_infnet.benchmarks.run import run
 from keras_infnet.benchmarks.settings import (
     BENCHMARKS,
     FeedSettings,
+    ServingSettings,
     TokensSettings,
     TrainingSettings,
     VocabularySettings,
@@ -20,6 +21,7 @@ __all__ = [
     "BENCHMARKS",
     "FeedSettings",
     "Report",
+    "ServingSettings",
     "TokensSettings",
     "TrainingSettings",
     "VocabularySettings",

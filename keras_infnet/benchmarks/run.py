@@ -4,10 +4,17 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from keras_infnet.benchmarks import feed, tokens, training, vocabulary
+from keras_infnet.benchmarks import (
+    feed,
+    serving,
+    tokens,
+    training,
+    vocabulary,
+)
 from keras_infnet.benchmarks.report import Report
 from keras_infnet.benchmarks.settings import (
     FeedSettings,
+    ServingSettings,
     Settings,
     TokensSettings,
     TrainingSettings,
@@ -21,6 +28,7 @@ _MEASURES: Mapping[type[Settings], Callable[[Any, Any], Report]] = {
     VocabularySettings: vocabulary.measure,
     TokensSettings: tokens.measure,
     FeedSettings: feed.measure,
+    ServingSettings: serving.measure,
 }
 
 
@@ -32,8 +40,8 @@ def run(
     """Runs a benchmark on the backend of this process.
 
     Args:
-        settings: `TrainingSettings`, `VocabularySettings`, `TokensSettings`
-            or `FeedSettings`, which choose the benchmark.
+        settings: `TrainingSettings`, `VocabularySettings`, `TokensSettings`,
+            `FeedSettings` or `ServingSettings`, which choose the benchmark.
         output: path or `None`. Folder for `{name}-{backend}.json` and, with
             matplotlib, a plot beside it; `None` writes nothing. Defaults to
             `"benchmarks"`.

@@ -10,6 +10,7 @@ from keras_infnet.schema.names import check_choice, check_count, check_flag
 __all__ = [
     "BENCHMARKS",
     "FeedSettings",
+    "ServingSettings",
     "Settings",
     "TokensSettings",
     "TrainingSettings",
@@ -259,12 +260,48 @@ class FeedSettings(Settings):
         return cls(2, 2_000, 64, 2, tiny=True)
 
 
+@dataclasses.dataclass(frozen=True)
+class ServingSettings(Settings):
+    """Asks: how long does a served model take to rank candidates?
+
+    Args:
+        repeats: integer. Calls that count, of every request. Defaults to
+            `50`.
+        candidates: ascending integers. Candidates of a request. Defaults to
+            `(1, 16, 64, 256, 500, 1024)`.
+        threads: ascending integers. Threads that TensorFlow may use. Defaults
+            to `(1, 2)`.
+        length: integer. Events of the history. Defaults to `100`.
+        tiny: boolean. Whether to leave most models and columns out, to see
+            that all works. Defaults to `False`.
+
+    Raises:
+        ValueError: If a number is out of range.
+
+    Example:
+
+    >>> ServingSettings(candidates=(1, 10)).length
+    100
+    """
+
+    repeats: int = 50
+    candidates: tuple[int, ...] = (1, 16, 64, 256, 500, 1024)
+    threads: tuple[int, ...] = (1, 2)
+    length: int = 100
+    tiny: bool = False
+
+    @classmethod
+    def quick(cls) -> Self:
+        return cls(2, (1, 3), (1,), 5, tiny=True)
+
+
 #: Settings by the name of their benchmark.
 BENCHMARKS: Mapping[str, type[Settings]] = {
     "training": TrainingSettings,
     "vocabulary": VocabularySettings,
     "tokens": TokensSettings,
     "feed": FeedSettings,
+    "serving": ServingSettings,
 }
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "field_schema",
     "kuairand_schema",
     "random_batches",
+    "serving_schema",
     "tiny_schema",
 ]
 
@@ -93,6 +94,30 @@ def kuairand_schema() -> Schema:
         other = _BINS if numeric else _OTHER_CATEGORIES
         sizes[name] = _TABLE_SIZES.get(name, other)
     return schema.with_table_sizes(sizes)
+
+
+def serving_schema(length: int, tiny: bool = False) -> Schema:
+    """Makes a schema of requests: one user with a history, many videos.
+
+    Args:
+        length: integer. Events of the history, the videos watched.
+        tiny: boolean. Whether it is that of `tiny_schema`, the video being on
+            offer. Defaults to `False`.
+
+    Returns:
+        Fitted `Schema`: the fields of `kuairand_schema`, and one behaviour.
+
+    Example:
+
+    >>> [b.max_length for b in serving_schema(100).behaviors]
+    [100]
+    """
+    if tiny:
+        return tiny_schema().with_candidates(["video_id"])
+    config = kuairand_schema().to_dict()
+    (watched,) = (b for b in config["behaviors"] if b["name"] == "watched")
+    config["behaviors"] = [{**watched, "max_length": length}]
+    return Schema.from_dict(config)
 
 
 def tiny_schema() -> Schema:

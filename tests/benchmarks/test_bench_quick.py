@@ -5,16 +5,20 @@ import json
 import keras
 import pytest
 
+from keras_infnet.benchmarks.saved_model_program import problem
 from keras_infnet.cli import main
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(
-    scope="module", params=["training", "vocabulary", "tokens", "feed"]
+    scope="module",
+    params=["training", "vocabulary", "tokens", "feed", "serving"],
 )
 def result(request, tmp_path_factory):
     """The name of a benchmark and what its quick run wrote."""
+    if request.param == "serving" and problem() is not None:
+        pytest.skip(f"{problem()}, which the C++ program needs")
     folder = tmp_path_factory.mktemp(request.param)
     arguments = ["bench", request.param, "--quick", "--output", str(folder)]
     assert main(arguments) == 0
@@ -65,6 +69,15 @@ def test_results_are_those_of_their_benchmark(result):
         assert len(results["points"]) == 16
         assert len(results["slopes"]) == 8
         assert set(results["claim"]) == {"hub", "proxy"}
+    elif name == "serving":
+        assert list(results["threads"]) == ["1"]
+        assert set(results["sizes"]) == {"INFNet hub", "DCNv2"}
+        for served in results["threads"]["1"].values():
+            calls = [(c["signature"], c["candidates"]) for c in served["calls"]]
+            names = ("rank", "serving_default")
+            assert calls == [(name, n) for n in (1, 3) for name in names]
+            assert served["load_seconds"] > 0 < served["first_seconds"]
+            assert all(len(c["seconds"]) == 2 for c in served["calls"])
     else:
         feed, step = (
             results["seconds_a_row"][case]

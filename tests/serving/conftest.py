@@ -7,11 +7,11 @@ from pathlib import Path
 
 import keras
 import pytest
-import saved_model_program
 from serving_examples import make_model, make_schema, make_table
 from small_models import small_model
 from tiny import randomize
 
+from keras_infnet.benchmarks import saved_model_program
 from keras_infnet.data.encoder import Encoder
 from keras_infnet.data.table import Table
 from keras_infnet.serving import export

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from saved_model_program import tensor_proto
 
+from keras_infnet.benchmarks.saved_model_program import tensor_proto
 from keras_infnet.data.encoder import Encoder
 from keras_infnet.data.lists import ListColumn
 from keras_infnet.data.table import Table

@@ -5,9 +5,13 @@ import math
 import keras
 import numpy as np
 import pytest
-from saved_model_program import Crashed, SavedModelProgram, tensor_proto
 from serving_examples import make_table
 
+from keras_infnet.benchmarks.saved_model_program import (
+    Crashed,
+    SavedModelProgram,
+    tensor_proto,
+)
 from keras_infnet.data.encoder import Encoder
 from keras_infnet.serving.cases import CaseBook
 from keras_infnet.serving.examples import example_rows

@@ -1,7 +1,9 @@
-"""The C++ program beside this file: compiled, called, its answers read.
+"""A C++ program that serves models: compiled, called, its answers read.
 
-Requests go to it, and answers come back, as messages of TensorFlow, so that
-also what no Python client would let through can be sent.
+It loads SavedModels and calls them with the functions that TensorFlow Serving
+calls, without Python. Requests go to it, and answers come back, as messages
+of TensorFlow, so that also what no Python client would let through can be
+sent.
 """
 
 import dataclasses
@@ -17,6 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+__all__ = [
+    "Answer",
+    "Crashed",
+    "Declared",
+    "SavedModelProgram",
+    "compile_program",
+    "problem",
+    "tensor_proto",
+]
 
 SOURCE = Path(__file__).parent / "cpp" / "load_saved_model.cc"
 _LIBRARIES = ("libtensorflow_cc.so.2", "libtensorflow_framework.so.2")
@@ -43,7 +55,7 @@ class Answer:
 
 
 @dataclasses.dataclass(frozen=True)
-class Signature:
+class Declared:
     """What a signature declares.
 
     `inputs` and `outputs` map names to pairs of a dtype and a shape, -1 where
@@ -212,7 +224,7 @@ class SavedModelProgram:
         self.folder = folder
         self.threads = threads
 
-    def describe(self, model: Path) -> tuple[set[str], dict[str, Signature]]:
+    def describe(self, model: Path) -> tuple[set[str], dict[str, Declared]]:
         """Returns the tags and the signatures of a SavedModel."""
         import tensorflow as tf
         from tensorflow.core.protobuf import meta_graph_pb2
@@ -231,7 +243,7 @@ class SavedModelProgram:
             }
 
         return set(graph.meta_info_def.tags), {
-            name: Signature(
+            name: Declared(
                 found.method_name,
                 infos(found.inputs),
                 infos(found.outputs),
@@ -293,8 +305,10 @@ class SavedModelProgram:
     def _call(self, arguments: list[Any]) -> str:
         threads = str(self.threads)
         result = subprocess.run(
-            [self.path, "--intra", threads, "--inter", threads]
-            + [str(argument) for argument in arguments],
+            [
+                *(str(self.path), "--intra", threads, "--inter", threads),
+                *(str(argument) for argument in arguments),
+            ],
             env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
             capture_output=True,
             text=True,

@@ -14,9 +14,10 @@
 // `run` answers every request, also after one that failed. `time` calls the
 // requests in turn, and each with every model in turn, so that a busy machine
 // is busy for all of them; it prints one line of JSON for a folder and a
-// request: their positions in the command, the status of the last call, and
-// the microseconds that every call took to make tensors of the message
-// (`prepare_us`) and to compute (`run_us`).
+// request: their positions in the command, the status of the last call, the
+// microseconds that every call took to make tensors of the message
+// (`prepare_us`) and to compute (`run_us`), what the first call of all took
+// (`first_us`), and what loading the folder took (`load_us`).
 //
 // Numbers in files are 64 bits, little-endian, and bytes follow their number.
 // A request: name of the signature, number of inputs, every input as a
@@ -210,6 +211,7 @@ struct Times {
   absl::Status status;
   std::vector<double> prepare;
   std::vector<double> run;
+  double first = -1;
 };
 
 double Microseconds(Clock::time_point start, Clock::time_point end) {
@@ -228,6 +230,7 @@ void TimeOnce(const tf::SavedModelBundle& bundle, const Request& request,
         bundle.session->Run(call.feeds, call.fetches, {}, &outputs);
   }
   const auto end = Clock::now();
+  if (times->first < 0) times->first = Microseconds(start, end);
   if (!keep || !times->status.ok()) return;
   times->prepare.push_back(Microseconds(start, prepared));
   times->run.push_back(Microseconds(prepared, end));
@@ -244,7 +247,12 @@ void PrintList(const char* name, const std::vector<double>& values) {
 void Time(const std::vector<std::string>& folders,
           const std::vector<Request>& requests, const Options& options) {
   std::vector<std::unique_ptr<tf::SavedModelBundle>> models;
-  for (const auto& folder : folders) models.push_back(Load(folder, options));
+  std::vector<double> loading;
+  for (const auto& folder : folders) {
+    const auto start = Clock::now();
+    models.push_back(Load(folder, options));
+    loading.push_back(Microseconds(start, Clock::now()));
+  }
   std::vector<Times> times(models.size() * requests.size());
   for (int round = -options.warm_up; round < options.repeats; ++round) {
     for (size_t r = 0; r < requests.size(); ++r) {
@@ -258,7 +266,9 @@ void Time(const std::vector<std::string>& folders,
     const absl::Status& status = times[i].status;
     std::cout << "{\"folder\": " << i / requests.size()
               << ", \"request\": " << i % requests.size()
-              << ", \"status\": " << status.raw_code();
+              << ", \"status\": " << status.raw_code()
+              << ", \"load_us\": " << loading[i / requests.size()]
+              << ", \"first_us\": " << times[i].first;
     PrintList("prepare_us", times[i].prepare);
     PrintList("run_us", times[i].run);
     std::cout << "}\n";
