@@ -14,7 +14,11 @@ _BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Returns the parser of the command line."""
+    """Makes the parser of the command line.
+
+    Returns:
+        `argparse.ArgumentParser`.
+    """
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--backend",
