@@ -76,7 +76,11 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
     folder = ROOT / "keras_infnet"
     assert package == {
         path.relative_to(ROOT).as_posix()
-        for path in [*folder.rglob("*.py"), folder / "py.typed"]
+        for path in [
+            *folder.rglob("*.py"),
+            *folder.rglob("*.cc"),
+            folder / "py.typed",
+        ]
     }
     assert f"{info}licenses/LICENSE" in names
 

@@ -57,5 +57,6 @@ def predict(model, encoder, table):
 def expect(found, expected):
     assert set(found) == set(expected)
     for task, values in expected.items():
-        assert np.ptp(values) > 1e-3
+        # Candidates of one request differ less than rows do.
+        assert np.ptp(values) > 3e-4
         np.testing.assert_allclose(found[task], values, rtol=1e-5, atol=1e-5)
