@@ -35,15 +35,6 @@ FLOORS = (
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 GROUND = FLOORS[0]
-# Single files at the top that make up one room.
-ONE_ROOM = {
-    "cli_arguments": "cli",
-    "commands": "cli",
-    "console": "cli",
-    "calibration_options": "cli",
-    "prediction_tables": "cli",
-    "__main__": "cli",
-}
 KERAS_ONLY = {
     "api_export",
     "label_rows",
@@ -64,8 +55,7 @@ MAX_LINES = 400
 
 
 def room_of(path: pathlib.Path) -> str:
-    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    return ONE_ROOM.get(room, room)
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 @functools.cache
@@ -126,7 +116,6 @@ def test_imports_from_floors_below_only(path):
         if first != "keras_infnet" or room == "__init__":
             continue
         other = rest[0] if rest else "__init__"
-        other = ONE_ROOM.get(other, other)
         below = LEVEL.get(other, len(FLOORS)) < LEVEL[room]
         if not (below or other == room or other in GROUND):
             wrong.append(f"line {line}: {name}")

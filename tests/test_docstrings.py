@@ -32,8 +32,6 @@ SECTIONS = [
     "Reference",
     "References",
 ]
-# Not for users: a file at the top that belongs to another one.
-INSIDE = {"keras_infnet.commands": "keras_infnet.cli"}
 HEADER = re.compile(rf"^({'|'.join(SECTIONS)}):$", re.MULTILINE)
 ENTRY = re.compile(r"^ {4}(\*{0,2}\w+(?:, \*{0,2}\w+)*): ?", re.MULTILINE)
 DEFAULT = re.compile(r"Defaults\s+to\s+`([^`]*)`")
@@ -59,7 +57,7 @@ def public_methods(cls: type) -> Iterator[tuple[str, Any]]:
 def room_of(path: str) -> Any:
     """The module whose `__all__` decides what of `path` is public."""
     room = ".".join(path.split(".")[:2])
-    return importlib.import_module(INSIDE.get(room, room))
+    return importlib.import_module(room)
 
 
 def sections_of(text: str) -> dict[str, str]:

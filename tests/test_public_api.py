@@ -11,9 +11,7 @@ import pathlib
 import pkgutil
 
 NOT_FOR_USERS = {
-    "keras_infnet.__main__",
     "keras_infnet.binary_metrics",
-    "keras_infnet.commands",
     "keras_infnet.json_values",
     "keras_infnet.kinds",
     "keras_infnet.label_rows",

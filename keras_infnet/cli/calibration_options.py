@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from keras_infnet.console import say
+from keras_infnet.cli.console import say
 from keras_infnet.data import Encoder, datasets, open_source
 from keras_infnet.evaluation import DataSettings
 from keras_infnet.serving import Calibration, calibrate, format_calibration

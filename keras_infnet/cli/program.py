@@ -1,4 +1,4 @@
-"""The command line: a thin layer over the Python interface."""
+"""The program `keras-infnet`."""
 
 import contextlib
 import os
@@ -6,7 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from keras_infnet.cli_arguments import make_parser
+from keras_infnet.cli.parser import make_parser
 
 __all__ = ["main"]
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _quiet_start():
             import keras
 
-            from keras_infnet import commands
+            from keras_infnet.cli import commands
 
             if options.command in ("quickstart", "train", "compare", "sweep"):
                 # To seed it, Keras loads TensorFlow where it is installed,
@@ -117,7 +117,3 @@ def _install_hint() -> str:
         f'`python -m pip install "keras-infnet[{name}]"`, or choose another '
         "with --backend or the variable KERAS_BACKEND."
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
