@@ -48,7 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_train(add("train", "train a model as a settings file says"))
     _add_compare(add("compare", "compare models on the same rows"))
     _add_sweep(add("sweep", "find settings of a model that suit the rows"))
-    _add_evaluate(add("evaluate", "metrics of a trained model on a table"))
+    _add_evaluate(add("evaluate", "metrics of a model or an export on a table"))
     _add_export(add("export", "write a SavedModel for TensorFlow Serving"))
     _add_serving(add("serving-config", "write the settings of a server"))
     _add_predict(add("predict", "add a column of predictions a task"))
@@ -115,7 +115,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, help="directory of a model")
+    parser.add_argument(
+        "--model",
+        required=True,
+        help="directory of a model, or saved_models/NAME, whose graph is run",
+    )
     parser.add_argument(
         "--data", required=True, nargs="+", help="table with labels"
     )
@@ -134,9 +138,8 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tolerance",
         type=float,
-        default=1e-5,
-        help="largest difference to the model; one in mixed precision needs "
-        "more, about 0.05 (default: %(default)s)",
+        help="largest difference to the model; one trained in mixed precision "
+        "needs more, about 0.05 (default: 1e-5, more where a type rounds)",
     )
     parser.add_argument(
         "--fusion",
@@ -150,7 +153,27 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         metavar="FIELD",
         help="fields that tell what is on offer (default: those of the schema)",
     )
+    _add_graph(parser.add_argument_group("graph"))
     _add_calibration(parser.add_argument_group("calibration"))
+
+
+def _add_graph(group: Any) -> None:
+    group.add_argument(
+        "--compute-dtype",
+        choices=("bfloat16", "float16"),
+        help="what layers compute in (default: as the model was trained)",
+    )
+    group.add_argument(
+        "--table-dtype",
+        choices=("float32", "float16", "int8"),
+        default="float32",
+        help="what embedding tables are stored in (default: %(default)s)",
+    )
+    group.add_argument(
+        "--jit-compile",
+        action="store_true",
+        help="let XLA compile the model, for a GPU",
+    )
 
 
 def _add_calibration(group: Any) -> None:

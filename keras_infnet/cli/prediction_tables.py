@@ -11,7 +11,22 @@ from keras_infnet.data.batches import Batches
 from keras_infnet.serving import Servable, load_model_directory
 from keras_infnet.serving.versions import versions
 
-__all__ = ["kept_columns", "prediction_name", "scorer"]
+__all__ = ["is_export", "kept_columns", "prediction_name", "scorer"]
+
+
+def is_export(folder: pathlib.Path) -> bool:
+    """Tells an exported model, or a folder of its versions, from a trained one.
+
+    Args:
+        folder: path.
+
+    Returns:
+        Boolean. Of a folder that is neither it is `False`: the error for a
+        trained model says more.
+    """
+    if (folder / "saved_model.pb").exists():
+        return True
+    return not (folder / "model.keras").exists() and bool(versions(folder))
 
 
 def scorer(path: str, batch_size: int) -> Any:
@@ -26,11 +41,7 @@ def scorer(path: str, batch_size: int) -> Any:
         `Encoder`.
     """
     folder = pathlib.Path(path)
-    trained = (folder / "model.keras").exists()
-    if not (folder / "saved_model.pb").exists() and (
-        # Of a folder that is neither, the error for a trained one says more.
-        trained or not versions(folder)
-    ):
+    if not is_export(folder):
         model, encoder = load_model_directory(folder)
 
         def score(chunk: Table) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from keras_infnet.cli.calibration_options import find_calibration
 from keras_infnet.cli.console import say, show_log
+from keras_infnet.cli.graph_report import describe_graph
 from keras_infnet.cli.options import one_or_list
 from keras_infnet.cli.prediction_tables import (
     kept_columns,
@@ -16,6 +17,7 @@ from keras_infnet.cli.prediction_tables import (
 from keras_infnet.data import Table, open_source, write_table
 from keras_infnet.serving import export as export_model
 from keras_infnet.serving import load_model_directory
+from keras_infnet.serving.graph_options import OPTIONS_FILE
 from keras_infnet.serving.server_files import label_versions
 
 __all__ = ["export", "predict", "serving_config"]
@@ -46,8 +48,14 @@ def export(options: argparse.Namespace) -> None:
         candidates=options.candidates,
         tolerance=options.tolerance,
         calibration=calibration,
+        compute_dtype=options.compute_dtype,
+        table_dtype=options.table_dtype,
+        jit_compile=options.jit_compile,
     )
     say(f"Exported: {version}")
+    if (version / OPTIONS_FILE).exists():
+        say("Comparing with the same graph without options.")
+        say(describe_graph(version, encoder, examples))
 
 
 def serving_config(options: argparse.Namespace) -> None:

@@ -13,8 +13,10 @@ import keras
 import pandas as pd
 
 from keras_infnet.cli.console import progress, say, show_log
+from keras_infnet.cli.graph_report import evaluate_export
 from keras_infnet.cli.options import one_or_list, read_config
-from keras_infnet.data import ListColumn, Table, open_source
+from keras_infnet.cli.prediction_tables import is_export
+from keras_infnet.data import Encoder, ListColumn, Table, open_source
 from keras_infnet.evaluation import format_report, json_safe
 from keras_infnet.evaluation.configuration import ExperimentSettings
 from keras_infnet.evaluation.experiment import (
@@ -156,11 +158,18 @@ def train(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Prints the exact metrics of a trained model on a table."""
+    """Prints the exact metrics of a model or an export on a table."""
     show_log()
-    model, encoder = load_model_directory(options.model)
-    source = open_source(one_or_list(options.data), encoder.text_columns)
-    results = evaluate_model(model, encoder, source, options.batch_size)
+    folder = pathlib.Path(options.model)
+    if is_export(folder):
+        servable = Servable.load(folder)
+        encoder = Encoder.load(servable.path)
+        source = open_source(one_or_list(options.data), encoder.text_columns)
+        results = evaluate_export(servable, encoder, source, options.batch_size)
+    else:
+        model, encoder = load_model_directory(folder)
+        source = open_source(one_or_list(options.data), encoder.text_columns)
+        results = evaluate_model(model, encoder, source, options.batch_size)
     say(format_report(results))
     if options.output is not None:
         _write_metrics(options.output, results)

@@ -1,11 +1,11 @@
 """Writes the SavedModel of a version folder, in a process of its own.
 
 `python -m keras_infnet.serving.build FOLDER [ROWS ...]` reads `model.keras`,
-`schema.json` and, where present, `vocabularies.npz`, `fusion.json` and
-`calibration.json` in `FOLDER`, and adds the SavedModel and warm-up requests of
-`ROWS` rows. Whatever backend the model was trained with, it is built anew
-under TensorFlow: the exporting process keeps its own backend, its threads and
-its accelerator.
+`schema.json` and, where present, `vocabularies.npz`, `fusion.json`,
+`calibration.json` and `graph_options.json` in `FOLDER`, and adds the SavedModel
+and warm-up requests of `ROWS` rows. Whatever backend the model was trained
+with, it is built anew under TensorFlow: the exporting process keeps its own
+backend, its threads and its accelerator.
 """
 
 import os
@@ -37,13 +37,16 @@ def build(
             f"{keras.backend.backend()!r}. Set KERAS_BACKEND=tensorflow."
         )
     from keras_infnet.data.encoder import Encoder
+    from keras_infnet.models.compute_dtypes import in_compute_dtype
     from keras_infnet.schema import Schema
     from keras_infnet.serving.calibration import (
         CALIBRATION_FILE,
         Calibration,
     )
     from keras_infnet.serving.fusion import Fusion
+    from keras_infnet.serving.graph_options import OPTIONS_FILE, GraphOptions
     from keras_infnet.serving.model_directory import load_model
+    from keras_infnet.serving.rounded_tables import reading_rounded
     from keras_infnet.serving.saved_graph import save_graph
     from keras_infnet.serving.server_files import write_server_files
     from keras_infnet.serving.warmup import check_warmup
@@ -60,7 +63,21 @@ def build(
     calibration = None
     if (folder / CALIBRATION_FILE).exists():
         calibration = Calibration.load(folder / CALIBRATION_FILE)
-    save_graph(model, schema, encoder, str(folder), fusion, calibration)
+    options = GraphOptions()
+    if (folder / OPTIONS_FILE).exists():
+        options = GraphOptions.load(folder / OPTIONS_FILE)
+    if options.compute_dtype is not None:
+        model = in_compute_dtype(model, options.compute_dtype)
+    with reading_rounded(model, options.table_dtype):
+        save_graph(
+            model,
+            schema,
+            encoder,
+            str(folder),
+            fusion,
+            calibration,
+            options.jit_compile,
+        )
     if warmup_rows:
         write_server_files(folder, encoder or schema, batch_sizes=warmup_rows)
         check_warmup(folder)

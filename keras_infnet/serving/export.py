@@ -17,6 +17,7 @@ from keras_infnet.serving.calibration import CALIBRATION_FILE, Calibration
 from keras_infnet.serving.cases import CaseBook
 from keras_infnet.serving.examples import example_inputs, example_rows
 from keras_infnet.serving.fusion import Fusion
+from keras_infnet.serving.graph_options import OPTIONS_FILE, GraphOptions
 from keras_infnet.serving.model_card import model_card
 from keras_infnet.serving.model_directory import check_agreement, write_json
 from keras_infnet.serving.processes import check_tensorflow, python
@@ -46,9 +47,12 @@ def export(
     description: str | None = None,
     fusion: str | None = None,
     candidates: Sequence[str] | None = None,
-    tolerance: float = 1e-5,
+    tolerance: float | None = None,
     calibration: Calibration | None = None,
     warmup_rows: Sequence[int] = (1, 64),
+    compute_dtype: str | None = None,
+    table_dtype: str = "float32",
+    jit_compile: bool = False,
 ) -> Path:
     """Exports a model as the next version of a served model.
 
@@ -103,8 +107,9 @@ def export(
             `None` takes those of the schema; without any there are no
             signatures for ranking. Defaults to `None`.
         tolerance: float. Largest difference to `predict`, of values beyond 1
-            as a part of the value. Models in mixed precision need more.
-            Defaults to `1e-5`.
+            as a part of the value. Models trained in mixed precision need
+            more. `None` is 1e-5, and more where `compute_dtype` or
+            `table_dtype` round. Defaults to `None`.
         calibration: `Calibration`, from `calibrate` or
             `Calibration.for_sampling`, or `None`. It becomes part of the
             graph, in every signature, and `calibration.json` lies in the
@@ -115,15 +120,27 @@ def export(
             signature, that a server runs before it serves the version. They
             need `tensorflow-serving-api`, the extra `client`; without it there
             are none, and the log says so. Defaults to `(1, 64)`.
+        compute_dtype: string. `"bfloat16"` or `"float16"`, in which the
+            layers of the graph compute, where accelerators are fast and
+            processors mostly are not. `None` is that of the model. Defaults
+            to `None`.
+        table_dtype: string. `"float16"` or `"int8"`, with a scale a row, in
+            which the graph stores the embedding tables: half or about a
+            quarter of the size. `"float32"` stores them as they are. Defaults
+            to `"float32"`.
+        jit_compile: boolean. Whether XLA compiles the model in the graph,
+            for a GPU. It compiles anew for every number of rows and length of
+            history, so let the server batch to few sizes. Defaults to
+            `False`.
 
     Returns:
         Path of the version folder.
 
     Raises:
         ImportError: If TensorFlow is not installed.
-        ValueError: If model and encoder do not belong together, `fusion` or
-            `candidates` cannot be used, or the exported model does not answer
-            as `predict` does.
+        ValueError: If model and encoder do not belong together, `fusion`,
+            `candidates` or a type cannot be used, or the exported model does
+            not answer as `predict` does.
         RuntimeError: If TensorFlow cannot build or run the model.
 
     Example:
@@ -132,6 +149,9 @@ def export(
     path = export(model, encoder, "saved_models/news", examples=test)
     ```
     """
+    options = GraphOptions(compute_dtype, table_dtype, jit_compile)
+    if tolerance is None:
+        tolerance = options.tolerance
     check_tensorflow()
     encoder = _with_candidates(encoder, candidates)
     schema = encoder if isinstance(encoder, Schema) else encoder.schema
@@ -154,6 +174,8 @@ def export(
             scorer.save(folder / "fusion.json")
         if calibration is not None:
             calibration.save(folder / CALIBRATION_FILE)
+        if options != GraphOptions():
+            options.save(folder / OPTIONS_FILE)
         with python(
             [
                 *("-m", "keras_infnet.serving.build", str(folder)),
@@ -185,6 +207,7 @@ def export(
             description=description,
             fusion=scorer,
             calibration=calibration,
+            options=options,
         )
         (folder / "README.md").write_text(card, encoding="utf-8")
         return publish(folder, Path(directory))

@@ -17,6 +17,7 @@ from keras_infnet.serving.calibration_report import (
     describe_steps,
 )
 from keras_infnet.serving.fusion import Fusion
+from keras_infnet.serving.graph_options import GraphOptions
 from keras_infnet.serving.ranking_card import ranking_card
 from keras_infnet.serving.signatures import ENCODED, RAW, required_inputs
 from keras_infnet.version import __version__
@@ -91,6 +92,7 @@ def model_card(
     description: str | None,
     fusion: Fusion | None = None,
     calibration: Calibration | None = None,
+    options: GraphOptions | None = None,
 ) -> str:
     """Writes the model card.
 
@@ -104,6 +106,7 @@ def model_card(
         fusion: `Fusion`, or `None` where the schema has no candidates.
             Defaults to `None`.
         calibration: `Calibration`, or `None`. Defaults to `None`.
+        options: `GraphOptions`, or `None`. Defaults to `None`.
 
     Returns:
         Text in Markdown.
@@ -127,6 +130,7 @@ def model_card(
         _encoded_inputs(schema),
         _metrics(metrics),
         *([] if calibration is None else [_calibration(calibration)]),
+        *_graph(options or GraphOptions()),
         _checks(parity, calibration is not None),
         _limits(schema, has_raw),
         _made_with(),
@@ -275,6 +279,29 @@ def _calibration(calibration: Calibration) -> str:
             _table(rows[0], rows[1:]),
         ]
     return "\n\n".join(parts)
+
+
+def _graph(options: GraphOptions) -> list[str]:
+    lines = []
+    if options.compute_dtype is not None:
+        lines.append(f"Layers compute in {options.compute_dtype}.")
+    if options.table_dtype != "float32":
+        how = ", with a scale a row" * (options.table_dtype == "int8")
+        lines.append(
+            f"Embedding tables are stored as {options.table_dtype}{how}."
+        )
+    if options.rounds:
+        lines.append(
+            "`model.keras` is as it was trained, and so are the metrics above: "
+            "`keras-infnet evaluate` with this folder tells those of the graph."
+        )
+    if options.jit_compile:
+        lines.append(
+            "XLA compiles the model, anew for every number of rows and length "
+            "of sequences."
+        )
+    text = "\n".join(f"- {line}" for line in lines)
+    return [f"## Graph\n\n{text}"] if lines else []
 
 
 def _checks(parity: Mapping[str, Any], calibrated: bool) -> str:

@@ -37,6 +37,7 @@ def save_graph(
     path: str,
     fusion: Fusion | None = None,
     calibration: Calibration | None = None,
+    jit_compile: bool = False,
 ) -> None:
     """Writes a SavedModel that needs neither Keras nor this package.
 
@@ -51,10 +52,12 @@ def save_graph(
             tasks. Defaults to `None`.
         calibration: `Calibration`, or `None`. What is done to predictions,
             before anything else is made of them. Defaults to `None`.
+        jit_compile: boolean. Whether XLA compiles the model. Defaults to
+            `False`.
     """
     import tensorflow as tf
 
-    graph = _Graph(model, schema, encoder, fusion, calibration)
+    graph = _Graph(model, schema, encoder, fusion, calibration, jit_compile)
     declared = signatures_of(schema, encoder is not None)
     signatures = {
         name: _named_function(graph.calls[name], signature)
@@ -86,8 +89,10 @@ class _Graph:
         encoder: "Encoder | None",
         fusion: Fusion | None,
         calibration: Calibration | None,
+        jit_compile: bool,
     ) -> None:
         self.schema = schema
+        self.jit_compile = jit_compile or None
         self.calibration = calibration or Calibration(())
         self.fusion = fusion or Fusion.sum_of(schema.task_names)
         self.encoder = None if encoder is None else GraphEncoder(encoder)
@@ -121,6 +126,7 @@ class _Graph:
                 }
             ],
             autograph=False,
+            jit_compile=self.jit_compile,
         )
         def predict(encoded: dict[str, Any]) -> dict[str, Any]:
             outputs = model(encoded, training=False)

@@ -156,11 +156,11 @@ def compare(
             "the exported model does not answer as `predict` does. Largest "
             f"difference allowed: {tolerance:g}. Received:\n  "
             + "\n  ".join(problems)
-            + "\nNothing was exported. A model in mixed precision rounds "
-            "coarsely: give a larger `tolerance`. If the signatures for "
-            "ranking differ alone, export with `candidates=()`. Otherwise the "
-            "model does something that a graph does not repeat: please report "
-            "it."
+            + "\nNothing was exported. Mixed precision and tables of few "
+            "bits round coarsely: give a larger `tolerance`. If the signatures "
+            "for ranking differ alone, export with `candidates=()`. Otherwise "
+            "the model does something that a graph does not repeat: please "
+            "report it."
         )
     return largest
 
