@@ -11,6 +11,7 @@ from keras_infnet.benchmarks.run import run
 from keras_infnet.benchmarks.settings import (
     BENCHMARKS,
     FeedSettings,
+    ParitySettings,
     ServingSettings,
     TokensSettings,
     TrainingSettings,
@@ -20,6 +21,7 @@ from keras_infnet.benchmarks.settings import (
 __all__ = [
     "BENCHMARKS",
     "FeedSettings",
+    "ParitySettings",
     "Report",
     "ServingSettings",
     "TokensSettings",

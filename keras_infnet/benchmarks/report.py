@@ -87,7 +87,7 @@ class Report:
         tables: list of `SectionTable`.
         notes: list of strings, one a line below the tables.
         results: dict of plain values: all numbers behind the tables.
-        charts: list of `Chart`.
+        charts: list of `Chart`. Without any there is no plot.
     """
 
     name: str
@@ -137,6 +137,9 @@ class Report:
         text = json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
         _in_one_step(path, lambda target: target.write_text(text, "utf-8"))
         written = f"Wrote {path}"
+        if not self.charts:
+            say(f"{written}.")
+            return path
         if importlib.util.find_spec("matplotlib") is None:
             say(
                 f"{written}. No plot: matplotlib is not installed "

@@ -6,6 +6,7 @@ from typing import Any
 
 from keras_infnet.benchmarks import (
     feed,
+    parity,
     serving,
     tokens,
     training,
@@ -14,6 +15,7 @@ from keras_infnet.benchmarks import (
 from keras_infnet.benchmarks.report import Report
 from keras_infnet.benchmarks.settings import (
     FeedSettings,
+    ParitySettings,
     ServingSettings,
     Settings,
     TokensSettings,
@@ -29,6 +31,7 @@ _MEASURES: Mapping[type[Settings], Callable[[Any, Any], Report]] = {
     TokensSettings: tokens.measure,
     FeedSettings: feed.measure,
     ServingSettings: serving.measure,
+    ParitySettings: parity.measure,
 }
 
 
@@ -41,7 +44,8 @@ def run(
 
     Args:
         settings: `TrainingSettings`, `VocabularySettings`, `TokensSettings`,
-            `FeedSettings` or `ServingSettings`, which choose the benchmark.
+            `FeedSettings`, `ServingSettings` or `ParitySettings`, which
+            choose the benchmark.
         output: path or `None`. Folder for `{name}-{backend}.json` and, with
             matplotlib, a plot beside it; `None` writes nothing. Defaults to
             `"benchmarks"`.

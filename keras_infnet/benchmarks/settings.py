@@ -10,6 +10,7 @@ from keras_infnet.schema.names import check_choice, check_count, check_flag
 __all__ = [
     "BENCHMARKS",
     "FeedSettings",
+    "ParitySettings",
     "ServingSettings",
     "Settings",
     "TokensSettings",
@@ -295,6 +296,38 @@ class ServingSettings(Settings):
         return cls(2, (1, 3), (1,), 5, tiny=True)
 
 
+@dataclasses.dataclass(frozen=True)
+class ParitySettings(Settings):
+    """Asks: does every model answer behind every signature as in training?
+
+    Args:
+        repeats: integer. Trainings and exports of each model. Defaults to
+            `1`.
+        rows: integer. Rows of the feed that is simulated. Defaults to
+            `4_000`.
+        batch_size: integer. Defaults to `256`.
+        tiny: boolean. Whether to leave most models out, to see that all
+            works. Defaults to `False`.
+
+    Raises:
+        ValueError: If a number is out of range.
+
+    Example:
+
+    >>> ParitySettings().rows
+    4000
+    """
+
+    repeats: int = 1
+    rows: int = 4_000
+    batch_size: int = 256
+    tiny: bool = False
+
+    @classmethod
+    def quick(cls) -> Self:
+        return cls(1, 500, 128, tiny=True)
+
+
 #: Settings by the name of their benchmark.
 BENCHMARKS: Mapping[str, type[Settings]] = {
     "training": TrainingSettings,
@@ -302,6 +335,7 @@ BENCHMARKS: Mapping[str, type[Settings]] = {
     "tokens": TokensSettings,
     "feed": FeedSettings,
     "serving": ServingSettings,
+    "parity": ParitySettings,
 }
 
 

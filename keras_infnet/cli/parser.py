@@ -9,7 +9,7 @@ from keras_infnet.version import __version__
 __all__ = ["BENCHMARKS", "make_parser"]
 
 #: Names of the benchmarks.
-BENCHMARKS = ("training", "vocabulary", "tokens", "feed", "serving")
+BENCHMARKS = ("training", "vocabulary", "tokens", "feed", "serving", "parity")
 _BACKENDS = ("tensorflow", "jax", "torch")
 
 
@@ -299,7 +299,10 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     ):
         sizes.add_argument(f"--{name}", type=int, metavar="N", help=text)
     for name, text in (
-        ("rows", "vocabulary: rows of all tables; feed: rows of the file"),
+        (
+            "rows",
+            "vocabulary: rows of all tables; feed, parity: rows of data",
+        ),
         ("dense-rows", "vocabulary: rows for stock Keras"),
         ("lengths", "tokens: growing numbers of events"),
         ("counts", "tokens: growing numbers of fields"),

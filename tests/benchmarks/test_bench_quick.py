@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(
     scope="module",
-    params=["training", "vocabulary", "tokens", "feed", "serving"],
+    params=["training", "vocabulary", "tokens", "feed", "serving", "parity"],
 )
 def result(request, tmp_path_factory):
     """The name of a benchmark and what its quick run wrote."""
@@ -39,8 +39,8 @@ def numbers_of(value):
 def test_quick_runs_write_complete_files(result):
     name, found = result
     assert found["benchmark"] == name
-    assert found["plot"]
-    assert found["settings"]["repeats"] == 2
+    assert found["plot"] == (name != "parity")
+    assert found["settings"]["repeats"] == 1 + (name != "parity")
     for table in found["tables"]:
         assert table["rows"]
         for row in table["rows"]:
@@ -78,6 +78,11 @@ def test_results_are_those_of_their_benchmark(result):
             assert calls == [(name, n) for n in (1, 3) for name in names]
             assert served["load_seconds"] > 0 < served["first_seconds"]
             assert all(len(c["seconds"]) == 2 for c in served["calls"])
+    elif name == "parity":
+        (differences,) = results.values()
+        assert list(differences)[:2] == ["serving_default", "serve_raw"]
+        assert len(differences) == 5
+        assert 0 <= max(differences.values()) < 1e-5
     else:
         feed, step = (
             results["seconds_a_row"][case]
