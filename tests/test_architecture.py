@@ -170,8 +170,10 @@ def test_all_lists_what_is_public(path):
                         bound.add(target.id)
                         if target.id == "__all__":
                             names = ast.literal_eval(value)
-            case ast.AnnAssign(target=ast.Name(id=name)):
+            case ast.AnnAssign(target=ast.Name(id=name), value=value):
                 bound.add(name)
+                if name == "__all__":
+                    names = ast.literal_eval(value)
             case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
                 bound |= {
                     (alias.asname or alias.name).split(".")[0]
