@@ -36,10 +36,19 @@ __all__ = ["measure"]
 _MODELS: Mapping[str, Mapping[str, Any]] = {
     "INFNet hub": {"name": "INFNet", "preset": "small"},
     "INFNet proxy": {"name": "INFNet", "preset": "small", "variant": "proxy"},
+    # The same tokens without hubs, each of which attends to all.
+    "INFNet all-to-all": {
+        "name": "INFNet",
+        "preset": "small",
+        "ablate": "hubs",
+        "tower_inputs": "task",
+    },
     "SharedBottom": {"name": "SharedBottom", "preset": "small"},
+    "PLE": {"name": "PLE", "preset": "small"},
     "DIN": {"name": "DIN", "preset": "small"},
     "DCNv2": {"name": "DCNv2", "preset": "small"},
 }
+_TINY = ("INFNet hub", "DCNv2")
 # More lines than these, and nobody can tell them apart.
 _DRAWN = ("INFNet hub", "INFNet proxy", "SharedBottom")
 _TILED = f"tiled {ENCODED}"
@@ -79,7 +88,7 @@ def measure(settings: ServingSettings, say: Callable[[str], None]) -> Report:
     schema = serving_schema(settings.length, settings.tiny)
     with tempfile.TemporaryDirectory() as temporary:
         place = pathlib.Path(temporary)
-        labels = list(_MODELS)[:: 4 if settings.tiny else 1]
+        labels = _TINY if settings.tiny else tuple(_MODELS)
         folders = [_built(label, schema, place, say) for label in labels]
         sizes = {
             label: sum(f.stat().st_size for f in folder.rglob("*"))

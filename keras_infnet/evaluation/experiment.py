@@ -263,6 +263,9 @@ def run_experiment(
     else:
         history = fit_ranker(model, train, validation, **options)
     seconds = time.perf_counter() - started
+    # A resumed run knows the values of its last epochs alone, or of none
+    # where it was interrupted behind the last one.
+    epochs = history.epoch[-1] + 1 if history.epoch else training.epochs
     loss = history.history.get("loss", [0.0])[-1]
     if not np.isfinite(loss):
         raise DivergedError(
@@ -283,7 +286,7 @@ def run_experiment(
         metrics,
         history.history,
         seconds,
-        train.num_rows * (searched + len(history.history["loss"])),
+        train.num_rows * (searched + epochs),
         {"rows": curve.rows, "loss": curve.loss},
     )
 

@@ -13,6 +13,7 @@ from keras_infnet.evaluation.experiment import (
     build_model,
     run_experiment,
 )
+from keras_infnet.training.resume import Resume
 
 LABELS = ("click", "like", "purchase")
 
@@ -63,6 +64,30 @@ def test_training_that_diverges(data):
     diverging = settings(learning_rate=1e30, batch_size=16, epochs=2)
     with pytest.raises(ValueError, match="diverged.*Lower learning_rate"):
         run_experiment(diverging, data, verbose=0)
+
+
+@pytest.mark.parametrize("moment", ["on_epoch_begin", "on_train_end"])
+def test_an_interrupted_run_counts_all_of_its_rows(
+    moment, data, tmp_path, monkeypatch
+):
+    twice = settings(batch_size=64, epochs=2)
+    whole = run_experiment(twice, data, verbose=0)
+    before = getattr(Resume, moment)
+
+    def interrupt(self, *arguments, **kwargs):
+        if self.finished_epochs:
+            raise KeyboardInterrupt
+        before(self, *arguments, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Resume, moment, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_experiment(twice, data, directory=tmp_path, verbose=0)
+    resumed = run_experiment(twice, data, directory=tmp_path, verbose=0)
+    assert resumed.rows == whole.rows == 2 * len(data.train)
+    assert resumed.curve == whole.curve
+    for task, results in whole.metrics.items():
+        assert resumed.metrics[task] == pytest.approx(results, abs=1e-6)
 
 
 def test_the_encoder_of_another_model(data):
