@@ -69,5 +69,5 @@ for path in evaluation.write_comparison(comparison, rows):
 """
 Look at: the interval of the differences. Where it holds zero, choose the
 cheaper model. Run this again: nothing is trained twice. `settings.ablate(
-"INFNet")` gives the settings of its ablations, see 06_ablations.py.
+"INFNet")` gives the settings of its ablations, see 07_ablations.py.
 """

@@ -5,8 +5,8 @@ quarter, a half and all of the training rows, and then on all rows with
 shorter histories, and scored on the validation rows. The test rows are not
 looked at.
 
-    python examples/07_learning_curves.py [--fast]
-    python examples/07_learning_curves.py \
+    python examples/08_learning_curves.py [--fast]
+    python examples/08_learning_curves.py \
         --config examples/comparisons/kuairand.toml \
         --label "INFNet hub" --label DCNv2 [--seeds 3]
 

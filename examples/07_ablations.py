@@ -6,7 +6,7 @@ tokens attending to all, and with other numbers of compact tokens. Here the
 same is done on simulated data. `keras-infnet compare --config FILE --ablate
 LABEL` does it with your own table: know what to leave out.
 
-    python examples/06_ablations.py [--variant proxy] [--seeds 3] [--fast]
+    python examples/07_ablations.py [--variant proxy] [--seeds 3] [--fast]
 
 With `--towers all` it is the model of the presets, whose towers read the hubs
 or proxies beside the task's token, in place of that of the papers.
