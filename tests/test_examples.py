@@ -1,11 +1,13 @@
 """The examples run, and so do the snippets of the README."""
 
+import importlib.util
 import os
 import pathlib
 import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -35,8 +37,29 @@ def test_example(path, tmp_path):
         if not KUAIRAND.exists():
             pytest.skip("needs the KuaiRand-Pure files")
         arguments.insert(1, str(KUAIRAND))
+    if "retrieval" in path.stem:
+        # Not `importorskip`: it cannot be imported beside Keras 3.
+        for module in ("tensorflow_recommenders", "tf_keras"):
+            if importlib.util.find_spec(module) is None:
+                pytest.skip(f"needs {module}, the extra `retrieval`")
     output = run(arguments, tmp_path)
     assert "AUC" in output or "auc" in output
+
+
+def test_candidates_of_two_stages_are_as_the_rows_say(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    from two_stage import feeds
+
+    feed = feeds.synthetic(num_rows=2_000, num_items=60)
+    rows = feed.test.filter(
+        np.isin(feed.test["item_id"], feed.items["item_id"])
+    )
+    candidates = feed.candidates(rows["item_id"], rows["time"])
+    assert candidates.columns == feed.schema.candidates
+    frames = candidates.to_pandas(), rows.select(candidates.columns).to_pandas()
+    for name in candidates.columns:
+        for one, other in zip(*(frame[name] for frame in frames), strict=True):
+            np.testing.assert_array_equal(one, other, err_msg=name)
 
 
 def test_readme_snippets(tmp_path):

@@ -1,0 +1,277 @@
+"""How do a retrieval model and INFNet make a list together?
+
+No ranking model scores a whole catalogue for every request. A two-tower model
+finds some tens of candidates, by one product with the vectors of all items;
+INFNet ranks these, with all that is known of the user, each item and the
+moment. Here the first stage is a model of TensorFlow Recommenders, and both
+are SavedModels that take raw values.
+
+    python -m pip install ".[tensorflow,retrieval]"
+    python examples/06_retrieval_and_ranking.py [--data PATH] [--fast]
+
+PATH is the folder of KuaiRand-Pure that holds `data/` (from
+zenodo.org/records/10439422); without it the simulated feed stands in.
+"""
+
+import argparse
+import importlib.util
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import pandas as pd
+from two_stage import feeds
+
+from keras_infnet import evaluation, models, serving, training
+from keras_infnet.data import Batches, Encoder, Table
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--data", help="folder of KuaiRand-Pure")
+parser.add_argument("--fast", action="store_true", help="few rows")
+options = parser.parse_args()
+missing = [
+    name
+    for name in ("tensorflow", "tensorflow_recommenders", "tf_keras")
+    if importlib.util.find_spec(name) is None
+]
+if missing:
+    parser.error(
+        f"the first stage needs {' and '.join(missing)}, not installed here: "
+        'python -m pip install ".[tensorflow,retrieval]"'
+    )
+
+"""
+Every row is an item shown to a user, with histories and statistics of
+strictly earlier events. `two_stage/feeds.py` brings both data sets into one
+form.
+"""
+
+if options.data is None:
+    rows = 8_000 if options.fast else 80_000
+    feed = feeds.synthetic(num_rows=rows, num_items=1_000)
+    depths, epochs, embedding_rate = (10, 50, 100), 4, 0.1
+else:
+    feed = feeds.kuairand(options.data)
+    depths, epochs, embedding_rate = (10, 50, 200), 1, 0.05
+train, validation, test = feed.train, feed.validation, feed.test
+if options.fast:
+    epochs = 1
+    train = train.slice(max(0, len(train) - 6_000), len(train))
+    validation, test = validation.slice(0, 1_000), test.slice(0, 2_000)
+num_candidates = depths[-1]
+print(
+    f"{len(train)} train, {len(validation)} validation, {len(test)} test "
+    f"rows, {len(feed.items)} items"
+)
+
+"""
+The first stage learns from clicks of the training part alone; those of the
+validation part say when to stop. It runs under Keras 2, in a process of its
+own, and the two meet through files: arrays there, a SavedModel back.
+"""
+
+folder = pathlib.Path("runs/example_06")
+folder.mkdir(parents=True, exist_ok=True)
+np.savez(folder / "train.npz", **feed.positives(train))
+np.savez(folder / "validation.npz", **feed.positives(validation))
+np.savez(folder / "items.npz", **feed.catalogue())
+program = pathlib.Path(__file__).parent / "two_stage/train_retrieval.py"
+retrieval_path = "saved_models/example_06_retrieval/1"
+subprocess.run(
+    [sys.executable, program, folder, "--output", retrieval_path], check=True
+)
+
+import tensorflow as tf
+
+retrieval = tf.saved_model.load(retrieval_path).signatures["serving_default"]
+
+
+def retrieve(rows: Table, k: int) -> dict[str, np.ndarray]:
+    """The ids of `k` items a row, best first, and their scores."""
+    parts = []
+    for start in range(0, len(rows), 1_024):
+        part = feed.queries(rows.slice(start, min(start + 1_024, len(rows))))
+        tensors = {name: tf.constant(ids) for name, ids in part.items()}
+        parts.append(retrieval(k=tf.constant(k), **tensors))
+    return {
+        name: np.concatenate([part[name].numpy() for part in parts])
+        for name in ("item_id", "score")
+    }
+
+
+"""
+Recall at k: how often the item of a test click is among the first k, asked
+with what was known of the user before it. The baseline offers everyone the
+items with most training clicks. Nobody knows what users would have clicked
+had it been shown: a model that guesses what the feed of that time would show
+gets a high recall, and one that finds better items gets none for them.
+"""
+
+clicks = feed.clicked(test)
+wanted = clicks[feed.item]
+found = retrieve(clicks, num_candidates)["item_id"]
+ids, counts = np.unique(feed.clicked(train)[feed.item], return_counts=True)
+popular = ids[np.argsort(-counts, kind="stable")][:num_candidates]
+hits, popular_hits = found == wanted[:, None], popular == wanted[:, None]
+print(f"\nfirst stage, {len(clicks)} clicks of the test part")
+recalls = pd.DataFrame(
+    {
+        "k": depths,
+        "two towers": [hits[:, :k].any(axis=1).mean() for k in depths],
+        "popularity": [popular_hits[:, :k].any(axis=1).mean() for k in depths],
+        "chance": [k / len(feed.items) for k in depths],
+    }
+)
+print(recalls.round(4).to_string(index=False))
+
+"""
+The second stage. The schema names what differs between candidates
+(`Schema(candidates=...)`): the item and its statistics. `click` is what the
+list shall be ordered by; `fusion` may be any expression over the tasks.
+"""
+
+keras.utils.set_random_seed(0)
+encoder = Encoder(feed.schema).fit(train)
+model = models.INFNet.from_preset("small", encoder.schema)
+training.compile_ranker(
+    model,
+    learning_rate=2e-3,
+    embedding_learning_rate=embedding_rate,
+    warmup_steps=50,
+    ema_momentum=0.98,
+)
+training.fit_ranker(
+    model,
+    Batches(train, encoder, 256, shuffle=True),
+    Batches(validation, encoder, 4096),
+    epochs=epochs,
+    verbose=2,
+)
+print("\nsecond stage, test rows")
+print(evaluation.format_report(evaluation.evaluate_model(model, encoder, test)))
+version = serving.export(
+    model,
+    encoder,
+    "saved_models/example_06_ranking",
+    examples=test,
+    fusion="click",
+)
+ranking = serving.Servable.load(version)
+
+"""
+Which of the items that a user was shown were clicked? Here nothing depends
+on what the feed chose to show, and the first stage can be asked too: it has a
+score for every item.
+"""
+
+users = np.unique(test["user_id"])[: 50 if options.fast else 500]
+shown = test.filter(np.isin(test["user_id"], users))
+
+
+def first_stage_scores(rows: Table) -> np.ndarray:
+    """The score of the item of every row; the lowest where it is not known."""
+    scores = []
+    for start in range(0, len(rows), 256):
+        part = rows.slice(start, min(start + 256, len(rows)))
+        everything = retrieve(part, len(feed.items))
+        own = everything["item_id"] == part[feed.item][:, None]
+        score = np.where(own, everything["score"], -np.inf).max(axis=1)
+        scores.append(np.maximum(score, everything["score"].min(axis=1)))
+    return np.concatenate(scores)
+
+
+print(f"\nclicks among the items shown, {len(shown)} test rows: GAUC")
+for name, scores in (
+    ("first stage", first_stage_scores(shown)),
+    ("second stage", ranking.predict_raw(shown)["click"][:, 0]),
+):
+    value = evaluation.gauc(shown[feed.click], scores, shown["user_id"]).value
+    print(f"{name:<18} {value:.4f}")
+
+"""
+End to end, for test clicks whose item the first stage found among its
+candidates: where does each stage put it? What candidates share is the row of
+the request without its item; the rest is the table of items at that moment.
+"""
+
+sample = np.random.default_rng(0).permutation(len(clicks))
+sample = np.sort(sample[: 100 if options.fast else 1_000])
+requests, found, wanted = clicks.take(sample), found[sample], wanted[sample]
+requests = requests.without(feed.schema.candidates)
+moments = np.repeat(requests[feed.time], num_candidates)
+offers = feed.candidates(found.ravel(), moments)
+
+
+def final_order(row: int, k: int) -> np.ndarray:
+    """The ids of the best `k` candidates of a request, ranked."""
+    start = row * num_candidates
+    offer = offers.slice(start, start + num_candidates)
+    index = ranking.rank(requests.slice(row, row + 1), offer, k)["index"]
+    return found[row, index]
+
+
+final = np.stack([final_order(row, 10) for row in range(len(requests))])
+discounts = 1 / np.log2(np.arange(10) + 2)
+print(f"\nboth stages, {len(requests)} clicks of the test part, first 10 items")
+for name, order in (
+    ("first stage alone", found[:, :10]),
+    ("both stages", final),
+):
+    right = order == wanted[:, None]
+    print(
+        f"{name:<18} hit rate {right.any(axis=1).mean():.4f}  "
+        f"NDCG {(right @ discounts).mean():.4f}"
+    )
+
+"""
+One request, and what it takes: the median of twenty calls in this process.
+Features are computed from the whole log here; in production they are read
+from a store that is kept up to date.
+"""
+
+request = requests.slice(0, 1)
+offer = offers.slice(0, num_candidates)
+ranked = ranking.rank(request, offer, 10)
+places = ranked["index"]
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    times = []
+    for _ in range(20):
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return 1_000 * float(np.median(times))
+
+
+newest = {name: request[name][0][-5:].tolist() for name in feed.histories}
+print(f"\nuser {request['user_id'][0]}, the newest of {newest}")
+columns = [feed.item, *feed.shared]
+listed = feed.items.take(np.searchsorted(feed.items[feed.item], found[0]))
+print(
+    listed.take(places)
+    .select(columns)
+    .to_pandas()
+    .assign(
+        place_of_first_stage=places + 1,
+        click=ranked["click"].round(4),
+        was_clicked=found[0][places] == wanted[0],
+    )
+    .to_string(index=False)
+)
+for name, call in (
+    ("first stage", lambda: retrieve(request, num_candidates)),
+    ("features", lambda: feed.candidates(found[0], moments[:num_candidates])),
+    ("second stage", lambda: ranking.rank(request, offer, 10)),
+):
+    print(f"{name:<18} {milliseconds(call):.1f} ms, {num_candidates} items")
+
+"""
+Look at: recall beside that of popularity, which the first stage must beat to
+be of use; what the second stage adds where both judge the same items that
+were shown; and the time each takes.
+"""
