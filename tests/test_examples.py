@@ -46,13 +46,17 @@ def test_example(path, tmp_path):
     assert "AUC" in output or "auc" in output
 
 
-def test_candidates_of_two_stages_are_as_the_rows_say(monkeypatch):
+def test_two_stages_see_items_as_the_rows_say(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     from two_stage import feeds
+    from two_stage.truth import TrueClicks
 
-    feed = feeds.synthetic(num_rows=2_000, num_items=60)
+    feed = feeds.synthetic(num_rows=8_000, num_items=200)
     rows = feed.test.filter(
         np.isin(feed.test["item_id"], feed.items["item_id"])
+    ).slice(0, 300)
+    np.testing.assert_allclose(
+        TrueClicks(feed.train)(rows), rows["true_click"], atol=1e-6
     )
     candidates = feed.candidates(rows["item_id"], rows["time"])
     assert candidates.columns == feed.schema.candidates
