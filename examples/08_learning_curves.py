@@ -34,9 +34,12 @@ options = parser.parse_args()
 if options.seeds < 1:
     parser.error("--seeds must be at least 1")
 
-settings = evaluation.ComparisonSettings.from_dict(
-    evaluation.load_settings(options.config)
-)
+try:
+    settings = evaluation.ComparisonSettings.from_dict(
+        evaluation.load_settings(options.config)
+    )
+except (OSError, ValueError) as error:
+    parser.error(str(error))
 labels = options.label or list(settings.labels)
 shares, lengths = (0.25, 0.5, 1.0), (5, 20)
 if unknown := [label for label in labels if label not in settings.labels]:
