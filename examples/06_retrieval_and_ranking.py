@@ -111,8 +111,9 @@ items with most training clicks. Nobody knows what users would have clicked
 had it been shown: a model that guesses what the feed of that time would show
 gets a high recall, and one that finds better items gets none for them. On
 the simulated feed two towers had .167, .357 and .474 at 10, 50 and 100,
-popularity .122, .299 and .415. More is hard to get there: a third of the
-items shown have nothing to do with their user.
+popularity .122, .299 and .415; more is hard to get, as a third of the items
+shown have nothing to do with their user. On KuaiRand-Pure it was .053, .206
+and .466 at 10, 50 and 200, and .039, .138 and .318.
 """
 
 clicks = feed.clicked(test)
@@ -239,7 +240,9 @@ a click on what is shown, and the item that was clicked is one that the feed
 of that time chose to show. The simulated feed shows more of the last category
 and favours popular items, whose users are tired of the category and no fonder
 of what is popular. Only an experiment can tell which list is better; the
-simulator is one, as it knows the chance of a click on any item.
+simulator is one, as it knows the chance of a click on any item. There half
+of what popularity or the first stage put first would be clicked, and 80 % of
+what both stages do; their hit rates were .16, .19 and .04 (300 requests).
 """
 
 if options.data is None:
