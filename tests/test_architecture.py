@@ -46,9 +46,12 @@ KERAS_ONLY = {
 BACKENDS = {"tensorflow", "torch", "jax"}
 BACKEND_ROOMS = {"data", "optimizers", "evaluation", "serving", "benchmarks"}
 OPTIONAL = BACKENDS | {
+    "ai_edge_litert",
     "grpc",
     "keras_tuner",
     "matplotlib",
+    "onnx",
+    "onnxruntime",
     "tensorflow_serving",
 }
 MAX_LINES = 400

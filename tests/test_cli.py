@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_infnet.cli import main
+from keras_infnet.cli import main, serving_commands
 from keras_infnet.data import open_source, write_table
 from keras_infnet.data.datasets import synthetic
 
@@ -151,6 +151,29 @@ def test_export_calibrates(folder, tmp_path, monkeypatch, capsys):
     odds = (0.5 * scores[0] / (1 - scores[0])) ** platt["slope"]
     odds *= np.exp(platt["intercept"])
     np.testing.assert_allclose(scores[1], odds / (1 + odds), atol=1e-5)
+
+
+def test_export_to_a_file(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    given = []
+
+    def export_file(model, schema, path, tolerance):
+        given.append(({*model.output}, schema.task_names, path, tolerance))
+        return path
+
+    monkeypatch.setattr(serving_commands, "export_file", export_file)
+    arguments = ["export", "--model", "runs/model", "--output", "x.onnx"]
+    assert main(arguments) == 0
+    assert main([*arguments, "--tolerance", "0.01"]) == 0
+    tasks = ("click", "like")
+    assert given == [
+        (set(tasks), tasks, "x.onnx", 1e-5),
+        (set(tasks), tasks, "x.onnx", 0.01),
+    ]
+    assert "Exported: x.onnx" in capsys.readouterr().out
+    assert main([*arguments, "--fusion", "click", "--jit-compile"]) == 2
+    message = "--fusion, --jit-compile: only for a SavedModel"
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_compare(add("compare", "compare models on the same rows"))
     _add_sweep(add("sweep", "find settings of a model that suit the rows"))
     _add_evaluate(add("evaluate", "metrics of a model or an export on a table"))
-    _add_export(add("export", "write a SavedModel for TensorFlow Serving"))
+    _add_export(add("export", "write a SavedModel, or an ONNX or LiteRT file"))
     _add_serving(add("serving-config", "write the settings of a server"))
     _add_predict(add("predict", "add a column of predictions a task"))
     _add_schema(add("schema", "draft a schema from a table, to be edited"))
@@ -130,7 +130,10 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, help="directory of a model")
     parser.add_argument(
-        "--output", required=True, help="saved_models/NAME; gets a new version"
+        "--output",
+        required=True,
+        help="saved_models/NAME; gets a new version. NAME.onnx or NAME.tflite: "
+        "a file for ONNX Runtime or LiteRT, encoded ids in",
     )
     parser.add_argument(
         "--examples", nargs="+", help="table of raw rows to check the export by"

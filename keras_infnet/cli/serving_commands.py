@@ -16,15 +16,33 @@ from keras_infnet.cli.prediction_tables import (
 )
 from keras_infnet.data import Table, open_source, write_table
 from keras_infnet.serving import export as export_model
-from keras_infnet.serving import load_model_directory
+from keras_infnet.serving import export_file, load_model_directory
+from keras_infnet.serving.file_formats import is_model_file
 from keras_infnet.serving.graph_options import OPTIONS_FILE
 from keras_infnet.serving.server_files import label_versions
 
 __all__ = ["export", "predict", "serving_config"]
 
+# What only a SavedModel can have, and what it is where nobody asks for it.
+_SAVED_MODEL_OPTIONS = {
+    "examples": None,
+    "fusion": None,
+    "candidates": None,
+    "compute_dtype": None,
+    "table_dtype": "float32",
+    "jit_compile": False,
+    "calibrate": None,
+    "calibration_rows": None,
+    "negative_rate": None,
+    "rows_sampled": False,
+}
+
 
 def export(options: argparse.Namespace) -> None:
-    """Writes the next version of a served model."""
+    """Writes the next version of a served model, or one file."""
+    if is_model_file(options.output):
+        _export_file(options)
+        return
     model, encoder = load_model_directory(options.model)
     examples = None
     if options.examples is not None:
@@ -56,6 +74,27 @@ def export(options: argparse.Namespace) -> None:
     if (version / OPTIONS_FILE).exists():
         say("Comparing with the same graph without options.")
         say(describe_graph(version, encoder, examples))
+
+
+def _export_file(options: argparse.Namespace) -> None:
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name, default in _SAVED_MODEL_OPTIONS.items()
+        if getattr(options, name) != default
+    ]
+    if given:
+        raise ValueError(
+            f"{', '.join(given)}: only for a SavedModel. A file takes encoded "
+            "ids and holds the model alone. Received: --output "
+            f"{options.output}. Leave the options out, or name a folder."
+        )
+    model, encoder = load_model_directory(options.model)
+    say("Exporting and running the file in another process.")
+    tolerance = 1e-5 if options.tolerance is None else options.tolerance
+    path = export_file(
+        model, encoder.schema, options.output, tolerance=tolerance
+    )
+    say(f"Exported: {path}")
 
 
 def serving_config(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ from keras_infnet.serving.calibration_report import format_calibration
 from keras_infnet.serving.calibrators import Isotonic, Platt, Temperature
 from keras_infnet.serving.client import Client
 from keras_infnet.serving.export import export
+from keras_infnet.serving.export_file import export_file
 from keras_infnet.serving.fusion import (
     Fusion,
     product_of_powers,
@@ -37,6 +38,7 @@ __all__ = [
     "Temperature",
     "calibrate",
     "export",
+    "export_file",
     "format_calibration",
     "latest_version",
     "load_model_directory",

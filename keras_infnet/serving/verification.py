@@ -18,6 +18,12 @@ from keras_infnet.serving.signatures import signatures_of
 __all__ = ["check_signatures", "compare", "run_isolated"]
 
 _METHOD = "tensorflow/serving/predict"
+_ADVICE = (
+    "Nothing was exported. Mixed precision and tables of few bits round "
+    "coarsely: give a larger `tolerance`. If the signatures for ranking differ "
+    "alone, export with `candidates=()`. Otherwise the model does something "
+    "that a graph does not repeat: please report it."
+)
 
 
 def run_isolated(
@@ -116,6 +122,7 @@ def compare(
     cases: list[Case],
     results: list[dict[str, np.ndarray]],
     tolerance: float,
+    advice: str = _ADVICE,
 ) -> dict[str, dict[str, float]]:
     """Measures how far outputs are from what they must be.
 
@@ -125,6 +132,8 @@ def compare(
         tolerance: float. Largest difference allowed. Of values beyond 1,
             which regression tasks have, it is a part of the value: float32
             has seven digits.
+        advice: string. The end of the error, what to do. Defaults to advice
+            about a SavedModel.
 
     Returns:
         Largest difference of every signature and task, in the same measure.
@@ -156,11 +165,7 @@ def compare(
             "the exported model does not answer as `predict` does. Largest "
             f"difference allowed: {tolerance:g}. Received:\n  "
             + "\n  ".join(problems)
-            + "\nNothing was exported. Mixed precision and tables of few "
-            "bits round coarsely: give a larger `tolerance`. If the signatures "
-            "for ranking differ alone, export with `candidates=()`. Otherwise "
-            "the model does something that a graph does not repeat: please "
-            "report it."
+            + f"\n{advice}"
         )
     return largest
 

@@ -1,0 +1,102 @@
+"""Formats of models that are one file, and the programs that run them."""
+
+import dataclasses
+import importlib.util
+import os
+from pathlib import Path
+
+__all__ = ["FILE_FORMATS", "FileFormat", "file_format", "is_model_file"]
+
+
+@dataclasses.dataclass(frozen=True)
+class FileFormat:
+    """A format that Keras exports a model to.
+
+    Args:
+        name: string. What Keras calls it, and the extra of this package.
+        suffix: string. How names of files end.
+        runtime: string. The program that runs such files.
+        packages: tuple of strings. Names under which what writes and runs
+            them is imported.
+    """
+
+    name: str
+    suffix: str
+    runtime: str
+    packages: tuple[str, ...]
+
+    def check_installed(self) -> None:
+        """Raises unless all packages are there, without importing them.
+
+        Raises:
+            ImportError: If one is missing.
+        """
+        missing = [
+            name
+            for name in ("tensorflow", *self.packages)
+            if importlib.util.find_spec(name) is None
+        ]
+        if missing:
+            raise ImportError(
+                f"a {self.suffix} file is written with TensorFlow and checked "
+                f"with {self.runtime}. Not installed: {', '.join(missing)}. "
+                "Run: python -m pip install "
+                f'"keras-infnet[tensorflow,{self.name}]". The model may have '
+                "been trained with another backend."
+            )
+
+
+#: All of them.
+FILE_FORMATS = (
+    FileFormat(
+        "onnx", ".onnx", "ONNX Runtime", ("onnx", "tf2onnx", "onnxruntime")
+    ),
+    FileFormat("litert", ".tflite", "LiteRT", ("ai_edge_litert",)),
+)
+
+
+def is_model_file(path: str | os.PathLike[str]) -> bool:
+    """Tells whether a path names a file of one of the formats.
+
+    Args:
+        path: path, of anything.
+
+    Returns:
+        Boolean.
+
+    Example:
+
+    >>> is_model_file("saved_models/news"), is_model_file("news.onnx")
+    (False, True)
+    """
+    return Path(path).suffix in [known.suffix for known in FILE_FORMATS]
+
+
+def file_format(path: str | os.PathLike[str]) -> FileFormat:
+    """Returns the format that the name of a file asks for.
+
+    Args:
+        path: path of the file.
+
+    Returns:
+        `FileFormat`.
+
+    Raises:
+        ValueError: If no format has such names.
+
+    Example:
+
+    >>> file_format("news.tflite").runtime
+    'LiteRT'
+    """
+    for known in FILE_FORMATS:
+        if Path(path).suffix == known.suffix:
+            return known
+    choices = " or ".join(
+        f"{known.suffix} for {known.runtime}" for known in FILE_FORMATS
+    )
+    raise ValueError(
+        f"the name of a model file must end with {choices}. Received: "
+        f"{os.fspath(path)}. A SavedModel is a folder, which "
+        "`serving.export` writes."
+    )
