@@ -20,6 +20,7 @@ def look_up(table: Any, ids: Any) -> Any:
     Returns:
         Tensor of the shape of `ids` and of a row.
     """
+    # Not `clip`: between 0 and 6 LiteRT takes it for an activation.
     ids = ops.minimum(ops.maximum(ids, 0), table.shape[0] - 1)
     # The product makes the gradient dense.
     return ops.take(table * 1.0, ids, axis=0)

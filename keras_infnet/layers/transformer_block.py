@@ -126,6 +126,7 @@ class TransformerBlock(keras.layers.Layer):
         scores = ops.cast(ops.einsum("bihd,bjhd->bhij", query, key), "float32")
         scores = scores / (width // self.num_heads) ** 0.5
         if valid is not None:
+            # LiteRT has no slice with two new axes.
             valid = ops.expand_dims(valid, (1, 2))
         weights = ops.cast(masked_softmax(scores, valid), value.dtype)
         for dropout in self.weight_dropouts:

@@ -122,7 +122,7 @@ def compare(
     cases: list[Case],
     results: list[dict[str, np.ndarray]],
     tolerance: float,
-    advice: str = _ADVICE,
+    advice: str | None = None,
 ) -> dict[str, dict[str, float]]:
     """Measures how far outputs are from what they must be.
 
@@ -132,8 +132,8 @@ def compare(
         tolerance: float. Largest difference allowed. Of values beyond 1,
             which regression tasks have, it is a part of the value: float32
             has seven digits.
-        advice: string. The end of the error, what to do. Defaults to advice
-            about a SavedModel.
+        advice: string. The end of the error, what to do. `None` is that for
+            a SavedModel. Defaults to `None`.
 
     Returns:
         Largest difference of every signature and task, in the same measure.
@@ -165,7 +165,7 @@ def compare(
             "the exported model does not answer as `predict` does. Largest "
             f"difference allowed: {tolerance:g}. Received:\n  "
             + "\n  ".join(problems)
-            + f"\n{advice}"
+            + f"\n{advice or _ADVICE}"
         )
     return largest
 
