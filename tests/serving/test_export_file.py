@@ -94,7 +94,8 @@ def test_the_file_answers_as_predict_does(schema, suffix, tmp_path):
 )
 def test_models_of_attention(schema, label, suffix, tmp_path):
     needs(suffix)
-    model = randomize(small_model(label, schema))
+    blocks = {"num_blocks": 1}  # Converters are slow.
+    model = randomize(small_model(label, schema, **blocks))
     path = tmp_path / f"news{suffix}"
     with quiet():
         build_file(model, schema, path)
