@@ -4,6 +4,7 @@ import ast
 import json
 import math
 import os
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -120,16 +121,16 @@ class Fusion:
     """
 
     def __init__(self, expression: str, tasks: Iterable[str]) -> None:
+        if not isinstance(expression, str):
+            raise ValueError(
+                f"a fusion must be a string. Received: {expression!r}."
+            )
         self.expression = expression
         self._used: set[str] = set()
         try:
             tree = ast.parse(expression.strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise self._unreadable(f"{type(error).__name__}: {error}") from None
-        except AttributeError:
-            raise ValueError(
-                f"a fusion must be a string. Received: {expression!r}."
-            ) from None
         self._evaluate = self._read(tree, tuple(tasks), 0)
         if not self._used:
             raise self._unreadable("it names no task")
@@ -239,17 +240,22 @@ class Fusion:
                         f"{name} takes {_CALLED[name]} values"
                     )
                 return call(name, *parts)
-        raise self._unreadable(f"{ast.unparse(node)!r} is not understood")
+        part = ast.get_source_segment(self.expression.strip(), node)
+        raise self._unreadable(f"{_shown(part)} is not understood")
 
     def _unreadable(self, why: str) -> ValueError:
         return ValueError(
-            f"the fusion {self.expression!r} cannot be used: {why}. It may "
-            "hold names of tasks, numbers, + - * / **, brackets and "
+            f"the fusion {_shown(self.expression)} cannot be used: {why}. It "
+            "may hold names of tasks, numbers, + - * / **, brackets and "
             f"{', '.join(_CALLED)}."
         )
 
     def __repr__(self) -> str:
         return f"Fusion({self.expression!r})"
+
+
+def _shown(text: str | None) -> str:
+    return reprlib.repr(text) if text and len(text) > 200 else repr(text)
 
 
 def _is_finite(number: float) -> bool:

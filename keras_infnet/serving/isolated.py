@@ -8,8 +8,7 @@ signatures declare goes there as JSON text named `signatures`.
 The graph is run by `Session.run` on the feeds and fetches that a signature
 names, after the initialisation that the SavedModel asks for: the steps of
 TensorFlow Serving. Inputs that a case leaves out take the default of the
-signature. Columns of a signature whose only input is `inputs` are serialised
-to `tf.train.Example`s.
+signature. Columns of `serve_examples` are serialised to `tf.train.Example`s.
 """
 
 import importlib.util
@@ -20,6 +19,7 @@ from typing import Any
 __all__ = ["main", "serialized_examples"]
 
 _PACKAGE = "keras_infnet"
+_EXAMPLES = "serve_examples"
 
 
 class _Hidden:
@@ -134,7 +134,7 @@ def main(folder: str, cases_path: str, results_path: str) -> None:
         )
         for (case, name), columns in cases.items():
             signature = signatures[name]
-            if list(signature.inputs) == ["inputs"]:
+            if name == _EXAMPLES:
                 texts = serialized_examples(columns)
                 columns = {"inputs": np.array(texts, object)}
             feeds = {

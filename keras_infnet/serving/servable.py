@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from keras_infnet.data.table import Table
 from keras_infnet.schema import Schema
 from keras_infnet.schema.names import check_count
 from keras_infnet.serving.processes import check_tensorflow
 from keras_infnet.serving.requests import ranking_request, raw_request
+from keras_infnet.serving.rows import Rows, rows_to_table
 from keras_infnet.serving.signatures import (
     RANK,
     RANK_TOP_K,
@@ -73,13 +72,14 @@ class Servable:
         return cls(folder, schema, tf.saved_model.load(str(folder)))
 
     def predict_raw(
-        self, table: Table | pd.DataFrame, batch_size: int = 1024
+        self, table: Rows, batch_size: int = 1024
     ) -> dict[str, np.ndarray]:
         """Predicts from raw values.
 
         Args:
-            table: `keras_infnet.data.Table` or pandas frame. Columns that a
-                request may leave out may be absent, further ones are ignored.
+            table: `keras_infnet.data.Table`, pandas frame or dicts, as
+                `Client.predict` takes them. Columns that a request may leave
+                out may be absent, further ones are ignored.
             batch_size: integer. Rows of one call. Defaults to `1024`.
 
         Returns:
@@ -87,13 +87,14 @@ class Servable:
 
         Raises:
             ValueError: If a required column is absent, a value does not fit
-                its field, or the model was exported without an encoder.
+                its field, `batch_size` is no positive integer, or the model
+                was exported without an encoder.
         """
         import tensorflow as tf
 
         self._check_raw()
-        if isinstance(table, pd.DataFrame):
-            table = Table.from_pandas(table)
+        check_count(batch_size, "`batch_size`")
+        table = rows_to_table(table)
         function = self._saved_model.signatures[RAW]
         specs = self.schema.raw_inputs
         parts: dict[str, list[np.ndarray]] = {
@@ -117,17 +118,17 @@ class Servable:
 
     def rank(
         self,
-        request: Table | pd.DataFrame,
-        candidates: Table | pd.DataFrame,
+        request: Rows,
+        candidates: Rows,
         top_k: int | None = None,
     ) -> dict[str, np.ndarray]:
         """Scores the candidates of one request.
 
         Args:
-            request: `keras_infnet.data.Table` or pandas frame of one row: what
-                all candidates share.
-            candidates: `keras_infnet.data.Table` or pandas frame, one row a
-                candidate. Further columns are ignored in both.
+            request: one row of what all candidates share, in any form that
+                `predict_raw` takes.
+            candidates: one row a candidate. Further columns are ignored in
+                both.
             top_k: integer. How many candidates come back, the best ones
                 first; `None` for all in their order. Defaults to `None`.
 
@@ -150,19 +151,22 @@ class Servable:
                 f"{self.path} was exported without candidates. Export it with "
                 "`candidates`, the fields that tell what is on offer."
             )
-        if isinstance(request, pd.DataFrame):
-            request = Table.from_pandas(request)
-        if isinstance(candidates, pd.DataFrame):
-            candidates = Table.from_pandas(candidates)
-        inputs = ranking_request(request, candidates, schema)
+        if top_k is not None:
+            # NumPy's integers are integers too.
+            top_k = int(top_k) if isinstance(top_k, np.integer) else top_k
+            check_count(top_k, "`top_k`", 0)
+        offered = rows_to_table(candidates, what="candidates")
+        inputs = ranking_request(
+            rows_to_table(request, what="the request"), offered, schema
+        )
         name = RANK if top_k is None else RANK_TOP_K
         tensors = {
             name: tf.constant(inputs.get(name, missing_value(spec)), spec.dtype)
             for name, spec in schema.raw_inputs.items()
         }
         if top_k is not None:
-            check_count(top_k, "`top_k`", 0)
-            tensors["k"] = tf.constant(top_k, tf.int32)
+            # More than there are may be more than an int32 holds.
+            tensors["k"] = tf.constant(min(top_k, len(offered)), tf.int32)
         outputs = self._saved_model.signatures[name](**tensors)
         return {name: output.numpy() for name, output in outputs.items()}
 

@@ -169,9 +169,17 @@ def check_names(schema: Schema) -> None:
         schema: `keras_infnet.schema.Schema`.
 
     Raises:
-        ValueError: If there are candidates, and a task or a field has such a
-            name.
+        ValueError: If a task or an input has such a name.
     """
+    for name, spec in schema.raw_inputs.items():
+        # An `Example` has a feature of lengths beside lists of lists.
+        lengths = f"{name}_lengths"
+        if len(spec.shape) > 1 and lengths in schema.raw_inputs:
+            raise ValueError(
+                f"{EXAMPLES} has a feature {lengths!r} of its own, of the "
+                f"lengths of {name!r}, and so has the schema. Rename the "
+                "attribute."
+            )
     if not schema.candidates:
         return
     inputs = {*schema.inputs, *schema.raw_inputs}

@@ -78,12 +78,17 @@ def test_weights_and_powers_are_expressions():
         ("click * 'a'", "not understood"),
         ("+" * 5000 + "click", "cannot be used"),
         ("(" * 5000 + "click" + ")" * 5000, "cannot be used"),
+        ("[" + "-" * 800 + "click]", "not understood"),
+        ("click" + " + click" * 1000, "nested too deeply"),
         (None, "must be a string"),
+        (b"click", "must be a string"),
     ],
 )
 def test_anything_else_is_refused(expression, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as caught:
         Fusion(expression, TASKS)
+    # Long text is not repeated.
+    assert len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from keras_infnet.schema import Categorical, Schema, Task
+from keras_infnet.data.encoder import Encoder
+from keras_infnet.data.table import Table
+from keras_infnet.schema import Behavior, Categorical, Schema, Task
 from keras_infnet.serving import Servable, export, serialize_examples
 from keras_infnet.serving.fusion import Fusion
 from keras_infnet.serving.model_directory import save_model_directory
 from keras_infnet.serving.requests import encoded_request, raw_request
 from keras_infnet.serving.saved_graph import save_graph
-from keras_infnet.serving.signatures import missing_value
+from keras_infnet.serving.signatures import check_names, missing_value
 
 pytestmark = [
     pytest.mark.serving,
@@ -64,7 +66,16 @@ def test_takes_what_each_side_needs(servable, table, expected):
     )
 
 
-@pytest.mark.parametrize("k", [0, 1, 5, 10_000])
+def test_dicts_are_rows(servable):
+    request = {"city": "Paris", "user": 7, "query": "q1"}
+    candidates = [{"item": 1_000_003}, {"item": 5, "tags": [1, 2]}]
+    found = servable.rank(request, candidates)
+    rows = [{**request, **candidate} for candidate in candidates]
+    for task, values in servable.predict_raw(rows).items():
+        np.testing.assert_allclose(found[task], values[:, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("k", [0, 1, np.int64(5), 10_000, 2**40])
 def test_top_k_are_the_best(servable, table, expected, k):
     found = servable.rank(table.slice(0, 1), table, top_k=k)
     order = np.argsort(-expected["score"], kind="stable")[:k]
@@ -87,8 +98,16 @@ def test_wrong_requests_are_refused(servable, table):
         servable.rank(table.slice(0, 1), table.without("item"))
     with pytest.raises(ValueError, match="none of the columns that tell"):
         servable.rank(table.slice(0, 1), table.select(["city"]))
-    with pytest.raises(ValueError, match="`top_k` must be"):
-        servable.rank(table.slice(0, 1), table, top_k=-1)
+    for wrong in (-1, 2.0, True):
+        with pytest.raises(ValueError, match="`top_k` must be"):
+            servable.rank(table.slice(0, 1), table, top_k=wrong)
+    # As many rows as the step of a range that never starts: none.
+    for wrong in (0, -5, 2.0):
+        with pytest.raises(ValueError, match="`batch_size` must be"):
+            servable.predict_raw(table, batch_size=wrong)
+    for wrong in (7, [7], "no JSON"):
+        with pytest.raises(ValueError, match="candidates"):
+            servable.rank(table.slice(0, 1), wrong)
 
 
 def call(servable, name, **inputs):
@@ -179,6 +198,35 @@ def test_examples_written_by_others(servable, table):
     example = tf.train.Example(features=tf.train.Features(feature=features))
     with pytest.raises(tf.errors.InvalidArgumentError, match="city"):
         function(inputs=tf.constant([example.SerializeToString()]))
+
+
+def test_lengths_that_examples_need():
+    schema = Schema(
+        [
+            Categorical("tags", hash_buckets=3, multivalued=True),
+            Categorical("tags_lengths", hash_buckets=3),
+        ],
+        [Task("click")],
+        behaviors=[Behavior("seen", ["tags", "tags_lengths"])],
+    )
+    with pytest.raises(ValueError, match="'seen_tags_lengths' of its own"):
+        check_names(schema)
+
+
+@pytest.mark.slow
+def test_a_field_called_as_the_input_of_examples(tmp_path):
+    schema = Schema([Categorical("inputs", hash_buckets=3)], [Task("click")])
+    rows = Table({"inputs": [1, 2, 3], "click": [0, 1, 0]})
+    encoder = Encoder(schema).fit(rows)
+    item = keras.Input((), dtype="int32", name="inputs")
+    value = keras.layers.Embedding(4, 1)(item)
+    other = keras.Model({"inputs": item}, {"click": value})
+    path = export(other, encoder, tmp_path, examples=rows, warmup_rows=())
+    found = Servable.load(path).predict_raw(rows)["click"]
+    ids = encoder.encode(rows, labels=False)["inputs"]
+    np.testing.assert_allclose(
+        found, other.predict({"inputs": ids}, verbose=0)["click"], atol=1e-6
+    )
 
 
 def test_names_that_signatures_need(model, encoder, tmp_path):
