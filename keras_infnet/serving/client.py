@@ -41,7 +41,7 @@ from keras_infnet.serving.versions import latest_version
 
 __all__ = ["Client"]
 
-_PROTOCOLS = ("grpc", "rest")
+_PROTOCOLS = ("grpc", "rest", "kserve")
 _FIRST_PAUSE = 0.1  # seconds, doubled with every retry
 _LONGEST_PAUSE = 2.0
 
@@ -49,7 +49,7 @@ Answer = tuple[dict[str, np.ndarray], int | None]
 
 
 class Client:
-    """Asks TensorFlow Serving for predictions.
+    """Asks TensorFlow Serving, or KServe, for predictions.
 
     Rows are checked against the schema before anything is sent. A call that
     finds no server (UNAVAILABLE, 503) is repeated after a pause, which
@@ -68,8 +68,9 @@ class Client:
         schema: `keras_infnet.schema.Schema` of the model, or the path of its
             `schema.json`, of a version, or of `saved_models/NAME` for the
             newest version.
-        protocol: `"grpc"`, which needs the extra `client`, or `"rest"`.
-            Defaults to `"grpc"`.
+        protocol: `"grpc"`, which needs the extra `client`, `"rest"`, or
+            `"kserve"`, which is REST without versions and labels, in strict
+            JSON: numbers that are missing are `null`. Defaults to `"grpc"`.
         version: integer. Version to ask. Defaults to `None`, the newest.
         label: string. Label of the version to ask, such as `"stable"`.
             Defaults to `None`.
@@ -126,14 +127,14 @@ class Client:
         self.timeout = timeout
         self.retries = retries
         self._transport: GrpcTransport | RestTransport
-        self._complete = protocol == "rest"
+        self._complete = protocol != "grpc"
         if protocol == "grpc":
             self._transport = GrpcTransport(address, name, version, label)
         else:
             task = self.schema.task_names[0]
             single = dict.fromkeys((RAW, ENCODED), task)
             self._transport = RestTransport(
-                address, name, version, label, single
+                address, name, version, label, single, protocol == "kserve"
             )
         self._closed = False
 

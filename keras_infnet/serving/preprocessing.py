@@ -93,21 +93,29 @@ class GraphEncoder:
 
         parts = self.schema.attributes(behavior)
         names = [f"{behavior.name}_{part.name}" for part in parts]
-        columns = [raw[name] for name in names]
+        columns, known = [], []
+        for part, name in zip(parts, names, strict=True):
+            column = raw[name]
+            if isinstance(part, Categorical) and part.multivalued:
+                column = _with_values(column)
+                given = tf.reduce_any(~is_missing(column), axis=-1)
+                # Before events are padded, or one of many values would
+                # widen all that another attribute has.
+                column = _first_values(column, part)
+            else:
+                given = ~is_missing(column)
+            columns.append(column)
+            known.append(given)
         fills = [_MISSING[column.dtype.name] for column in columns]
         if behavior.timed:
             columns.append(raw[f"{behavior.name}_time"])
             fills.append(_MISSING["int64"])
-        columns = pad_to_longest(columns, fills)
-        rows = num_rows(columns)
-        columns = [broadcast_rows(column, rows) for column in columns]
-
-        known = []
-        for part, column in zip(parts, columns, strict=False):
-            given = tf.logical_not(is_missing(column))
-            if isinstance(part, Categorical) and part.multivalued:
-                given = tf.reduce_any(given, axis=-1)
-            known.append(given)
+        tensors = pad_to_longest(
+            [*known, *columns], [*[False] * len(known), *fills]
+        )
+        rows = num_rows(tensors)
+        tensors = [broadcast_rows(tensor, rows) for tensor in tensors]
+        known, columns = tensors[: len(known)], tensors[len(known) :]
         positions, valid = kept_positions(
             tf.reduce_any(tf.stack(known), axis=0), behavior.max_length
         )
@@ -118,8 +126,6 @@ class GraphEncoder:
 
         encoded = {}
         for part, name, column in zip(parts, names, columns, strict=False):
-            if isinstance(part, Categorical) and part.multivalued:
-                column = _first_values(column, part)
             encoded[name] = self.ids(part, column)
         encoded[f"{behavior.name}_mask"] = valid
         if behavior.timed:
@@ -237,6 +243,18 @@ def gap_ids(request: Any, event: Any, schema: Schema) -> Any:
     return tf.where(known, 1 + buckets, 0)
 
 
+def _with_values(values: Any) -> Any:
+    """Drops all events where none has room for a value.
+
+    A tensor without values takes no bytes, whatever its number of events;
+    what is made of it would.
+    """
+    import tensorflow as tf
+
+    shape = tf.shape(values)
+    return values[:, : tf.where(shape[2] == 0, 0, shape[1])]
+
+
 def _first_values(values: Any, part: Categorical) -> Any:
     """Cuts or pads the last axis to `max_values`."""
     import tensorflow as tf
@@ -270,8 +288,8 @@ def tidy_inputs(
 ) -> dict[str, Any]:
     """Brings encoded inputs of any length into the form of the pipeline.
 
-    Rows are broadcast, sequences compacted and cut to the newest events, and
-    ids that no table has become unknown.
+    Sequences are compacted and cut to the newest events, ids that no table
+    has become unknown, and rows are broadcast.
 
     Args:
         encoded: mapping of the names of `schema.inputs` to tensors.
@@ -289,7 +307,6 @@ def tidy_inputs(
         size = schema.table_size(part.table_name)
         return tf.where((ids >= 0) & (ids < size), ids, 0)
 
-    encoded = _equal_rows(encoded, shared)
     tidy = {
         part.name: known(part, encoded[part.name]) for part in schema.fields
     }
@@ -305,11 +322,14 @@ def tidy_inputs(
             fits = (gaps >= 0) & (gaps <= GAP_BUCKETS)
             ids[f"{behavior.name}_gap"] = tf.where(fits, gaps, 0)
         mask_name = f"{behavior.name}_mask"
-        mask, *columns = pad_to_longest(
+        columns = pad_to_longest(
             [encoded[mask_name], *ids.values()], [False] + [0] * len(ids)
         )
+        # Of one row, a history stays one until it is cut: it may be long.
+        rows = num_rows(columns)
+        mask, *columns = [broadcast_rows(column, rows) for column in columns]
         positions, valid = kept_positions(mask, behavior.max_length)
         for name, column in zip(ids, columns, strict=True):
             tidy[name] = gather_kept(column, positions, valid, 0)
         tidy[mask_name] = valid
-    return tidy
+    return _equal_rows(tidy, shared)

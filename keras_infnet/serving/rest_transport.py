@@ -38,8 +38,9 @@ class RestTransport:
     Requests are in the column format, in which inputs of one row may stand
     beside others. JSON has no NaN and no infinities; TensorFlow Serving reads
     and writes them as the words `NaN`, `Infinity` and `-Infinity`, and so do
-    we. What stands between client and server must let them pass. Bytes are
-    sent as `{"b64": ...}`.
+    we. What stands between client and server must let them pass. KServe has
+    strict JSON: NaN is `null` then, and infinities are the largest float.
+    Bytes are sent as `{"b64": ...}`.
 
     Args:
         address: string. Host and port.
@@ -48,6 +49,10 @@ class RestTransport:
         label: string or `None`. Label asked for.
         outputs: names of the outputs of a signature that has one alone, by
             signature: the server leaves that name out.
+        kserve: boolean. Whether the server is KServe. Defaults to `False`.
+
+    Raises:
+        ValueError: If a version or label is asked for of KServe.
     """
 
     def __init__(
@@ -57,7 +62,15 @@ class RestTransport:
         version: int | None,
         label: str | None,
         outputs: Mapping[str, str],
+        kserve: bool = False,
     ) -> None:
+        if kserve and not (version is None and label is None):
+            raise ValueError(
+                "KServe has a name for a model, and none for its versions. "
+                f"Received: version={version}, label={label!r}. Ask the "
+                "service that has this version."
+            )
+        self._strict = kserve
         self._address = address
         self._place = f"{name} at {address}"
         self._outputs = outputs
@@ -91,8 +104,12 @@ class RestTransport:
         body = json.dumps(
             {
                 "signature_name": signature,
-                "inputs": {n: _plain(array) for n, array in inputs.items()},
-            }
+                "inputs": {
+                    name: _plain(array, self._strict)
+                    for name, array in inputs.items()
+                },
+            },
+            allow_nan=not self._strict,
         ).encode()
         try:
             status, answer = self._send(body, time.monotonic() + timeout)
@@ -198,8 +215,12 @@ def _array(values: Any) -> np.ndarray:
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
-def _plain(array: Any) -> Any:
+def _plain(array: Any, strict: bool) -> Any:
     array = np.asarray(array)
+    if strict and array.dtype.kind == "f":
+        most = np.finfo(np.float32).max
+        array = np.clip(array, -most, most)
+        array = np.where(np.isnan(array), None, array.astype(object))
     values = array.tolist()
     return _with_base64(values) if array.dtype.kind in "OS" else values
 

@@ -218,6 +218,39 @@ def _one_request(
         }
 
 
+def _equal_rows(
+    inputs: Mapping[str, Any], scalars: tuple[str, ...]
+) -> dict[str, Any]:
+    """Checks that all inputs have equally many rows, or one for all.
+
+    First of all, for a tensor of empty lists takes no bytes, whatever number
+    of rows it claims, and what is made of it would fill the memory.
+    """
+    import tensorflow as tf
+
+    names = [name for name in inputs if name not in scalars]
+    if len(names) == 1:
+        return dict(inputs)
+    sizes = tf.stack([tf.shape(inputs[n], tf.int64)[0] for n in names])
+    empty = tf.reduce_min(sizes) == 0
+    rows = tf.where(empty, tf.zeros_like(sizes[0]), tf.reduce_max(sizes))
+    # The operation itself: other functions add a branch of the graph.
+    check = tf.raw_ops.Assert(
+        condition=tf.reduce_all((sizes == 1) | (sizes == rows)),
+        data=[
+            "inputs must have equally many rows, or one that stands for all. "
+            f"Received, in the order of {', '.join(names)}:",
+            sizes,
+        ],
+        summarize=len(names),
+    )
+    with tf.control_dependencies([check]):
+        return {
+            name: tensor if name in scalars else tf.identity(tensor)
+            for name, tensor in inputs.items()
+        }
+
+
 def _named_function(
     function: Callable[[dict[str, Any]], dict[str, Any]],
     signature: Signature,
@@ -241,7 +274,7 @@ def _named_function(
             name: tf.ensure_shape(tensor, shapes[name], name=f"shape_of_{name}")
             for name, tensor in zip(names, tensors, strict=True)
         }
-        return function(inputs)
+        return function(_equal_rows(inputs, signature.scalars))
 
     def default(name: str, spec: InputSpec) -> Any:
         if name not in optional:

@@ -5,13 +5,14 @@ answered are kept in plain form as well, every row of its own and no default
 left to fill in, from which the answer can be worked out without a graph.
 """
 
+import collections
 import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from odd_mistakes import spoiled
 
-from keras_infnet.benchmarks.saved_model_program import tensor_proto
 from keras_infnet.data.encoder import Encoder
 from keras_infnet.data.lists import ListColumn
 from keras_infnet.data.table import Table
@@ -23,23 +24,7 @@ from keras_infnet.serving.signatures import required_inputs
 _NO_TEXT, _UNKNOWN = b"\xff\xfe\x00", "\N{SNOWMAN}"
 #: Raw inputs of text that have no vocabulary.
 _HASHED = ("query", "searched_query")
-_DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool", "string")
-_MISSING = {"int64": -1, "string": b"", "float32": np.float32("nan")}
-_WRONG = (
-    "left out",
-    "another name",
-    "one more",
-    "rows",
-    "dtype",
-    "more axes",
-    "fewer axes",
-    "empty message",
-    "unheard-of dtype",
-    "negative size",
-    "size beyond all memory",
-    "size that overflows",
-    "bytes at the end",
-)
+MISSING = {"int64": -1, "string": b"", "float32": np.float32("nan")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,24 +47,25 @@ class Odd:
 
 
 class OddRequests:
-    """Draws requests of a signature.
+    """Draws requests of rows: of `serve_raw` and of `serving_default`.
 
     Args:
         encoder: fitted `Encoder` of the schema of `serving_examples`.
-        signature: `"serve_raw"` or `"serving_default"`.
+        raw: boolean. Whether raw values are drawn, or encoded ids.
         table: `Table` with values that the encoder knows.
         seed: integer.
     """
 
     def __init__(
-        self, encoder: Encoder, signature: str, table: Table, seed: int
+        self, encoder: Encoder, raw: bool, table: Table, seed: int
     ) -> None:
         self.encoder = encoder
         self.rng = np.random.default_rng(seed)
-        self.raw = signature == "serve_raw"
+        self.raw = raw
         schema = encoder.schema
         self.specs = schema.raw_inputs if self.raw else schema.inputs
-        self.required = required_inputs(schema) if self.raw else [*self.specs]
+        self.dtypes = {name: spec.dtype for name, spec in self.specs.items()}
+        self.required = [*(required_inputs(schema) if raw else self.specs)]
         self.behaviors = {
             behavior: [
                 n for n in self.specs if n.startswith(f"{behavior.name}_")
@@ -112,6 +98,19 @@ class OddRequests:
             kind: `"odd"` for a few rows, or `"no rows"`, `"many rows"` or
                 `"long history"`. Defaults to `"odd"`.
         """
+        inputs, plain = self.drawn(kind)
+        rows = len(plain["item"])
+        none = np.empty(0)
+        hashed = [inputs.get(n, none) for n in _HASHED]
+        if self.raw and any(_NO_TEXT in a.ravel().tolist() for a in hashed):
+            # It has a hash, but the encoder takes text alone.
+            return Odd(kind, inputs, rows)
+        return Odd(kind, inputs, rows, plain)
+
+    def drawn(
+        self, kind: str
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Draws inputs, and what they stand for, every row of its own."""
         rng = self.rng
         rows = {"no rows": 0, "many rows": 3000}.get(kind)
         rows = int(rng.integers(1, 6)) if rows is None else rows
@@ -124,28 +123,28 @@ class OddRequests:
                 lengths[name] = (
                     rng.integers(0, longest + 1) if other else length
                 )
-        inputs, plain, none = {}, {}, np.empty(0)
+        inputs, plain = {}, {}
         for name, spec in self.specs.items():
             shape = [rows, *spec.shape]
             if name in lengths:
                 shape[1] = int(lengths[name])
             shape = [int(rng.integers(0, 5)) if n is None else n for n in shape]
-            if name != "item" and rng.random() < 0.1:
-                # One row for all; of `item` there are as many as there are.
-                shape[0] = min(rows, 1)
+            shape[0] = self.rows_of(name, rows)
             if name not in self.required and rng.random() < 0.1:
                 # Left out: one missing value for all.
                 shape = [1] * len(shape)
-                values = np.full(shape, _MISSING[spec.dtype])
+                values = np.full(shape, MISSING[spec.dtype])
             else:
                 text = kind != "odd" and name in _HASHED
                 values = inputs[name] = self._draw(name, spec, shape, text)
             plain[name] = np.broadcast_to(values, (rows, *shape[1:]))
-        hashed = [inputs.get(n, none) for n in _HASHED]
-        if self.raw and any(_NO_TEXT in a.ravel().tolist() for a in hashed):
-            # It has a hash, but the encoder takes text alone.
-            return Odd(kind, inputs, rows)
-        return Odd(kind, inputs, rows, plain)
+        return inputs, plain
+
+    def rows_of(self, name: str, rows: int) -> int:
+        """Draws how many rows an input has."""
+        # One row for all; of `item` there are as many as there are.
+        few = name != "item" and self.rng.random() < 0.1
+        return min(rows, 1) if few else rows
 
     def _draw(
         self, name: str, spec: InputSpec, shape: list[int], text: bool
@@ -170,42 +169,7 @@ class OddRequests:
         base = self.answered()
         while base.rows is None or base.rows < 2:
             base = self.answered()
-        inputs, rng = dict(base.inputs), self.rng
-        kind, name = str(rng.choice(_WRONG)), str(rng.choice(list(inputs)))
-        if kind == "left out":
-            name = str(rng.choice(self.required))
-        if kind == "rows" and name == "item":
-            # All others may have one row, which would go with any number.
-            name = "city"
-        array = inputs[name]
-        if kind == "bytes at the end" and (
-            not array.size or array.dtype == object
-        ):
-            # Where no bytes are read, more of them do not matter.
-            kind = "negative size"
-        if kind == "left out":
-            del inputs[name]
-        elif kind == "another name":
-            inputs[f"{name}_"] = inputs.pop(name)
-        elif kind == "one more":
-            inputs["more"] = array
-        elif kind == "rows":
-            rows = int(rng.choice([0, base.rows + 1, base.rows + 100]))
-            inputs[name] = np.zeros((rows, *array.shape[1:]), array.dtype)
-            if array.dtype == object:
-                inputs[name].fill(b"text")
-        elif kind == "dtype":
-            others = [d for d in _DTYPES if d != self.specs[name].dtype]
-            zeros = np.zeros(array.shape, "int8")
-            dtype = str(rng.choice(others)).replace("string", "str")
-            inputs[name] = zeros.astype(dtype)
-        elif kind == "more axes":
-            inputs[name] = array[..., None]
-        elif kind == "fewer axes":
-            inputs[name] = array[0]
-        else:
-            inputs[name] = _broken(tensor_proto(array), kind)
-        return Odd(f"{kind}: {name}", inputs)
+        return Odd(*spoiled(base.inputs, self.dtypes, self.required, self.rng))
 
     # ------------------------------------------------------------- expected
 
@@ -225,7 +189,7 @@ class OddRequests:
             for name in names:
                 array = plain[name]
                 shape = (len(array), longest - array.shape[1], *array.shape[2:])
-                fill = np.full(shape, _MISSING[self.specs[name].dtype])
+                fill = np.full(shape, MISSING[self.specs[name].dtype])
                 plain[name] = np.concatenate([array, fill], axis=1)
         return Table({name: _column(array) for name, array in plain.items()})
 
@@ -249,6 +213,20 @@ class OddRequests:
                             out[row, place] = array[row, event]
                 plain[name] = out
         return plain
+
+
+def check_statuses(odds: Sequence[Odd], answers: Sequence[Any]) -> None:
+    """Checks that what must be is answered, with odds, and the rest refused."""
+    wrong = collections.Counter()
+    for odd, answer in zip(odds, answers, strict=True):
+        wanted = "INVALID_ARGUMENT" if odd.rows is None else "OK"
+        if answer.code != wanted or not (answer.message or answer.outputs):
+            wrong[odd.kind, answer.code, answer.message[:200]] += 1
+        for name, output in answer.outputs.items():
+            if name not in ("score", "index", "classes"):
+                assert ((output >= 0) & (output <= 1)).all(), odd.kind
+            assert odd.rows is None or len(output) == odd.rows, odd.kind
+    assert not wrong, wrong.most_common(9)
 
 
 def _pool(column: Any, spec: InputSpec) -> np.ndarray:
@@ -277,22 +255,3 @@ def _column(array: np.ndarray) -> Any:
         return array
     texts = [_UNKNOWN if v == _NO_TEXT else v.decode() for v in array]
     return np.array(texts, object)
-
-
-def _broken(proto: Any, kind: str) -> Any:
-    """Makes a message that no client would send."""
-    sizes = proto.tensor_shape.dim
-    if kind == "empty message":
-        proto.Clear()
-    elif kind == "unheard-of dtype":
-        proto.dtype = 99
-    elif kind == "negative size":
-        sizes[0].size = -2
-    elif kind == "size beyond all memory":
-        sizes[0].size = 2**50
-    elif kind == "size that overflows":
-        sizes[0].size = 2**62
-        sizes.add().size = 2**62
-    else:
-        proto.tensor_content += b"\0\0\0"
-    return proto

@@ -1,0 +1,111 @@
+"""Thousands of rankings, none of which may end a server."""
+
+import keras
+import numpy as np
+import pytest
+from odd_rankings import OddRankings, check_ranking
+from odd_requests import check_statuses
+
+from keras_infnet.data.encoder import Encoder
+from keras_infnet.serving.requests import encoded_request, ranking_request
+from keras_infnet.serving.signatures import shared_raw_inputs
+
+pytestmark = [
+    pytest.mark.serving,
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        keras.backend.backend() != "tensorflow",
+        reason="what is exported is the same on every backend",
+    ),
+]
+
+# Of every model and signature.
+_ANSWERED, _REFUSED, _COMPARED = 600, 600, 300
+
+
+@pytest.mark.parametrize("signature", ["rank", "rank_top_k"])
+@pytest.mark.parametrize("label", ["sums", "ids", "INFNet"])
+def test_odd_rankings(label, signature, exported, table, program, request):
+    if label == "INFNet":
+        model, folder = request.getfixturevalue("built")(label)
+    else:
+        # Adds embeddings up: hardly a shape is wrong for it by itself.
+        model = request.getfixturevalue("model")
+        folder = request.getfixturevalue("exported_ids")
+        folder = folder if label == "ids" else exported
+    draw = OddRankings(
+        # A copy, for an encoder counts the odd histories that it saw.
+        Encoder.load(exported),
+        raw=label != "ids",
+        table=table,
+        seed=7,
+        best=signature == "rank_top_k",
+    )
+    special = [
+        *(draw.answered("no rows") for _ in range(30)),
+        *(draw.answered("many rows") for _ in range(2)),
+        *(draw.answered("long history") for _ in range(8)),
+    ]
+    odds = [draw.answered() for _ in range(_ANSWERED)]
+    compared = [odd for odd in odds if odd.plain is not None][:_COMPARED]
+    compared += [odd for odd in special if odd.plain is not None]
+    odds += special + [draw.refused() for _ in range(_REFUSED)]
+    draw.rng.shuffle(odds)
+
+    answers = program.run(folder, [(signature, odd.inputs) for odd in odds])
+    check_statuses(odds, answers)
+    assert {odd.kind for odd in compared} == {
+        *("odd", "no rows", "many rows", "long history")
+    }
+    predicted = model.predict(
+        draw.inputs_of(compared), batch_size=1024, verbose=0
+    )
+    ends = np.cumsum([len(odd.inputs["item"]) for odd in compared])
+    found = {id(odd): a for odd, a in zip(odds, answers, strict=True)}
+    for task, values in predicted.items():
+        assert np.ptp(values) > 0.1, task
+    for odd, start, end in zip(compared, [0, *ends], ends, strict=False):
+        own = {task: y[start:end, 0] for task, y in predicted.items()}
+        check_ranking(odd, found[id(odd)].outputs, own)
+
+
+@pytest.mark.parametrize("label", ["sums", "INFNet"])
+def test_a_hundred_thousand_candidates(
+    label, exported, table, encoder, program, request
+):
+    if label == "INFNet":
+        model, folder = request.getfixturevalue("built")(label)
+    else:
+        model, folder = request.getfixturevalue("model"), exported
+    few, count = len(table), 100_000
+    first = np.zeros(few, np.int64)
+    shared = shared_raw_inputs(encoder.schema)
+    tiled = table.with_columns({n: table[n].take(first) for n in shared})
+    ids = encoded_request(encoder.encode(tiled, labels=False), encoder.schema)
+    predicted = {
+        task: np.resize(y[:, 0], count)
+        for task, y in model.predict(ids, verbose=0).items()
+    }
+    inputs = ranking_request(table.slice(0, 1), table, encoder.schema)
+    inputs = {
+        name: a if name in shared else np.resize(a, (count, *a.shape[1:]))
+        for name, a in inputs.items()
+    }
+    ranked, best = program.run(
+        folder,
+        [
+            ("rank", inputs),
+            ("rank_top_k", {**inputs, "k": np.int32(500)}),
+        ],
+    )
+    assert (ranked.code, best.code) == ("OK", "OK")
+    scores = np.sum([*predicted.values()], axis=0)
+    for name, values in {**predicted, "score": scores}.items():
+        np.testing.assert_allclose(ranked.outputs[name], values, atol=3e-5)
+    # Every one of the few comes back 333 times or more often.
+    assert len({*(best.outputs["index"] % few).tolist()}) <= 2
+    np.testing.assert_allclose(
+        best.outputs["score"], np.sort(scores)[::-1][:500], atol=3e-5
+    )
+    # The first of equals comes first.
+    assert (np.diff(best.outputs["index"][:300]) == few).all()
