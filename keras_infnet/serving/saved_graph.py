@@ -60,7 +60,9 @@ def save_graph(
     graph = _Graph(model, schema, encoder, fusion, calibration, jit_compile)
     declared = signatures_of(schema, encoder is not None)
     signatures = {
-        name: _named_function(graph.calls[name], signature)
+        name: _named_function(
+            graph.calls[name], signature, graph.shared.get(name, ())
+        )
         for name, signature in declared.items()
     }
     module = tf.Module()
@@ -79,7 +81,8 @@ def save_graph(
 class _Graph:
     """What the signatures compute.
 
-    `calls` has one function a signature, from a dict of tensors to one.
+    `calls` has one function a signature, from a dict of tensors to one, and
+    `shared` the inputs of a signature that have one row.
     """
 
     def __init__(
@@ -104,6 +107,10 @@ class _Graph:
             RANK: self._rank,
             RANK_TOP_K: self._rank_top_k,
         }
+        one = schema.shared_inputs
+        if encoder is not None:
+            one = shared_raw_inputs(schema)
+        self.shared = dict.fromkeys((RANK, RANK_TOP_K), one)
         if schema.candidates:
             shared = schema.shared_inputs
             # Without anything shared, rows are all there is.
@@ -159,10 +166,14 @@ class _Graph:
     def _rank(self, inputs: dict[str, Any]) -> dict[str, Any]:
         import tensorflow as tf
 
-        schema = self.schema
-        raw = self.encoder is not None
-        shared = shared_raw_inputs(schema) if raw else schema.shared_inputs
-        inputs = _one_request(inputs, shared)
+        schema, shared = self.schema, self.shared[RANK]
+        inputs = {
+            # The number was looked at; this tells TensorFlow of it.
+            name: tf.ensure_shape(tensor, [1, *tensor.shape[1:]])
+            if name in shared
+            else tensor
+            for name, tensor in inputs.items()
+        }
         names = schema.shared_inputs
         if self.encoder is None:
             encoded = tidy_inputs(inputs, schema, names)
@@ -193,38 +204,14 @@ class _Graph:
         }
 
 
-def _one_request(
-    inputs: Mapping[str, Any], shared: tuple[str, ...]
-) -> dict[str, Any]:
-    """Checks that what candidates share has one row, and tells TensorFlow."""
-    import tensorflow as tf
-
-    if not shared:
-        return dict(inputs)
-    sizes = tf.stack([tf.shape(inputs[name])[0] for name in shared])
-    check = tf.debugging.assert_equal(
-        sizes,
-        1,
-        "one row is taken of each of the inputs that all candidates of a "
-        f"request share, here in this order: {', '.join(shared)}",
-        summarize=len(shared),
-    )
-    with tf.control_dependencies([check]):
-        return {
-            name: tf.ensure_shape(tf.identity(tensor), [1, *tensor.shape[1:]])
-            if name in shared
-            else tensor
-            for name, tensor in inputs.items()
-        }
-
-
 def _equal_rows(
-    inputs: Mapping[str, Any], scalars: tuple[str, ...]
+    inputs: Mapping[str, Any], scalars: tuple[str, ...], shared: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Checks that all inputs have equally many rows, or one for all.
+    """Checks that inputs have equally many rows, or one for all.
 
-    First of all, for a tensor of empty lists takes no bytes, whatever number
-    of rows it claims, and what is made of it would fill the memory.
+    Those in `shared` must have one. First of all, for a tensor of empty lists
+    takes no bytes, whatever number of rows it claims, and what is made of it
+    would fill the memory.
     """
     import tensorflow as tf
 
@@ -234,14 +221,18 @@ def _equal_rows(
     sizes = tf.stack([tf.shape(inputs[n], tf.int64)[0] for n in names])
     empty = tf.reduce_min(sizes) == 0
     rows = tf.where(empty, tf.zeros_like(sizes[0]), tf.reduce_max(sizes))
+    fits = (sizes == 1) | (sizes == rows)
+    rule = "inputs must have equally many rows, or one that stands for all."
+    if shared:
+        fits &= (sizes == 1) | tf.constant([n not in shared for n in names])
+        rule += (
+            " One row is taken of each of those that all candidates of a "
+            f"request share, {', '.join(shared)}."
+        )
     # The operation itself: other functions add a branch of the graph.
     check = tf.raw_ops.Assert(
-        condition=tf.reduce_all((sizes == 1) | (sizes == rows)),
-        data=[
-            "inputs must have equally many rows, or one that stands for all. "
-            f"Received, in the order of {', '.join(names)}:",
-            sizes,
-        ],
+        condition=tf.reduce_all(fits),
+        data=[f"{rule} Received, in the order of {', '.join(names)}:", sizes],
         summarize=len(names),
     )
     with tf.control_dependencies([check]):
@@ -254,6 +245,7 @@ def _equal_rows(
 def _named_function(
     function: Callable[[dict[str, Any]], dict[str, Any]],
     signature: Signature,
+    shared: tuple[str, ...],
 ) -> Any:
     """Makes a `tf.function` with one argument an input, of dynamic rows."""
     import tensorflow as tf
@@ -274,7 +266,7 @@ def _named_function(
             name: tf.ensure_shape(tensor, shapes[name], name=f"shape_of_{name}")
             for name, tensor in zip(names, tensors, strict=True)
         }
-        return function(_equal_rows(inputs, signature.scalars))
+        return function(_equal_rows(inputs, signature.scalars, shared))
 
     def default(name: str, spec: InputSpec) -> Any:
         if name not in optional:

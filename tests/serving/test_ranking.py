@@ -128,7 +128,7 @@ def test_the_graph_itself_refuses_several_requests(servable, table):
 
     inputs = raw_request(table.slice(0, 3), servable.schema)
     with pytest.raises(
-        tf.errors.InvalidArgumentError, match="one row is taken of each.*city"
+        tf.errors.InvalidArgumentError, match="One row is taken of each.*city"
     ):
         call(servable, "rank", **inputs)
     one = {
