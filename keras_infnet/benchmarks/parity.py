@@ -60,7 +60,9 @@ def measure(settings: ParitySettings, say: Callable[[str], None]) -> Report:
     for number, (label, config) in enumerate(sorted(labels.items()), 1):
         say(f"[{number}/{len(labels)}] {label}")
         try:
-            found[label] = _differences(config, settings, data)
+            differences = _differences(config, settings, data)
+            found[label] = differences
+            say(f"  at most {max(differences.values()):.1e} beside `predict`")
         except (ValueError, RuntimeError) as error:
             # The others are still of interest.
             found[label] = str(error)
