@@ -1,7 +1,6 @@
 """From settings to a trained model and its honest metrics."""
 
 import dataclasses
-import logging
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,6 +19,7 @@ from keras_infnet.evaluation.configuration import (
     ExperimentSettings,
     TrainingSettings,
 )
+from keras_infnet.evaluation.label_checks import check_labels
 from keras_infnet.evaluation.report import evaluate
 from keras_infnet.schema import Schema
 from keras_infnet.schema.agreement import check_same_schema
@@ -46,11 +46,6 @@ __all__ = [
 ]
 
 Results = dict[str, dict[str, float]]
-
-_LOGGER = logging.getLogger("keras_infnet")
-
-# To look at all labels of tables larger than memory would cost a pass.
-_MOST_ROWS_LOOKED_AT = 5_000_000
 
 
 class DivergedError(ValueError):
@@ -229,7 +224,7 @@ def run_experiment(
     train = Batches(
         data.train, data.encoder, training.batch_size, shuffle=True, seed=seed
     )
-    _check_labels(train, data.encoder.schema)
+    check_labels(train, data.encoder.schema)
     validation = None
     if data.validation is not None:
         validation = Batches(
@@ -370,34 +365,3 @@ def predict_baseline(
     baseline.fit(data.encoder, open_source(data.train).read())
     test = open_source(data.evaluated).read()
     return dict(baseline.predict(test))
-
-
-def _check_labels(train: Batches, schema: Schema) -> None:
-    """Raises where nothing can be learned, and reports such tasks."""
-    if train.num_rows > _MOST_ROWS_LOOKED_AT:
-        return
-    labels, weights = train.labels(), train.weights()
-    observed = {
-        task.name: labels[task.name][weights[task.name] > 0]
-        for task in schema.tasks
-    }
-    if not any(map(len, observed.values())):
-        raise ValueError(
-            "no row of the training part has a label with a weight above 0, "
-            f"of no task: {', '.join(observed)}. Look at the label columns, "
-            "`given` and the weights of the tasks."
-        )
-    for task in schema.tasks:
-        values = observed[task.name]
-        if not len(values):
-            what = "no label"
-        elif task.kind == "binary" and values.min() == values.max():
-            what = f"no label but {values[0]:g}"
-        else:
-            continue
-        _LOGGER.warning(
-            "task %r has %s in the training part: the model learns nothing "
-            "of it.",
-            task.name,
-            what,
-        )
