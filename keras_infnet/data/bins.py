@@ -9,6 +9,9 @@ __all__ = ["BinLearner", "bin_ids", "gap_ids", "gap_thresholds"]
 
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
+# Of float64.
+_FRACTION_BITS, _EXPONENT_BIAS = 52, 1023
+
 #: Values kept to compute quantiles.
 SAMPLE_SIZE = 1_000_000
 
@@ -179,7 +182,10 @@ def gap_ids(request: np.ndarray, event: np.ndarray, unit: str) -> np.ndarray:
     >>> gap_ids(request, np.array([9_001, 9_000, -1, 5]), "ms")
     array([1, 2, 0, 0], dtype=int32)
     """
-    gap = np.maximum(request - event, 0)
-    buckets = np.searchsorted(gap_thresholds(unit), gap, side="right")
+    seconds = np.maximum(request - event, 0) // _UNITS[unit]
+    # The exponent of a floating point number is the logarithm, exactly:
+    # rounding sets in beyond the largest bucket.
+    exponents = (1.0 + seconds).view(np.int64) >> _FRACTION_BITS
+    buckets = np.minimum(exponents - (_EXPONENT_BIAS - 1), GAP_BUCKETS)
     known = (request >= 0) & (event >= 0)
-    return np.where(known, buckets + 1, 0).astype(np.int32)
+    return np.where(known, buckets, 0).astype(np.int32)

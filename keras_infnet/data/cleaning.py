@@ -65,7 +65,7 @@ def integer_ids(
     """
     kind = values.dtype.kind
     if kind in "bi":
-        return np.maximum(values.astype(np.int64), -1)
+        return _negative_as_missing(values.astype(np.int64, copy=False))
     if kind == "u":
         return _from_unsigned(values, place)
     if kind == "f":
@@ -73,6 +73,13 @@ def integer_ids(
     if kind == "O":
         return _from_objects(values, place, what)
     raise place.error(f"{what} cannot hold {values.dtype}. Convert the column.")
+
+
+def _negative_as_missing(values: np.ndarray) -> np.ndarray:
+    """Negative integers as -1; the same array where that changes nothing."""
+    if not len(values) or values.min() >= -1:
+        return values
+    return np.maximum(values, -1)
 
 
 def _from_unsigned(values: np.ndarray, place: Place) -> np.ndarray:
@@ -181,6 +188,8 @@ def strings(values: np.ndarray, place: Place) -> np.ndarray:
             "integer ids, Numeric for measurements, or convert the column to "
             "text.",
         )
+    if pd.api.types.infer_dtype(values, skipna=False) == "string":
+        return values
     kind = pd.api.types.infer_dtype(values, skipna=True)
     if kind not in ("string", "empty"):
         return _decoded(values, place)
