@@ -32,7 +32,10 @@ def broadcast_rows(tensor: Any, rows: Any) -> Any:
     """
     import tensorflow as tf
 
-    shape = tf.concat([[rows], tf.shape(tensor)[1:]], axis=0)
+    shape = tf.reshape(rows, [1])
+    # Without more axes, all tensors share this one shape.
+    if tensor.shape.rank != 1:
+        shape = tf.concat([shape, tf.shape(tensor)[1:]], axis=0)
     out = tf.broadcast_to(tensor, shape)
     out.set_shape([None, *tensor.shape[1:]])
     return out

@@ -307,8 +307,14 @@ def tidy_inputs(
         size = schema.table_size(part.table_name)
         return tf.where((ids >= 0) & (ids < size), ids, 0)
 
+    single = [
+        part for part in schema.fields if not schema.inputs[part.name].shape
+    ]
     tidy = {
-        part.name: known(part, encoded[part.name]) for part in schema.fields
+        part.name: encoded[part.name]
+        if part in single
+        else known(part, encoded[part.name])
+        for part in schema.fields
     }
     for behavior in schema.behaviors:
         ids = {
@@ -332,4 +338,28 @@ def tidy_inputs(
         for name, column in zip(ids, columns, strict=True):
             tidy[name] = gather_kept(column, positions, valid, 0)
         tidy[mask_name] = valid
-    return _equal_rows(tidy, shared)
+    tidy = _equal_rows(tidy, shared)
+    for one_row in (False, True):
+        parts = [part for part in single if (part.name in shared) == one_row]
+        tidy.update(_known_ids(parts, tidy, schema))
+    return tidy
+
+
+def _known_ids(
+    parts: list[Field], encoded: Mapping[str, Any], schema: Schema
+) -> dict[str, Any]:
+    """Checks the ids of fields of equal rows, one id a row, all at once.
+
+    Of few rows, each operation costs as much as any: they are what a small
+    request waits for.
+    """
+    import tensorflow as tf
+
+    if not parts:
+        return {}
+    sizes = [[schema.table_size(part.table_name)] for part in parts]
+    ids = tf.stack([encoded[part.name] for part in parts])
+    ids = tf.where((ids >= 0) & (ids < sizes), ids, 0)
+    return dict(
+        zip([part.name for part in parts], tf.unstack(ids), strict=True)
+    )
