@@ -1,5 +1,6 @@
 """The command line, from a table to predictions, and its mistakes."""
 
+import errno
 import json
 import os
 import pathlib
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_infnet.cli import main, serving_commands
+from keras_infnet.cli import commands, main, serving_commands
 from keras_infnet.data import open_source, write_table
 from keras_infnet.data.datasets import synthetic
 
@@ -261,6 +262,26 @@ def test_mistakes_are_one_line(folder, monkeypatch, capsys, arguments, message):
     assert message in error
     assert "Traceback" not in error
     assert sorted(path.name for path in folder.rglob("*")) == before
+
+
+def test_a_folder_that_cannot_be_made_is_the_error(
+    tmp_path, monkeypatch, capsys
+):
+    def read_only(path, *arguments, **options):
+        if pathlib.Path(path).parent == tmp_path:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        raise FileNotFoundError(errno.ENOENT, "No such file", str(path))
+
+    def export(options):
+        monkeypatch.setattr(os, "mkdir", read_only)
+        pathlib.Path(options.output, "1").mkdir(parents=True)
+
+    monkeypatch.setattr(commands, "export", export)
+    output = tmp_path / "served"
+    assert main(["export", "--model", "none", "--output", str(output)]) == 2
+    printed = capsys.readouterr().err
+    assert "Read-only file system" in printed
+    assert str(output) in printed and "No such file" not in printed
 
 
 def test_the_program_chooses_the_backend(tmp_path):

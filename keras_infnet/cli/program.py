@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -74,9 +75,21 @@ def _origin(error: BaseException) -> BaseException:
         error.__cause__ is None
         and error.__context__ is not None
         and not error.__suppress_context__
+        and not _made_folder(error, error.__context__)
     ):
         error = error.__context__
     return error
+
+
+def _made_folder(error: BaseException, before: BaseException) -> bool:
+    """Tells whether folders were to be made, which is why one was missing."""
+    if not isinstance(before, FileNotFoundError):
+        return False
+    names = [getattr(e, "filename", None) for e in (error, before)]
+    if None in names:
+        return False
+    parent, missing = map(pathlib.Path, names)
+    return parent in missing.parents
 
 
 @contextlib.contextmanager

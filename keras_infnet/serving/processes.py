@@ -1,6 +1,7 @@
 """Other Python processes, quiet unless they fail."""
 
 import contextlib
+import errno
 import importlib.util
 import os
 import subprocess
@@ -15,6 +16,7 @@ from keras_infnet import version
 __all__ = ["check_tensorflow", "python"]
 
 _LINES = 40
+_NO_SPACE = os.strerror(errno.ENOSPC)
 
 
 def check_tensorflow() -> None:
@@ -63,7 +65,12 @@ def python(arguments: Sequence[str], what: str) -> Iterator[None]:
                 raise
         if status:
             log.seek(0)
-            printed = "\n".join(log.read().splitlines()[-_LINES:])
+            lines = log.read().splitlines()[-_LINES:]
+            if full := [text for text in lines if _NO_SPACE in text]:
+                raise RuntimeError(
+                    f"{what} failed, for the disk is full: {full[-1].strip()}"
+                )
+            printed = "\n".join(lines)
             raise RuntimeError(
                 f"{what} failed with status {status}. Its output ends:\n"
                 f"{printed}"

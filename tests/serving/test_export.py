@@ -309,6 +309,17 @@ def test_a_process_that_fails_shows_the_end_of_its_output():
             pass
 
 
+def test_a_full_disk_is_named():
+    code = (
+        "import errno; raise OSError(errno.ENOSPC, 'No space left on device')"
+    )
+    with pytest.raises(
+        RuntimeError, match="trying failed, for the disk is full"
+    ):
+        with processes.python(["-c", code], "trying"):
+            pass
+
+
 def test_a_process_is_killed_where_the_block_fails():
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
