@@ -86,7 +86,7 @@ def _made_folder(error: BaseException, before: BaseException) -> bool:
     if not isinstance(before, FileNotFoundError):
         return False
     names = [getattr(e, "filename", None) for e in (error, before)]
-    if None in names:
+    if not all(isinstance(name, str | os.PathLike) for name in names):
         return False
     parent, missing = map(pathlib.Path, names)
     return parent in missing.parents
