@@ -83,13 +83,14 @@ def _origin(error: BaseException) -> BaseException:
 
 def _made_folder(error: BaseException, before: BaseException) -> bool:
     """Tells whether folders were to be made, which is why one was missing."""
-    if not isinstance(before, FileNotFoundError):
+    if not isinstance(error, OSError) or not isinstance(
+        before, FileNotFoundError
+    ):
         return False
-    names = [getattr(e, "filename", None) for e in (error, before)]
-    if not all(isinstance(name, str | os.PathLike) for name in names):
+    parent, missing = error.filename, before.filename
+    if not isinstance(parent, str) or not isinstance(missing, str):
         return False
-    parent, missing = map(pathlib.Path, names)
-    return parent in missing.parents
+    return pathlib.Path(parent) in pathlib.Path(missing).parents
 
 
 @contextlib.contextmanager
