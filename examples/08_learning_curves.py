@@ -27,9 +27,9 @@ HERE = pathlib.Path(__file__).parent
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--config", default=HERE / "comparisons/synthetic.toml")
-parser.add_argument("--label", action="append", help="all models without it")
+parser.add_argument("--label", action="append", help="the reference without it")
 parser.add_argument("--seeds", type=int, default=1)
-parser.add_argument("--fast", action="store_true", help="few rows, one model")
+parser.add_argument("--fast", action="store_true", help="few rows")
 options = parser.parse_args()
 if options.seeds < 1:
     parser.error("--seeds must be at least 1")
@@ -40,7 +40,7 @@ try:
     )
 except (OSError, ValueError) as error:
     parser.error(str(error))
-labels = options.label or list(settings.labels)
+labels = options.label or [settings.reference or settings.labels[0]]
 shares, lengths = (0.25, 0.5, 1.0), (5, 20)
 if unknown := [label for label in labels if label not in settings.labels]:
     parser.error(f"{unknown} not in {settings.labels}")
@@ -48,7 +48,7 @@ if not settings.data.dataset:
     parser.error("the settings must name a `dataset`")
 arguments = dict(settings.data.options)
 if options.fast:
-    labels, shares, lengths = labels[:1], (0.5,), (5,)
+    shares, lengths = (0.5,), (5,)
     if settings.data.dataset == "synthetic":
         arguments["num_rows"] = 4_000
 dataset = getattr(datasets, settings.data.dataset).load(**arguments)
