@@ -5,6 +5,7 @@ import os
 import sys
 
 import pytest
+from other_processes import quick_to_compile
 
 # Two workers of pytest-xdist on two cores: one thread each.
 _THREADS = "1" if "PYTEST_XDIST_WORKER" in os.environ else "2"
@@ -20,13 +21,8 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
-if os.environ["KERAS_BACKEND"] == "jax":
-    # Compiling is most of what small tests do on JAX.
-    os.environ.setdefault(
-        "XLA_FLAGS",
-        "--xla_backend_optimization_level=0 "
-        "--xla_cpu_use_fusion_emitters=false",
-    )
+for _name, _value in quick_to_compile(os.environ["KERAS_BACKEND"]).items():
+    os.environ.setdefault(_name, _value)
 
 # Read as plugins only, not for doctests as well: as modules, the `conftest.py`
 # of several folders would all have one name.

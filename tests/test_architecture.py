@@ -2,12 +2,12 @@
 
 import ast
 import functools
-import os
 import pathlib
 import subprocess
 import sys
 
 import pytest
+from other_processes import environment_of
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "keras_infnet"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -231,10 +231,9 @@ print(keras.backend.backend())
 
 
 def run_python(code: str, backend: str) -> str:
-    environment = {**os.environ, "KERAS_BACKEND": backend}
     result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
-        env=environment,
+        env=environment_of(backend),
         capture_output=True,
         text=True,
         timeout=300,

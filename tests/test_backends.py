@@ -12,6 +12,7 @@ import sys
 
 import keras
 import pytest
+from other_processes import environment_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # A process each: JAX keeps what it compiles, and thousands of small programs
@@ -45,7 +46,7 @@ def test_rooms_that_know_keras_alone(backend, group):
         pytest.skip("is the backend of this process")
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
-    environment = {**os.environ, "KERAS_BACKEND": backend, RUNNING: "1"}
+    environment = environment_of(backend, **{RUNNING: "1"})
     # Options such as `-n 2` are meant for the process that reads them.
     environment.pop("PYTEST_ADDOPTS", None)
     result = subprocess.run(

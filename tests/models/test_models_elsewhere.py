@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import predict_elsewhere
 import pytest
+from other_processes import environment_of
 from ranker_battery import assert_same, predictions
 from small_models import SETTINGS, small_model
 from tiny import SMALL, plain_schema, random_batch, randomize, rich_schema
@@ -53,11 +54,7 @@ def test_predictions_are_the_same_elsewhere(backend, tmp_path):
         expected[name] = predictions(model, batch)
     done = subprocess.run(
         [sys.executable, predict_elsewhere.__file__, str(tmp_path)],
-        env={
-            **os.environ,
-            "KERAS_BACKEND": backend,
-            "PYTHONPATH": os.pathsep.join(sys.path),
-        },
+        env=environment_of(backend, PYTHONPATH=os.pathsep.join(sys.path)),
         cwd=pathlib.Path(predict_elsewhere.__file__).parent,
         capture_output=True,
         text=True,

@@ -11,6 +11,7 @@ import time
 import keras
 import numpy as np
 import pytest
+from other_processes import environment_of
 from serving_examples import make_table
 
 from keras_infnet.schema import Categorical, Schema, Task
@@ -196,7 +197,7 @@ def test_infnet_from_every_backend(backend, variant, table, tmp_path):
     )
     result = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code],
-        env={**os.environ, "KERAS_BACKEND": backend},
+        env=environment_of(backend),
         capture_output=True,
         text=True,
     )

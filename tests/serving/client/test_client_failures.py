@@ -1,13 +1,13 @@
 """What fails, and what the client does then."""
 
 import math
-import os
 import socket
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from other_processes import environment_of
 from tiny_served import NAME, ROWS, column, make_schema
 
 from keras_infnet.schema import Schema, Task
@@ -214,7 +214,7 @@ def test_rest_needs_neither_grpc_nor_tensorflow():
     )
     result = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
+        env=environment_of("jax"),
         capture_output=True,
         text=True,
         timeout=120,
