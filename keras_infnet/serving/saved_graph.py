@@ -69,12 +69,7 @@ def save_graph(
     if graph.encoder is not None:
         # Without this the tables are never filled after loading.
         module.tables = graph.encoder.tables
-    variables = {
-        id(variable): variable
-        for function in signatures.values()
-        for variable in function.get_concrete_function().variables
-    }
-    module.model_variables = list(variables.values())
+    module.model_variables = graph.variables()
     tf.saved_model.save(module, path, signatures=signatures)
 
 
@@ -146,6 +141,22 @@ class _Graph:
             return self.calibration.apply_tensors(answers)
 
         return predict
+
+    def variables(self) -> list[Any]:
+        """What the model reads.
+
+        The signatures read nothing else. They are not traced for it: saving
+        traces them once more, whatever was traced before.
+        """
+        functions = [self._predict]
+        if self.schema.candidates:
+            functions.append(self._predict_candidates)
+        found = {
+            id(variable): variable
+            for function in functions
+            for variable in function.get_concrete_function().variables
+        }
+        return list(found.values())
 
     def _raw(self, inputs: dict[str, Any]) -> dict[str, Any]:
         assert self.encoder is not None
