@@ -68,7 +68,7 @@ def arrange(
 def _events(column: Column, place: Place) -> ListColumn:
     if isinstance(column, ListColumn):
         return column
-    if column.dtype.kind == "f" and np.isnan(column).all():
+    if column.dtype.kind in "fO" and pd.isna(column).all():
         # A list column that is null throughout.
         none = np.zeros(len(column), np.int64)
         return ListColumn(column[:0], none, none)

@@ -177,7 +177,7 @@ class _Worker:
         self.data = data
         self.say = say
         self.verbose = verbose
-        self.store = RunStore(settings.directory)
+        self.store = RunStore(settings.directory, say)
         self.fingerprint = fingerprint(data)
         self.rows_an_epoch = Batches(data.train, data.encoder, 1).num_rows
         self.searches = settings.search.trials > 1

@@ -129,8 +129,9 @@ def format_comparison(
         binary = any("auc" in row for row in mine)
         mine.sort(key=lambda row: _rank(row, binary))
         title = task
-        if comparison.best is not None and task in comparison.best:
-            title += f" (best reachable AUC {comparison.best[task]:.4f})"
+        best = (comparison.best or {}).get(task, math.nan)
+        if math.isfinite(best):
+            title += f" (best reachable AUC {best:.4f})"
         lines = [_headings(binary, comparison.reference)]
         lines += [_cells(row, binary) for row in mine]
         empty = {
@@ -160,7 +161,7 @@ def _headings(binary: bool, reference: str) -> list[str]:
     costs = ["dense weights", "table weights", "MACs/row"]
     costs += ["examples/s", "us/row"]
     if not binary:
-        return ["model", "RMSE", "R2", *costs, ""]
+        return ["model", "RMSE", "R2", *costs, "runs"]
     head = ["model", "AUC", f"less {reference}", "95 %", "p"]
     head += ["GAUC", "log loss", "NE", "calibration"]
     return [*head, *costs, "runs"]

@@ -151,11 +151,12 @@ class TrainingSettings:
         if (
             not self.seeds
             or min(self.seeds) < 0
+            or max(self.seeds) >= 2**32
             or len(set(self.seeds)) < len(self.seeds)
         ):
             raise ValueError(
-                "[training] seeds must be a list of different non-negative "
-                f"integers. Received: {list(self.seeds)!r}."
+                "[training] seeds must be a list of different integers from "
+                f"0 to 2**32 - 1. Received: {list(self.seeds)!r}."
             )
         for name, known in (
             ("dtype_policy", ("float32", "mixed_bfloat16", "mixed_float16")),

@@ -5,7 +5,9 @@ import json
 import os
 import pathlib
 import shutil
-from collections.abc import Mapping
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -19,6 +21,17 @@ from keras_infnet.version import __version__
 
 __all__ = ["RunStore", "fingerprint"]
 
+# What reading raises behind a power cut or a bad copy.
+_DAMAGE = (
+    EOFError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 
 class RunStore:
     """A folder of finished runs.
@@ -28,10 +41,15 @@ class RunStore:
 
     Args:
         directory: path.
+        say: function of a string. Told of runs that cannot be read. Defaults
+            to `print`.
     """
 
-    def __init__(self, directory: Any) -> None:
+    def __init__(
+        self, directory: Any, say: Callable[[str], None] = print
+    ) -> None:
         self.directory = pathlib.Path(directory) / "runs"
+        self.say = say
 
     def key(self, **parts: Any) -> str:
         """Returns the hash of what a run depends on.
@@ -59,16 +77,26 @@ class RunStore:
 
         Returns:
             Dict and dict of arrays by task, or `None` where it did not
-            finish.
+            finish, or where what is left of it cannot be read.
         """
         path = self.directory / f"{key}.json"
         if not path.exists():
             return None
-        record = json.loads(path.read_text("utf-8"))
         predictions = {}
-        if record.get("tasks"):
-            with np.load(self.directory / f"{key}.npz") as arrays:
-                predictions = {task: arrays[task] for task in record["tasks"]}
+        try:
+            record = json.loads(path.read_text("utf-8"))
+            tasks = record["tasks"]
+            path = path.with_suffix(".npz")
+            if tasks:
+                # NumPy leaves a file open that it cannot read.
+                with path.open("rb") as file, np.load(file) as arrays:
+                    predictions = {task: arrays[task] for task in tasks}
+        except _DAMAGE as error:
+            self.say(
+                f"{path} cannot be read ({type(error).__name__}: {error}): "
+                "this run is done again."
+            )
+            return None
         return record, predictions
 
     def put(

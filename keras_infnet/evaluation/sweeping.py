@@ -120,7 +120,7 @@ class _Worker:
         self.fingerprint = found
         self.say = say
         self.verbose = verbose
-        self.store = RunStore(settings.directory)
+        self.store = RunStore(settings.directory, say)
         self.seed = settings.experiment.training.seeds[0]
         self.result = Sweep(settings, metric, [])
 

@@ -24,6 +24,7 @@ from keras_infnet.serving.rows import (
     Rows,
     check_candidates,
     rank_requests,
+    ranking_tables,
     rows_to_table,
 )
 from keras_infnet.serving.serving_error import ServingError
@@ -222,26 +223,14 @@ class Client:
         if top_k is not None:
             _check_count(top_k, "top_k")
         names = [*self._tasks, SCORE]
-        required = required_inputs(self.schema)
-        offered = self.schema.candidates
         check_candidates(self.schema)
-        table = rows_to_table(
-            candidates, [n for n in required if n in offered], "candidates"
-        )
+        row, table = ranking_tables(request, candidates, self.schema)
         if not len(table):
             if top_k is not None:
                 names.append(INDEX)
             kinds = {INDEX: np.int64}
             return {n: np.empty(0, kinds.get(n, np.float32)) for n in names}
-        shared, own = rank_requests(
-            rows_to_table(
-                request,
-                [n for n in required if n not in offered],
-                "the request",
-            ),
-            table,
-            self.schema,
-        )
+        shared, own = rank_requests(row, table, self.schema)
         own = {**own, **self._absent({**shared, **own})}
         starts = range(0, len(table), max_candidates)
         parts: list[dict[str, Any]] = [

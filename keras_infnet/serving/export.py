@@ -11,6 +11,7 @@ import pandas as pd
 
 from keras_infnet.data.encoder import Encoder
 from keras_infnet.data.table import Table
+from keras_infnet.kinds import check_number
 from keras_infnet.schema import Schema
 from keras_infnet.schema.names import check_count
 from keras_infnet.serving.calibration import CALIBRATION_FILE, Calibration
@@ -152,6 +153,7 @@ def export(
     options = GraphOptions(compute_dtype, table_dtype, jit_compile)
     if tolerance is None:
         tolerance = options.tolerance
+    check_number("tolerance", tolerance)
     check_tensorflow()
     encoder = _with_candidates(encoder, candidates)
     schema = encoder if isinstance(encoder, Schema) else encoder.schema

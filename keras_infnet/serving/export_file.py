@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_infnet.kinds import check_number
 from keras_infnet.models.ranker import Ranker
 from keras_infnet.schema import Schema
 from keras_infnet.serving import file_run
@@ -84,6 +85,7 @@ def export_file(
     path = Path(path)
     kind = file_format(path)
     kind.check_installed()
+    check_number("tolerance", tolerance)
     if path.is_dir():
         raise IsADirectoryError(
             f"{path} is a folder. Give the path of a file, which may exist."

@@ -54,9 +54,12 @@ FILE_FORMATS = (
     FileFormat("litert", ".tflite", "LiteRT", ("ai_edge_litert",)),
 )
 
+# What others write as a file, and nobody means as the name of a folder.
+_OTHERS = (".h5", ".keras", ".pb", ".savedmodel")
+
 
 def is_model_file(path: str | os.PathLike[str]) -> bool:
-    """Tells whether a path names a file of one of the formats.
+    """Tells whether a path names the file of a model, not a folder.
 
     Args:
         path: path, of anything.
@@ -69,7 +72,8 @@ def is_model_file(path: str | os.PathLike[str]) -> bool:
     >>> is_model_file("saved_models/news"), is_model_file("news.onnx")
     (False, True)
     """
-    return Path(path).suffix in [known.suffix for known in FILE_FORMATS]
+    suffix = Path(path).suffix.lower()
+    return suffix in _OTHERS or suffix in [f.suffix for f in FILE_FORMATS]
 
 
 def file_format(path: str | os.PathLike[str]) -> FileFormat:
@@ -90,7 +94,7 @@ def file_format(path: str | os.PathLike[str]) -> FileFormat:
     'LiteRT'
     """
     for known in FILE_FORMATS:
-        if Path(path).suffix == known.suffix:
+        if Path(path).suffix.lower() == known.suffix:
             return known
     choices = " or ".join(
         f"{known.suffix} for {known.runtime}" for known in FILE_FORMATS

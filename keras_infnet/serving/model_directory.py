@@ -145,7 +145,11 @@ def load_model_directory(
 
 
 def _advice(directory: Path) -> str:
-    inner = sorted(str(file.parent) for file in directory.glob("*/model.keras"))
+    inner = sorted(
+        str(file.parent)
+        for file in directory.glob("*/model.keras")
+        if not file.parent.name.startswith(".")  # left by a killed export
+    )
     if inner:
         return f"Choose one of {', '.join(inner)}."
     if (directory / "resume.npz").is_file():

@@ -12,7 +12,13 @@ from keras_infnet.schema import Schema
 from keras_infnet.serving.requests import raw_request
 from keras_infnet.serving.signatures import missing_value, required_inputs
 
-__all__ = ["Rows", "check_candidates", "rank_requests", "rows_to_table"]
+__all__ = [
+    "Rows",
+    "check_candidates",
+    "rank_requests",
+    "ranking_tables",
+    "rows_to_table",
+]
 
 #: Rows as callers have them.
 Rows = (
@@ -135,6 +141,34 @@ def check_candidates(schema: Schema) -> None:
             "are empty. Name the fields that tell what is on offer and "
             "export the model again, or use `predict`."
         )
+
+
+def ranking_tables(
+    request: Rows, candidates: Rows, schema: Schema
+) -> tuple[Table, Table]:
+    """Makes tables of a request and its candidates, in whatever form.
+
+    Args:
+        request: one row.
+        candidates: rows, a row a candidate; an empty list has no column.
+        schema: `keras_infnet.schema.Schema` with `candidates`.
+
+    Returns:
+        Pair of `keras_infnet.data.Table`.
+
+    Raises:
+        ValueError: If one is no rows, or a dict lacks a column.
+    """
+    required = required_inputs(schema)
+    offered = schema.candidates
+    return (
+        rows_to_table(
+            request, [n for n in required if n not in offered], "the request"
+        ),
+        rows_to_table(
+            candidates, [n for n in required if n in offered], "candidates"
+        ),
+    )
 
 
 def rank_requests(

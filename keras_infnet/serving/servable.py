@@ -10,12 +10,15 @@ from keras_infnet.schema import Schema
 from keras_infnet.schema.names import check_count
 from keras_infnet.serving.processes import check_tensorflow
 from keras_infnet.serving.requests import ranking_request, raw_request
-from keras_infnet.serving.rows import Rows, rows_to_table
+from keras_infnet.serving.rows import Rows, ranking_tables, rows_to_table
 from keras_infnet.serving.signatures import (
+    INDEX,
     RANK,
     RANK_TOP_K,
     RAW,
+    SCORE,
     missing_value,
+    required_inputs,
 )
 from keras_infnet.serving.versions import latest_version
 
@@ -94,7 +97,7 @@ class Servable:
 
         self._check_raw()
         check_count(batch_size, "`batch_size`")
-        table = rows_to_table(table)
+        table = rows_to_table(table, required_inputs(self.schema))
         function = self._saved_model.signatures[RAW]
         specs = self.schema.raw_inputs
         parts: dict[str, list[np.ndarray]] = {
@@ -135,7 +138,7 @@ class Servable:
         Returns:
             Dict of task name and `score` to float32 array of shape
             `(candidates,)`, and with `top_k` `index`, the rows of
-            `candidates`.
+            `candidates`. Without candidates they are empty.
 
         Raises:
             ValueError: If the request is not one row, a required column is
@@ -155,10 +158,14 @@ class Servable:
             # NumPy's integers are integers too.
             top_k = int(top_k) if isinstance(top_k, np.integer) else top_k
             check_count(top_k, "`top_k`", 0)
-        offered = rows_to_table(candidates, what="candidates")
-        inputs = ranking_request(
-            rows_to_table(request, what="the request"), offered, schema
-        )
+        shared, offered = ranking_tables(request, candidates, schema)
+        if not len(offered):
+            empty = np.empty(0, np.float32)
+            found = dict.fromkeys((*schema.task_names, SCORE), empty)
+            if top_k is not None:
+                found[INDEX] = np.empty(0, np.int32)
+            return found
+        inputs = ranking_request(shared, offered, schema)
         name = RANK if top_k is None else RANK_TOP_K
         tensors = {
             name: tf.constant(inputs.get(name, missing_value(spec)), spec.dtype)

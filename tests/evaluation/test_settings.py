@@ -62,6 +62,7 @@ def test_settings_that_ship(path):
         ),
         ({**SYNTHETIC, "training": {"seeds": 1}}, "seeds must be a list of"),
         ({**SYNTHETIC, "training": {"seeds": [0, 0]}}, "different"),
+        ({**SYNTHETIC, "training": {"seeds": [0, 2**32]}}, "from 0 to 2"),
         ({**SYNTHETIC, "training": {"epochs": True}}, "an integer"),
         ({**SYNTHETIC, "training": {"learning_rate": "a"}}, "a number"),
         ({**SYNTHETIC, "training": {"patience": "3"}}, "or left out"),

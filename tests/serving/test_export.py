@@ -268,6 +268,13 @@ def test_differences_beyond_the_tolerance(quick, model, encoder, tmp_path):
     )
 
 
+@pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf"), "1"])
+def test_tolerances_that_are_none(quick, model, encoder, tmp_path, wrong):
+    with pytest.raises(ValueError, match="`tolerance` must be"):
+        export(model, encoder, tmp_path / "news", tolerance=wrong)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "full")])
 def test_failures_leave_earlier_versions(
     quick, model, encoder, tmp_path, error

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import math
 import re
 import sys
 
@@ -15,7 +16,11 @@ from keras_infnet.schema import Behavior, Categorical, Schema, Task
 from keras_infnet.serving import export_file
 from keras_infnet.serving.examples import example_inputs
 from keras_infnet.serving.file_build import build_file
-from keras_infnet.serving.file_formats import FILE_FORMATS
+from keras_infnet.serving.file_formats import (
+    FILE_FORMATS,
+    file_format,
+    is_model_file,
+)
 from keras_infnet.serving.file_run import model_function
 
 MODULE = sys.modules[export_file.__module__]
@@ -213,11 +218,31 @@ def test_mixed_precision_is_compared_in_float32(schema, tmp_path, answers):
         export_file(model, schema, tmp_path / "news.onnx")
 
 
+@pytest.mark.parametrize(
+    ("name", "whether"),
+    [
+        ("news", False),
+        ("news.v2", False),
+        ("news.onnx", True),
+        ("news.ONNX", True),
+        ("news.TfLite", True),
+        ("news.pb", True),
+        ("news.keras", True),
+    ],
+)
+def test_names_of_files(name, whether):
+    assert is_model_file(name) is whether
+    if name.lower().endswith(("onnx", "tflite")):
+        assert name.lower().endswith(file_format(name).suffix)
+
+
 def test_mistakes(schema, tmp_path, monkeypatch):
     model = small_model("SharedBottom", schema)
     with pytest.raises(ValueError, match=r"\.onnx for ONNX Runtime or .tflite"):
         export_file(model, schema, tmp_path / "news.pb")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    with pytest.raises(ValueError, match="`tolerance` must be.*finite"):
+        export_file(model, schema, tmp_path / "a.onnx", tolerance=math.nan)
     (tmp_path / "news.onnx").mkdir()
     with pytest.raises(IsADirectoryError, match="is a folder"):
         export_file(model, schema, tmp_path / "news.onnx")

@@ -124,6 +124,11 @@ def test_directories_around_a_model(small, tmp_path):
     save_model_directory(*small, tmp_path / "runs/seed_0")
     with pytest.raises(FileNotFoundError, match=r"Choose one of .*seed_0\."):
         load_model_directory(tmp_path / "runs")
+    debris = tmp_path / "runs/.export-1-2"
+    debris.mkdir()
+    (debris / "model.keras").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match=r"Choose one of [^,]*seed_0\."):
+        load_model_directory(tmp_path / "runs")
     (tmp_path / "resume.npz").write_bytes(b"")
     with pytest.raises(FileNotFoundError, match="training is unfinished"):
         load_model_directory(tmp_path)

@@ -75,6 +75,31 @@ def test_dicts_are_rows(servable):
         np.testing.assert_allclose(found[task], values[:, 0], atol=1e-6)
 
 
+def test_a_history_may_be_none_in_every_row(servable):
+    history = "searched_query"
+    request = {"city": "Paris", "user": 7, "query": "q1"}
+    candidates = [{"item": 1_000_003}, {"item": 5}]
+    without = servable.rank(request, candidates)
+    with_none = servable.rank({**request, history: None}, candidates)
+    for name, values in without.items():
+        np.testing.assert_array_equal(with_none[name], values)
+    rows = [{**request, **candidate} for candidate in candidates]
+    with_none = servable.predict_raw([{**row, history: None} for row in rows])
+    for task, values in servable.predict_raw(rows).items():
+        np.testing.assert_array_equal(with_none[task], values)
+
+
+def test_every_dict_has_the_required_ids(servable):
+    request = {"city": "Paris", "user": 7, "query": "q1"}
+    rows = [{**request, "item": 5}, request]
+    with pytest.raises(ValueError, match="rows, row 1: item must be there"):
+        servable.predict_raw(rows)
+    with pytest.raises(ValueError, match="candidates, row 1: item must be"):
+        servable.rank(request, [{"item": 5}, {"tags": [1]}])
+    with pytest.raises(ValueError, match="the request, row 0: user must be"):
+        servable.rank({"city": "Paris", "query": "q1"}, [{"item": 5}])
+
+
 @pytest.mark.parametrize("k", [0, 1, np.int64(5), 10_000, 2**40])
 def test_top_k_are_the_best(servable, table, expected, k):
     found = servable.rank(table.slice(0, 1), table, top_k=k)
@@ -84,11 +109,14 @@ def test_top_k_are_the_best(servable, table, expected, k):
         np.testing.assert_allclose(found[name], values[order], atol=1e-4)
 
 
-def test_no_candidate(servable, table):
-    found = servable.rank(table.slice(0, 1), table.slice(0, 0))
-    assert all(values.shape == (0,) for values in found.values())
-    found = servable.rank(table.slice(0, 1), table.slice(0, 0), top_k=3)
-    assert all(values.shape == (0,) for values in found.values())
+@pytest.mark.parametrize("top_k", [None, 3])
+def test_no_candidate(servable, table, top_k):
+    some = servable.rank(table.slice(0, 1), table.slice(0, 4), top_k=top_k)
+    for nothing in (table.slice(0, 0), [], "[]"):
+        found = servable.rank(table.slice(0, 1), nothing, top_k=top_k)
+        assert found.keys() == some.keys()
+        for name, values in found.items():
+            assert values.shape == (0,) and values.dtype == some[name].dtype
 
 
 def test_wrong_requests_are_refused(servable, table):
