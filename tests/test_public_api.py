@@ -12,6 +12,7 @@ import pkgutil
 
 NOT_FOR_USERS = {
     "keras_infnet.binary_metrics",
+    "keras_infnet.files",
     "keras_infnet.json_values",
     "keras_infnet.kinds",
     "keras_infnet.label_rows",

@@ -30,6 +30,7 @@ from keras_infnet.evaluation.experiment import (
 from keras_infnet.evaluation.report import evaluate
 from keras_infnet.evaluation.run_store import RunStore, fingerprint
 from keras_infnet.evaluation.scores import mean_score
+from keras_infnet.files import alone_in
 from keras_infnet.training import predict_rows
 
 __all__ = ["Compared", "Comparison", "compare"]
@@ -126,6 +127,7 @@ def compare(
     Raises:
         ValueError: If there are no rows to evaluate, a search has no
             validation rows, or the schema does not suit a model.
+        RuntimeError: If another comparison is under way in the directory.
     """
     data = load_data(settings.data)
     _check_data(settings, data)
@@ -137,8 +139,10 @@ def compare(
         label: count_costs(label, served_model(settings, label, schema))
         for label in settings.labels
     }
-    worker = _Worker(settings, data, say, verbose)
-    found = {label: worker.model(label) for label in settings.labels}
+    with alone_in(settings.directory, "a comparison"):
+        worker = _Worker(settings, data, say, verbose)
+        found = {label: worker.model(label) for label in settings.labels}
+        baselines = [*map(worker.baseline, settings.evaluation.baselines)]
     say("Measuring the speed of training and prediction.")
     speeds = measure_speeds(settings, data)
     rows = Batches(data.evaluated, data.encoder, settings.evaluation.batch_size)
@@ -154,7 +158,7 @@ def compare(
                 )
                 for label in settings.labels
             ),
-            *map(worker.baseline, settings.evaluation.baselines),
+            *baselines,
         ],
         rows.labels(),
         rows.weights(),

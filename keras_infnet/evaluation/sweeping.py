@@ -35,7 +35,7 @@ from keras_infnet.evaluation.sweep_tuner import (
     import_keras_tuner,
     make_tuner,
 )
-from keras_infnet.files import write_text
+from keras_infnet.files import alone_in, write_text
 from keras_infnet.json_values import json_safe
 from keras_infnet.version import __version__
 
@@ -81,7 +81,8 @@ def sweep(
         ImportError: If KerasTuner is not installed.
         ValueError: If there are no validation rows to score by, the schema
             does not suit the model, or the directory holds another sweep.
-        RuntimeError: If every trial failed.
+        RuntimeError: If every trial failed, or another sweep is under way in
+            the directory.
     """
     import_keras_tuner()
     data = load_data(settings.experiment.data)
@@ -89,9 +90,10 @@ def sweep(
     # Before any work: a schema may not suit a model.
     build_model(settings.experiment, data.encoder.schema)
     found = fingerprint(data)
-    known = _check_directory(settings, found)
-    worker = _Worker(settings, data, metric, found, say, verbose)
-    worker.search(known)
+    with alone_in(settings.directory, "a sweep"):
+        known = _check_directory(settings, found)
+        worker = _Worker(settings, data, metric, found, say, verbose)
+        worker.search(known)
     if worker.result.best is None and worker.result.trials:
         raise RuntimeError(
             f"all {len(worker.result.trials)} trials failed, the first with: "

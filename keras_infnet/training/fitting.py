@@ -1,11 +1,13 @@
 """Training with what a real run needs around `fit`."""
 
+import contextlib
 import os
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
+from keras_infnet.files import alone_in
 from keras_infnet.schema import Schema
 from keras_infnet.schema.agreement import check_same_schema
 from keras_infnet.training.averaged_weights import AveragedWeights
@@ -65,6 +67,7 @@ def fit_ranker(
         ValueError: If TensorBoard logs are asked for without a directory,
             the batches were encoded for another model, or a number is out of
             range.
+        RuntimeError: If another training is under way in the directory.
     """
     check_fit(model, train, validation, epochs, patience, save_every)
     standard = ranker_callbacks(
@@ -77,8 +80,6 @@ def fit_ranker(
         callbacks,
         save_every,
     )
-    if directory is not None:
-        os.makedirs(directory, exist_ok=True)
     on_tensorflow = keras.backend.backend() == "tensorflow"
     data = [
         batches.to_tf_data()
@@ -86,16 +87,20 @@ def fit_ranker(
         else batches
         for batches in (train, validation)
     ]
+    alone: Any = contextlib.nullcontext()
+    if directory is not None:
+        alone = alone_in(directory, "a training")
     try:
-        return model.fit(
-            data[0],
-            validation_data=data[1],
-            epochs=epochs,
-            callbacks=standard,
-            # The batches shuffle themselves, by their seed and the epoch.
-            shuffle=False,
-            **kwargs,
-        )
+        with alone:
+            return model.fit(
+                data[0],
+                validation_data=data[1],
+                epochs=epochs,
+                callbacks=standard,
+                # The batches shuffle themselves, by their seed and the epoch.
+                shuffle=False,
+                **kwargs,
+            )
     finally:
         # An interrupted run does not reach the end, where Keras closes it.
         for callback in standard:

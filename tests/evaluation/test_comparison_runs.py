@@ -16,6 +16,7 @@ from keras_infnet.evaluation import (
     format_comparison,
 )
 from keras_infnet.evaluation.experiment import DivergedError
+from keras_infnet.files import alone_in
 
 
 def test_an_interrupted_comparison_continues(tmp_path, monkeypatch):
@@ -36,6 +37,14 @@ def test_an_interrupted_comparison_continues(tmp_path, monkeypatch):
     compare(chosen, said.append)
     assert said[0].startswith("[2/5] bottom, seed 1")
     assert len(said) == 5
+
+
+def test_two_comparisons_in_one_directory(tmp_path):
+    chosen = settings(tmp_path)
+    with alone_in(chosen.directory, "a comparison"):
+        with pytest.raises(RuntimeError, match="a comparison is under way in"):
+            compare(chosen, lambda _: None)
+    assert not (tmp_path / "kept/runs").exists()
 
 
 def test_a_preset_that_has_changed_is_trained_anew(tmp_path, monkeypatch):
