@@ -21,11 +21,12 @@ from keras_infnet.version import __version__
 
 __all__ = ["RunStore", "fingerprint"]
 
-# What reading raises behind a power cut or a bad copy.
+# What reading raises behind a power cut or a bad copy. What may not be read is
+# another matter: neither could the run that is done again be kept.
 _DAMAGE = (
     EOFError,
+    FileNotFoundError,
     LookupError,
-    OSError,
     TypeError,
     ValueError,
     zipfile.BadZipFile,

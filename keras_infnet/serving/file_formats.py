@@ -55,7 +55,7 @@ FILE_FORMATS = (
 )
 
 # What others write as a file, and nobody means as the name of a folder.
-_OTHERS = (".h5", ".keras", ".pb", ".savedmodel")
+_OTHERS = (".h5", ".keras", ".pb")
 
 
 def is_model_file(path: str | os.PathLike[str]) -> bool:
