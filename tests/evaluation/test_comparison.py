@@ -172,7 +172,7 @@ def test_counts_are_short(count, text):
     chosen = ComparisonSettings.from_dict(CONFIG)
     found = comparison.Comparison(chosen, [], {"t": []}, {}, None, None)
     table = format_comparison(found, [row], markdown=False).splitlines()
-    assert table[1].split() == ["model", "RMSE", "MACs/row"]
+    assert table[1].split() == ["model", "RMSE", "MACs/row", "runs"]
     assert table[2].split() == ["m", "1", text, "1"]
 
 
