@@ -146,6 +146,9 @@ def compare(
     say("Measuring the speed of training and prediction.")
     speeds = measure_speeds(settings, data)
     rows = Batches(data.evaluated, data.encoder, settings.evaluation.batch_size)
+    best = data.best
+    if best is not None:  # rows of one class have no AUC
+        best = {t: value for t, value in best.items() if np.isfinite(value)}
     return Comparison(
         settings,
         [
@@ -163,7 +166,7 @@ def compare(
         rows.labels(),
         rows.weights(),
         None if schema.group is None else rows.group(),
-        data.best,
+        best,
     )
 
 

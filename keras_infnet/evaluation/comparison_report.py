@@ -129,9 +129,8 @@ def format_comparison(
         binary = any("auc" in row for row in mine)
         mine.sort(key=lambda row: _rank(row, binary))
         title = task
-        best = (comparison.best or {}).get(task, math.nan)
-        if math.isfinite(best):
-            title += f" (best reachable AUC {best:.4f})"
+        if comparison.best is not None and task in comparison.best:
+            title += f" (best reachable AUC {comparison.best[task]:.4f})"
         lines = [_headings(binary, comparison.reference)]
         lines += [_cells(row, binary) for row in mine]
         empty = {
@@ -158,13 +157,12 @@ def _rank(row: Mapping[str, Any], binary: bool) -> float:
 
 
 def _headings(binary: bool, reference: str) -> list[str]:
+    head = ["model", "RMSE", "R2"]
+    if binary:
+        head = ["model", "AUC", f"less {reference}", "95 %", "p"]
+        head += ["GAUC", "log loss", "NE", "calibration"]
     costs = ["dense weights", "table weights", "MACs/row"]
-    costs += ["examples/s", "us/row"]
-    if not binary:
-        return ["model", "RMSE", "R2", *costs, "runs"]
-    head = ["model", "AUC", f"less {reference}", "95 %", "p"]
-    head += ["GAUC", "log loss", "NE", "calibration"]
-    return [*head, *costs, "runs"]
+    return [*head, *costs, "examples/s", "us/row", "runs"]
 
 
 def _cells(row: Mapping[str, Any], binary: bool) -> list[str]:

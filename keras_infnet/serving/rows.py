@@ -10,7 +10,7 @@ import pandas as pd
 from keras_infnet.data.table import Table
 from keras_infnet.schema import Schema
 from keras_infnet.serving.requests import raw_request
-from keras_infnet.serving.signatures import missing_value, required_inputs
+from keras_infnet.serving.signatures import required_inputs
 
 __all__ = [
     "Rows",
@@ -218,13 +218,4 @@ def _inputs(
             f"{what} must have the columns {', '.join(absent)}. Received: "
             f"{', '.join(table.columns)}."
         )
-    none = np.zeros(len(table), np.int64)
-    # What the other half of a request has stands in as missing.
-    others = {
-        name: missing_value(schema.raw_inputs[name]).reshape(-1).take(none)
-        for name in required
-        if name not in names
-    }
-    mine = table.select(n for n in table.columns if n in names)
-    inputs = raw_request(mine.with_columns(others), schema)
-    return {name: array for name, array in inputs.items() if name in names}
+    return raw_request(table, schema, names)
