@@ -18,17 +18,16 @@ FLOORS = (
     {
         "schema",
         "api_export",
-        "binary_metrics",
-        "files",
-        "json_values",
-        "kinds",
-        "label_rows",
-        "observed_rows",
+        "utils",
         "version",
     },
-    {"layers", "losses", "metrics", "optimizers", "data"},
-    {"models", "training"},
-    {"evaluation", "serving", "visualization"},
+    {"losses"},
+    {"layers", "metrics", "optimizers", "data"},
+    {"training"},
+    {"models"},
+    {"evaluation"},
+    {"serving"},
+    {"experiments"},
     {"benchmarks"},
     {"cli"},
     {"__init__"},
@@ -37,14 +36,21 @@ LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 GROUND = FLOORS[0]
 KERAS_ONLY = {
     "api_export",
-    "label_rows",
     "layers",
     "losses",
     "metrics",
     "models",
 }
 BACKENDS = {"tensorflow", "torch", "jax"}
-BACKEND_ROOMS = {"data", "optimizers", "evaluation", "serving", "benchmarks"}
+BACKEND_ROOMS = {
+    "data",
+    "optimizers",
+    "training",
+    "evaluation",
+    "serving",
+    "experiments",
+    "benchmarks",
+}
 OPTIONAL = BACKENDS | {
     "ai_edge_litert",
     "grpc",
@@ -159,8 +165,8 @@ def test_backends_are_imported_inside_functions_of_few_rooms(path):
 @each_module
 def test_all_lists_what_is_public(path):
     tree = tree_of(path)
-    if not tree.body:
-        pytest.skip("an empty room")
+    if len(tree.body) < 2:
+        pytest.skip("holds a docstring alone")
     names = None
     defined, bound = set(), set()
     for statement in tree.body:

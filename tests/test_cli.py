@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_infnet.cli import commands, main, serving_commands
+from keras_infnet.cli import commands, main
+from keras_infnet.cli.commands import serving
 from keras_infnet.data import open_source, write_table
 from keras_infnet.data.datasets import synthetic
 
@@ -162,7 +163,7 @@ def test_export_to_a_file(folder, monkeypatch, capsys):
         given.append(({*model.output}, schema.task_names, path, tolerance))
         return path
 
-    monkeypatch.setattr(serving_commands, "export_file", export_file)
+    monkeypatch.setattr(serving, "export_file", export_file)
     arguments = ["export", "--model", "runs/model", "--output", "x.onnx"]
     assert main(arguments) == 0
     assert main([*arguments, "--tolerance", "0.01"]) == 0

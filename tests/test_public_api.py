@@ -10,14 +10,7 @@ import importlib
 import pathlib
 import pkgutil
 
-NOT_FOR_USERS = {
-    "keras_infnet.binary_metrics",
-    "keras_infnet.files",
-    "keras_infnet.json_values",
-    "keras_infnet.kinds",
-    "keras_infnet.label_rows",
-    "keras_infnet.observed_rows",
-}
+NOT_FOR_USERS = {"keras_infnet.utils"}
 LIST = pathlib.Path(__file__).with_name("public_api.txt")
 
 

@@ -7,7 +7,7 @@ ratios the median and the whole range.
 """
 
 from keras_infnet.benchmarks.report import Report
-from keras_infnet.benchmarks.run import run
+from keras_infnet.benchmarks.run_benchmark import run
 from keras_infnet.benchmarks.settings import (
     BENCHMARKS,
     FeedSettings,

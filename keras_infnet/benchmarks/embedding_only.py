@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_infnet.models.features import embed, make_inputs
-from keras_infnet.models.ranker import Ranker
+from keras_infnet.models.base.features import embed, make_inputs
+from keras_infnet.models.base.ranker import Ranker
 from keras_infnet.schema import Schema
 
 __all__ = ["EmbeddingOnly"]

@@ -17,7 +17,7 @@ from keras_infnet.benchmarks.report import (
     quotient,
 )
 from keras_infnet.benchmarks.settings import FeedSettings
-from keras_infnet.benchmarks.steps import prepared, step_seconds
+from keras_infnet.benchmarks.step_timing import prepared, step_seconds
 from keras_infnet.benchmarks.timing import Case, interleave, ratios, spread
 from keras_infnet.benchmarks.training import infnet_sizes
 from keras_infnet.data import Batches, Encoder, datasets, write_table

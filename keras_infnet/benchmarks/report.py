@@ -13,7 +13,7 @@ from typing import Any
 from keras_infnet.benchmarks.machine import machine_lines
 from keras_infnet.benchmarks.plots import draw
 from keras_infnet.benchmarks.timing import Spread
-from keras_infnet.json_values import json_safe
+from keras_infnet.utils.json_values import json_safe
 
 __all__ = [
     "Chart",

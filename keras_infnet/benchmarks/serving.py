@@ -10,6 +10,7 @@ import numpy as np
 
 from keras_infnet import models
 from keras_infnet.benchmarks.machine import describe_machine
+from keras_infnet.benchmarks.random_batches import serving_schema
 from keras_infnet.benchmarks.report import (
     Chart,
     Report,
@@ -24,12 +25,11 @@ from keras_infnet.benchmarks.saved_model_program import (
     problem,
 )
 from keras_infnet.benchmarks.settings import ServingSettings
-from keras_infnet.benchmarks.shapes import serving_schema
 from keras_infnet.benchmarks.timing import Spread, ratios, spread
 from keras_infnet.schema import Schema
-from keras_infnet.serving.examples import example_inputs
-from keras_infnet.serving.processes import python
-from keras_infnet.serving.signatures import ENCODED, RANK
+from keras_infnet.serving.exporting.python_process import python
+from keras_infnet.serving.exporting.sample_rows import example_inputs
+from keras_infnet.serving.graph.signatures import ENCODED, RANK
 
 __all__ = ["measure"]
 
@@ -152,7 +152,7 @@ def _built(
     schema.save(folder / "schema.json")
     say(f"building {label}")
     with python(
-        ["-m", "keras_infnet.serving.build", str(folder)],
+        ["-m", "keras_infnet.serving.exporting.build_saved_model", str(folder)],
         "building the SavedModel under TensorFlow",
     ):
         pass

@@ -4,9 +4,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from keras_infnet.benchmarks import blocks
-from keras_infnet.benchmarks.blocks import BLOCKS, block_call, call_seconds
-from keras_infnet.benchmarks.child import call_in_child
+from keras_infnet.benchmarks import infnet_blocks
+from keras_infnet.benchmarks.infnet_blocks import (
+    BLOCKS,
+    block_call,
+    call_seconds,
+)
 from keras_infnet.benchmarks.machine import describe_machine
 from keras_infnet.benchmarks.report import (
     Chart,
@@ -18,6 +21,7 @@ from keras_infnet.benchmarks.report import (
     size,
 )
 from keras_infnet.benchmarks.settings import TokensSettings
+from keras_infnet.benchmarks.subprocess_measurement import call_in_child
 from keras_infnet.benchmarks.timing import (
     Case,
     interleave,
@@ -154,7 +158,7 @@ def _memory(
     for number, point in enumerate(wanted, 1):
         say(f"memory {number} of {len(wanted)}: {point.name}")
         value = call_in_child(
-            f"{blocks.__name__}:memory_of_block",
+            f"{infnet_blocks.__name__}:memory_of_block",
             {
                 "name": point.block,
                 "count": point.count,

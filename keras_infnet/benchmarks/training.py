@@ -8,6 +8,11 @@ import keras
 
 from keras_infnet.benchmarks.machine import describe_machine
 from keras_infnet.benchmarks.peers import stock_keras, torch_rechub
+from keras_infnet.benchmarks.random_batches import (
+    kuairand_schema,
+    random_batches,
+    tiny_schema,
+)
 from keras_infnet.benchmarks.report import (
     Chart,
     Report,
@@ -16,12 +21,7 @@ from keras_infnet.benchmarks.report import (
     quotient,
 )
 from keras_infnet.benchmarks.settings import TrainingSettings
-from keras_infnet.benchmarks.shapes import (
-    kuairand_schema,
-    random_batches,
-    tiny_schema,
-)
-from keras_infnet.benchmarks.steps import prepared, step_seconds
+from keras_infnet.benchmarks.step_timing import prepared, step_seconds
 from keras_infnet.benchmarks.timing import (
     Case,
     Spread,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from keras_infnet.benchmarks.machine import describe_machine
+from keras_infnet.benchmarks.random_batches import field_schema
 from keras_infnet.benchmarks.report import (
     Chart,
     Report,
@@ -14,8 +15,7 @@ from keras_infnet.benchmarks.report import (
     quotient,
 )
 from keras_infnet.benchmarks.settings import VocabularySettings
-from keras_infnet.benchmarks.shapes import field_schema
-from keras_infnet.benchmarks.steps import step_seconds
+from keras_infnet.benchmarks.step_timing import step_seconds
 from keras_infnet.benchmarks.timing import (
     Case,
     Spread,

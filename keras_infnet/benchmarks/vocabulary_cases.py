@@ -9,10 +9,10 @@ from keras_infnet.benchmarks.embedding_only import EmbeddingOnly
 from keras_infnet.benchmarks.machine import accelerator
 from keras_infnet.benchmarks.memory import available_memory
 from keras_infnet.benchmarks.peers import stock_keras
+from keras_infnet.benchmarks.random_batches import random_batches
 from keras_infnet.benchmarks.report import size
 from keras_infnet.benchmarks.settings import VocabularySettings
-from keras_infnet.benchmarks.shapes import random_batches
-from keras_infnet.benchmarks.steps import prepared
+from keras_infnet.benchmarks.step_timing import prepared
 from keras_infnet.losses import task_losses
 from keras_infnet.models import INFNet
 from keras_infnet.optimizers import RowwiseAdagrad

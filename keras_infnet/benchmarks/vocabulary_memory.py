@@ -6,12 +6,12 @@ from typing import Any
 
 import keras
 
-from keras_infnet.benchmarks.child import call_in_child
 from keras_infnet.benchmarks.memory import peak_memory, reset_peak
+from keras_infnet.benchmarks.random_batches import field_schema
 from keras_infnet.benchmarks.report import SectionTable, percent, size
 from keras_infnet.benchmarks.settings import VocabularySettings
-from keras_infnet.benchmarks.shapes import field_schema
-from keras_infnet.benchmarks.steps import step_seconds
+from keras_infnet.benchmarks.step_timing import step_seconds
+from keras_infnet.benchmarks.subprocess_measurement import call_in_child
 from keras_infnet.benchmarks.vocabulary_cases import (
     BY_ROWS,
     MODELS,

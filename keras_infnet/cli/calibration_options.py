@@ -8,9 +8,9 @@ from typing import Any
 
 from keras_infnet.cli.console import say
 from keras_infnet.data import Encoder, datasets, open_source
-from keras_infnet.evaluation import DataSettings
+from keras_infnet.experiments import DataSettings
 from keras_infnet.serving import Calibration, calibrate, format_calibration
-from keras_infnet.serving.calibration import CALIBRATION_FILE
+from keras_infnet.serving.calibration.calibration import CALIBRATION_FILE
 
 __all__ = ["find_calibration", "validation_rows"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from keras_infnet.data import Batches, Encoder, Table, open_source
 from keras_infnet.evaluation import evaluate
 from keras_infnet.serving import Servable
-from keras_infnet.serving.graph_options import OPTIONS_FILE
-from keras_infnet.serving.processes import python
+from keras_infnet.serving.exporting.python_process import python
+from keras_infnet.serving.graph.graph_options import OPTIONS_FILE
 
 __all__ = ["describe_graph", "evaluate_export"]
 
@@ -70,7 +70,11 @@ def describe_graph(
                 shutil.copyfile(path, plain / path.name)
         (plain / OPTIONS_FILE).unlink()
         with python(
-            ["-m", "keras_infnet.serving.build", str(plain)],
+            [
+                "-m",
+                "keras_infnet.serving.exporting.build_saved_model",
+                str(plain),
+            ],
             "building the SavedModel without options, to compare",
         ):
             pass

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from keras_infnet.evaluation.configuration import load_settings
+from keras_infnet.experiments.settings import load_settings
 
 __all__ = ["one_or_list", "read_config"]
 

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 
 from keras_infnet.data import Encoder, ListColumn, Table
-from keras_infnet.data.batches import Batches
+from keras_infnet.data.batching.batches import Batches
 from keras_infnet.serving import Servable, load_model_directory
-from keras_infnet.serving.versions import versions
+from keras_infnet.serving.exporting.versions import versions
 
 __all__ = ["is_export", "kept_columns", "prediction_name", "scorer"]
 

@@ -1,14 +1,20 @@
 """From tables to batches: readers, encoding, sequences, statistics."""
 
-from keras_infnet.data.batches import Batches, batches
-from keras_infnet.data.draft import draft_schema
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.data.hashing import hash_ids
-from keras_infnet.data.readers import Source, open_source, write_table
-from keras_infnet.data.sequences import Sequences, SequenceSpec
+from keras_infnet.data.batching.batches import Batches, batches
+from keras_infnet.data.drafts.draft_schema import draft_schema
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.data.encoding.hashing import hash_ids
+from keras_infnet.data.history.point_in_time_statistics import (
+    PointInTimeStatistics,
+)
+from keras_infnet.data.history.sequences import Sequences, SequenceSpec
+from keras_infnet.data.sources.open_source import (
+    Source,
+    open_source,
+    write_table,
+)
+from keras_infnet.data.sources.table import ListColumn, Table
 from keras_infnet.data.splits import split_by_time
-from keras_infnet.data.statistics import PointInTimeStatistics
-from keras_infnet.data.table import ListColumn, Table
 
 __all__ = [
     "Batches",

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_infnet.data.lists import ListColumn
-from keras_infnet.data.table import Table
+from keras_infnet.data.sources.list_column import ListColumn
+from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Field, Numeric, Schema
 
 __all__ = ["MAX_CATEGORIES", "dense_features", "id_features"]

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.data.table import Table
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.data.sources.table import Table
 from keras_infnet.evaluation.baseline_features import (
     dense_features,
     id_features,

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from keras_infnet.binary_metrics import (
+from keras_infnet.evaluation.binary_metrics import (
     calibration,
     expected_calibration_error,
     log_loss,
     normalized_entropy,
 )
-from keras_infnet.evaluation.ranking import auc, gauc
-from keras_infnet.evaluation.regression import r2, rmse
-from keras_infnet.observed_rows import observed_rows
+from keras_infnet.evaluation.observed_labels import observed_rows
+from keras_infnet.evaluation.ranking_metrics import auc, gauc
+from keras_infnet.evaluation.regression_metrics import r2, rmse
 from keras_infnet.schema import Schema, Task, nearest_name
 
 __all__ = ["evaluate", "format_report"]

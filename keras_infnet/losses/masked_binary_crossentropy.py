@@ -6,7 +6,11 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.label_rows import aligned, cross_entropy, observed_labels
+from keras_infnet.losses.missing_labels import (
+    aligned,
+    cross_entropy,
+    observed_labels,
+)
 
 __all__ = ["MaskedBinaryCrossentropy"]
 

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.label_rows import aligned, observed_labels
+from keras_infnet.losses.missing_labels import aligned, observed_labels
 
 __all__ = ["MaskedMeanSquaredError"]
 

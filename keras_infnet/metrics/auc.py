@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.metrics.rows import RunningSum, observed_rows
+from keras_infnet.metrics.running_sums import RunningSum, observed_rows
 
 __all__ = ["AUC"]
 

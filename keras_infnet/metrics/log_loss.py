@@ -3,7 +3,7 @@
 from typing import Any
 
 from keras_infnet.api_export import export
-from keras_infnet.label_rows import cross_entropy
+from keras_infnet.losses.missing_labels import cross_entropy
 from keras_infnet.metrics.row_sums import RowSums
 
 __all__ = ["LogLoss"]

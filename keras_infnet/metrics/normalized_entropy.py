@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.label_rows import cross_entropy
+from keras_infnet.losses.missing_labels import cross_entropy
 from keras_infnet.metrics.row_sums import RowSums
 
 __all__ = ["NormalizedEntropy"]

@@ -9,23 +9,23 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.kinds import check_number
 from keras_infnet.layers import (
     MLP,
     DecoupledDense,
     InformationFlowGate,
     TaskTower,
 )
-from keras_infnet.layers.arguments import check_choice, check_positive
-from keras_infnet.layers.mlp import batch_normalization, seeded_dropouts
-from keras_infnet.layers.torch_uniform import torch_uniform
-from keras_infnet.models.feature_ranker import FeatureRanker
-from keras_infnet.models.features import Features, flatten
+from keras_infnet.layers.argument_checks import check_choice, check_positive
+from keras_infnet.layers.dense.mlp import batch_normalization, seeded_dropouts
+from keras_infnet.layers.dense.torch_initializers import torch_uniform
+from keras_infnet.models.base.feature_ranker import FeatureRanker
+from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.optimizers.row_sparse_optimizer import (
     RowSparseOptimizer,
     is_table,
 )
 from keras_infnet.schema import Schema, nearest_name
+from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["AutoIFS"]
 

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.models.feature_ranker import (
+from keras_infnet.models.base.feature_ranker import (
     FeatureRanker,
     hidden_layers,
     towers,
 )
-from keras_infnet.models.features import Features, flatten
+from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.models.fm import factorization_logits, factorization_parts
 from keras_infnet.schema import Schema
 

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.kinds import check_number
 from keras_infnet.layers import InterestEvolution
-from keras_infnet.models.feature_ranker import hidden_layers
-from keras_infnet.models.features import Features, TargetView, flatten
-from keras_infnet.models.trunk_ranker import TrunkRanker
+from keras_infnet.models.base.feature_ranker import hidden_layers
+from keras_infnet.models.base.features import Features, TargetView, flatten
+from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Schema, nearest_name
+from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["DIEN"]
 

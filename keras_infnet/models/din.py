@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from keras_infnet.api_export import export
-from keras_infnet.models.behavior_views import interest_vector
-from keras_infnet.models.feature_ranker import hidden_layers
-from keras_infnet.models.features import Features
-from keras_infnet.models.trunk_ranker import TrunkRanker
+from keras_infnet.models.base.feature_ranker import hidden_layers
+from keras_infnet.models.base.features import Features
+from keras_infnet.models.base.trunk_ranker import TrunkRanker
+from keras_infnet.models.graph_parts.behavior_views import interest_vector
 from keras_infnet.schema import Schema
 
 __all__ = ["DIN"]

@@ -7,8 +7,8 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import FactorizationMachine, PairwiseInteraction
-from keras_infnet.models.feature_ranker import FeatureRanker, towers
-from keras_infnet.models.features import Features
+from keras_infnet.models.base.feature_ranker import FeatureRanker, towers
+from keras_infnet.models.base.features import Features
 from keras_infnet.schema import Schema
 
 __all__ = ["FM", "factorization_logits", "factorization_parts"]

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import GatedCross
-from keras_infnet.models.cross_structure import cross_and_deep
-from keras_infnet.models.features import Features
-from keras_infnet.models.trunk_ranker import TrunkRanker
+from keras_infnet.models.base.features import Features
+from keras_infnet.models.base.trunk_ranker import TrunkRanker
+from keras_infnet.models.graph_parts.cross_structure import cross_and_deep
 from keras_infnet.schema import Schema
 
 __all__ = ["GDCN"]

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import HSTULayer
-from keras_infnet.layers.arguments import check_positive
-from keras_infnet.models.features import Features
-from keras_infnet.models.hstu_sequence import hstu_sequence
-from keras_infnet.models.trunk_ranker import TrunkRanker
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.models.base.features import Features
+from keras_infnet.models.base.trunk_ranker import TrunkRanker
+from keras_infnet.models.graph_parts.hstu_sequence import hstu_sequence
 from keras_infnet.schema import GAP_BUCKETS, Schema
 
 __all__ = ["HSTU"]

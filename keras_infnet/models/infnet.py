@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 import keras
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.arguments import check_choice
-from keras_infnet.models.features import make_inputs
-from keras_infnet.models.infnet_graph import INFNetGraph
-from keras_infnet.models.ranker import Ranker
+from keras_infnet.layers.argument_checks import check_choice
+from keras_infnet.models.base.features import make_inputs
+from keras_infnet.models.base.ranker import Ranker
+from keras_infnet.models.graph_parts.infnet_graph import INFNetGraph
 from keras_infnet.schema import Schema, nearest_name
 
 __all__ = ["INFNet"]

@@ -13,10 +13,10 @@ from keras_infnet.layers import (
     InterFormerBlock,
     LearnedTokens,
 )
-from keras_infnet.layers.arguments import check_choice, check_positive
-from keras_infnet.models.feature_ranker import hidden_layers
-from keras_infnet.models.features import Features, flatten
-from keras_infnet.models.trunk_ranker import TrunkRanker
+from keras_infnet.layers.argument_checks import check_choice, check_positive
+from keras_infnet.models.base.feature_ranker import hidden_layers
+from keras_infnet.models.base.features import Features, flatten
+from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Numeric, Schema
 
 __all__ = ["InterFormer"]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_infnet.api_export import export
-from keras_infnet.models.experts import make_gate
-from keras_infnet.models.features import Features
+from keras_infnet.models.base.features import Features
+from keras_infnet.models.graph_parts.expert_settings import make_gate
 from keras_infnet.models.mmoe import MMoE
 from keras_infnet.schema import Schema
 

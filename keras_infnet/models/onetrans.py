@@ -12,9 +12,9 @@ from keras_infnet.layers import (
     OneTransBlock,
     RecentTokens,
 )
-from keras_infnet.layers.arguments import check_positive
-from keras_infnet.models.features import Features, flatten
-from keras_infnet.models.trunk_ranker import TrunkRanker
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.models.base.features import Features, flatten
+from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Schema
 
 __all__ = ["OneTrans"]

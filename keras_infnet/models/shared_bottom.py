@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from keras_infnet.api_export import export
-from keras_infnet.models.feature_ranker import (
+from keras_infnet.models.base.feature_ranker import (
     FeatureRanker,
     hidden_layers,
     towers,
 )
-from keras_infnet.models.features import Features
-from keras_infnet.models.trunk_ranker import check_trunk, trunk_vector
+from keras_infnet.models.base.features import Features
+from keras_infnet.models.base.trunk_ranker import check_trunk, trunk_vector
 from keras_infnet.schema import Schema
 
 __all__ = ["SharedBottom"]

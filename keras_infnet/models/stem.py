@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.arguments import check_positive
-from keras_infnet.models.experts import (
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.models.base.feature_ranker import FeatureRanker, towers
+from keras_infnet.models.base.features import Features, flatten
+from keras_infnet.models.graph_parts.expert_settings import (
     check_several_tasks,
     make_experts,
     make_gate,
 )
-from keras_infnet.models.feature_ranker import FeatureRanker, towers
-from keras_infnet.models.features import Features, flatten
 from keras_infnet.schema import Schema
 
 __all__ = ["STEM"]

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import WuKongBlock
-from keras_infnet.layers.arguments import check_positive
-from keras_infnet.models.feature_ranker import hidden_layers
-from keras_infnet.models.features import Features, flatten
-from keras_infnet.models.trunk_ranker import TrunkRanker
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.models.base.feature_ranker import hidden_layers
+from keras_infnet.models.base.features import Features, flatten
+from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Schema
 
 __all__ = ["WuKong"]

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from keras_infnet.kinds import check_number
 from keras_infnet.optimizers.embedding_optimizer import EmbeddingOptimizer
+from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["AdagradBase"]
 

@@ -6,13 +6,13 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_infnet.kinds import check_number
 from keras_infnet.optimizers.row_gradients import DistinctRows, to_rows
 from keras_infnet.optimizers.rows_of_variables import (
     add_up,
     read_rows,
     write_rows,
 )
+from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["EmbeddingOptimizer", "swap"]
 

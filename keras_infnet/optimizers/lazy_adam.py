@@ -5,8 +5,8 @@ from typing import Any
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.kinds import check_number
 from keras_infnet.optimizers.embedding_optimizer import EmbeddingOptimizer
+from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["LazyAdam"]
 

@@ -6,12 +6,12 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.kinds import check_number
 from keras_infnet.optimizers.embedding_optimizer import (
     EmbeddingOptimizer,
     swap,
 )
 from keras_infnet.optimizers.rowwise_adagrad import RowwiseAdagrad
+from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["RowSparseOptimizer", "is_table"]
 

@@ -5,7 +5,6 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from keras_infnet.files import write_text
 from keras_infnet.schema.behavior import Behavior
 from keras_infnet.schema.fields import (
     Field,
@@ -17,6 +16,7 @@ from keras_infnet.schema.names import names_in, nearest_name
 from keras_infnet.schema.plain_data import arguments_from_plain, to_plain
 from keras_infnet.schema.task import Task
 from keras_infnet.schema.validation import MILLISECONDS, validate
+from keras_infnet.utils.atomic_files import write_text
 
 __all__ = ["GAP_BUCKETS", "Schema"]
 

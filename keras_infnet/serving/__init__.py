@@ -1,13 +1,25 @@
 """From a trained model to a served one, and back to its answers."""
 
-from keras_infnet.serving.calibrate import calibrate
-from keras_infnet.serving.calibration import Calibration
-from keras_infnet.serving.calibration_report import format_calibration
-from keras_infnet.serving.calibrators import Isotonic, Platt, Temperature
-from keras_infnet.serving.client import Client
-from keras_infnet.serving.export import export
-from keras_infnet.serving.export_file import export_file
-from keras_infnet.serving.fusion import (
+from keras_infnet.serving.calibration.calibrate import calibrate
+from keras_infnet.serving.calibration.calibration import Calibration
+from keras_infnet.serving.calibration.calibration_report import (
+    format_calibration,
+)
+from keras_infnet.serving.calibration.calibrators import (
+    Isotonic,
+    Platt,
+    Temperature,
+)
+from keras_infnet.serving.calibration.task_calibration import (
+    CalibrationFigures,
+    TaskCalibration,
+)
+from keras_infnet.serving.client.client import Client
+from keras_infnet.serving.client.serving_error import ServingError
+from keras_infnet.serving.exporting.export import export
+from keras_infnet.serving.exporting.export_file import export_file
+from keras_infnet.serving.exporting.versions import latest_version
+from keras_infnet.serving.graph.fusion import (
     Fusion,
     product_of_powers,
     weighted_sum,
@@ -16,14 +28,8 @@ from keras_infnet.serving.model_directory import (
     load_model_directory,
     save_model_directory,
 )
-from keras_infnet.serving.requests import serialize_examples
+from keras_infnet.serving.request import serialize_examples
 from keras_infnet.serving.servable import Servable
-from keras_infnet.serving.serving_error import ServingError
-from keras_infnet.serving.task_calibration import (
-    CalibrationFigures,
-    TaskCalibration,
-)
-from keras_infnet.serving.versions import latest_version
 
 __all__ = [
     "Calibration",

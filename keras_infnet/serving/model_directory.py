@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-from keras_infnet.json_values import json_safe
 from keras_infnet.schema import Schema
 from keras_infnet.schema.agreement import check_same_schema
+from keras_infnet.utils.json_values import json_safe
 
 if TYPE_CHECKING:
-    from keras_infnet.data.encoder import Encoder
+    from keras_infnet.data.encoding.encoder import Encoder
 
 __all__ = [
     "check_agreement",
@@ -121,7 +121,7 @@ def load_model_directory(
         ValueError: If a file is damaged, or if the files do not belong
             together.
     """
-    from keras_infnet.data.encoder import Encoder
+    from keras_infnet.data.encoding.encoder import Encoder
 
     directory = Path(path)
     if not directory.is_dir():

@@ -8,10 +8,14 @@ import numpy as np
 
 from keras_infnet.schema import Schema
 from keras_infnet.schema.names import check_count
-from keras_infnet.serving.processes import check_tensorflow
-from keras_infnet.serving.requests import ranking_request, raw_request
-from keras_infnet.serving.rows import Rows, ranking_tables, rows_to_table
-from keras_infnet.serving.signatures import (
+from keras_infnet.serving.client.request_inputs import (
+    Rows,
+    ranking_tables,
+    rows_to_table,
+)
+from keras_infnet.serving.exporting.python_process import check_tensorflow
+from keras_infnet.serving.exporting.versions import latest_version
+from keras_infnet.serving.graph.signatures import (
     INDEX,
     RANK,
     RANK_TOP_K,
@@ -20,7 +24,7 @@ from keras_infnet.serving.signatures import (
     missing_value,
     required_inputs,
 )
-from keras_infnet.serving.versions import latest_version
+from keras_infnet.serving.request import ranking_request, raw_request
 
 __all__ = ["Servable"]
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import keras
 
-from keras_infnet.kinds import check_number
 from keras_infnet.losses import task_loss_weights, task_losses
 from keras_infnet.metrics import task_metrics
 from keras_infnet.optimizers import (
@@ -14,7 +13,8 @@ from keras_infnet.optimizers import (
     RowwiseAdagrad,
 )
 from keras_infnet.schema import nearest_name
-from keras_infnet.training.warm_up import WarmUp
+from keras_infnet.training.callbacks.warm_up import WarmUp
+from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["EMBEDDING_OPTIMIZERS", "compile_ranker", "make_optimizer"]
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import keras
 
-from keras_infnet.files import alone_in
 from keras_infnet.schema import Schema
 from keras_infnet.schema.agreement import check_same_schema
-from keras_infnet.training.averaged_weights import AveragedWeights
-from keras_infnet.training.best_weights import BestWeights
-from keras_infnet.training.mean_auc import MeanAUC
+from keras_infnet.training.callbacks.averaged_weights import AveragedWeights
+from keras_infnet.training.callbacks.best_weights import BestWeights
+from keras_infnet.training.callbacks.mean_auc import MeanAUC
+from keras_infnet.training.callbacks.scenario_task_auc import ScenarioTaskAUC
 from keras_infnet.training.resume import Resume
 from keras_infnet.training.row_order import RowOrder
-from keras_infnet.training.scenario_task_auc import ScenarioTaskAUC
+from keras_infnet.utils.atomic_files import alone_in
 
 __all__ = ["check_fit", "fit_ranker", "ranker_callbacks"]
 

@@ -6,12 +6,12 @@ import re
 
 import numpy as np
 
-from keras_infnet.evaluation import (
+from keras_infnet.evaluation import evaluate
+from keras_infnet.experiments import (
     Compared,
     Comparison,
     ComparisonSettings,
     comparison_rows,
-    evaluate,
     format_page,
 )
 from keras_infnet.schema import Categorical, Schema, Task

@@ -7,27 +7,31 @@ import keras
 import numpy as np
 import pytest
 
-from keras_infnet.benchmarks import child, memory, vocabulary_memory
-from keras_infnet.benchmarks.blocks import (
+from keras_infnet.benchmarks import (
+    memory,
+    subprocess_measurement,
+    vocabulary_memory,
+)
+from keras_infnet.benchmarks.embedding_only import EmbeddingOnly
+from keras_infnet.benchmarks.infnet_blocks import (
     BLOCKS,
     block_call,
     call_seconds,
     memory_of_block,
 )
-from keras_infnet.benchmarks.child import call_in_child
-from keras_infnet.benchmarks.embedding_only import EmbeddingOnly
 from keras_infnet.benchmarks.peers import stock_keras, torch_rechub
-from keras_infnet.benchmarks.run import run
-from keras_infnet.benchmarks.settings import VocabularySettings
-from keras_infnet.benchmarks.shapes import (
+from keras_infnet.benchmarks.random_batches import (
     field_schema,
     kuairand_schema,
     random_batches,
     tiny_schema,
 )
-from keras_infnet.benchmarks.steps import prepared, step_seconds
+from keras_infnet.benchmarks.run_benchmark import run
+from keras_infnet.benchmarks.settings import VocabularySettings
+from keras_infnet.benchmarks.step_timing import prepared, step_seconds
+from keras_infnet.benchmarks.subprocess_measurement import call_in_child
 from keras_infnet.benchmarks.vocabulary_cases import Plan, fitting_plans
-from keras_infnet.data.assembly import input_shapes
+from keras_infnet.data.batching.padding import input_shapes
 from keras_infnet.losses import task_losses
 
 
@@ -172,7 +176,7 @@ def test_a_child_that_fails_says_why(monkeypatch):
 
 
 def test_the_program_of_a_child(capsys):
-    child.main(
+    subprocess_measurement.main(
         ["keras_infnet.benchmarks.timing:upper_half", '{"sizes": [1, 2, 3]}']
     )
     assert capsys.readouterr().out == "[2, 3]\n"

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from keras_infnet.data.sources.table import Table
 from keras_infnet.data.splits import split_by_time
-from keras_infnet.data.table import Table
 
 
 def test_parts_are_half_open_complete_and_in_order():

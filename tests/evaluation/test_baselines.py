@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.data.table import ListColumn, Table
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.data.sources.table import ListColumn, Table
 from keras_infnet.evaluation import (
     GradientBoostingBaseline,
     LogisticRegressionBaseline,

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_infnet.layers import StackedEmbedding, large_tables
+from keras_infnet.layers import StackedEmbedding
+from keras_infnet.layers.embedding import large_table_initializer
 
 
 def table_of(rows, initializer):
@@ -23,7 +24,7 @@ def test_pieces_are_drawn_like_a_whole(monkeypatch, kind):
         return getattr(keras.initializers, kind)(seed=7)
 
     whole = table_of(4_000, initializer())
-    monkeypatch.setattr(large_tables, "_PIECE", 1_200)
+    monkeypatch.setattr(large_table_initializer, "_PIECE", 1_200)
     pieces = table_of(4_000, initializer())
     assert pieces.shape == whole.shape
     # The first piece has the first seed; no two pieces are equal.
@@ -37,7 +38,7 @@ def test_pieces_are_drawn_like_a_whole(monkeypatch, kind):
 
 
 def test_other_initializers_see_the_whole_shape(monkeypatch):
-    monkeypatch.setattr(large_tables, "_PIECE", 8)
+    monkeypatch.setattr(large_table_initializer, "_PIECE", 8)
     seen = []
 
     class Recorder(keras.initializers.Initializer):

@@ -14,7 +14,7 @@ from small_models import small_model
 from tiny import random_batch, randomize
 
 from keras_infnet import layers, models
-from keras_infnet.layers.event_ranks import event_ranks
+from keras_infnet.layers.sequence.event_order import event_ranks
 from keras_infnet.schema import Behavior, Categorical, Schema, Task
 
 TIMED = [(True, True), (True, False), (False, False)]

@@ -9,7 +9,7 @@ from small_models import small_model
 from tiny import plain_schema, random_batch, random_labels, randomize
 
 from keras_infnet import models
-from keras_infnet.models.trunk_ranker import TrunkRanker
+from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Behavior, Categorical, Schema, Task
 
 D = 3

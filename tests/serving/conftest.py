@@ -12,10 +12,10 @@ from small_models import small_model
 from tiny import randomize
 
 from keras_infnet.benchmarks import saved_model_program
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.data.table import Table
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.data.sources.table import Table
 from keras_infnet.serving import export
-from keras_infnet.serving.build import build
+from keras_infnet.serving.exporting.build_saved_model import build
 
 
 @pytest.fixture(scope="session")

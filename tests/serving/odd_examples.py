@@ -4,8 +4,8 @@ import numpy as np
 from odd_mistakes import MISTAKES, spoiled
 from odd_requests import MISSING, Odd, OddRequests
 
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.data.table import Table
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.data.sources.table import Table
 
 _WRONG = (
     "cut short",

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 from odd_requests import Odd, OddRequests
 
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.data.table import Table
-from keras_infnet.serving.signatures import shared_raw_inputs
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.data.sources.table import Table
+from keras_infnet.serving.graph.signatures import shared_raw_inputs
 
 _MOST = 2**31 - 1
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from odd_mistakes import spoiled
 
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.data.lists import ListColumn
-from keras_infnet.data.table import Table
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.data.sources.list_column import ListColumn
+from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import GAP_BUCKETS, InputSpec
-from keras_infnet.serving.requests import encoded_request
-from keras_infnet.serving.signatures import required_inputs
+from keras_infnet.serving.graph.signatures import required_inputs
+from keras_infnet.serving.request import encoded_request
 
 #: Bytes of no text, and a text that every model knows as little.
 _NO_TEXT, _UNKNOWN = b"\xff\xfe\x00", "\N{SNOWMAN}"

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from keras_infnet.data.lists import ListColumn
-from keras_infnet.data.table import Table
+from keras_infnet.data.sources.list_column import ListColumn
+from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Behavior, Categorical, Numeric, Schema, Task
 
 

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from keras_infnet.data import Batches
-from keras_infnet.data.encoder import Encoder
+from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.schema import Categorical, Schema, Task
 from keras_infnet.serving import Isotonic, Platt, Temperature, calibrate
 from keras_infnet.training.prediction import predict_rows

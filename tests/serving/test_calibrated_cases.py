@@ -5,11 +5,11 @@ import pytest
 from serving_examples import make_model
 
 from keras_infnet.serving import Calibration, Isotonic, TaskCalibration
-from keras_infnet.serving.case import BestCase, Case, widened
-from keras_infnet.serving.cases import CaseBook
-from keras_infnet.serving.examples import example_inputs
-from keras_infnet.serving.fusion import Fusion
-from keras_infnet.serving.verification import compare
+from keras_infnet.serving.exporting.parity_case import BestCase, Case, widened
+from keras_infnet.serving.exporting.parity_cases import CaseBook
+from keras_infnet.serving.exporting.parity_check import compare
+from keras_infnet.serving.exporting.sample_rows import example_inputs
+from keras_infnet.serving.graph.fusion import Fusion
 
 
 def column(*values):

@@ -13,7 +13,7 @@ from keras_infnet.serving import (
     calibrate,
     export,
 )
-from keras_infnet.serving.requests import encoded_request
+from keras_infnet.serving.request import encoded_request
 from keras_infnet.training.prediction import predict_rows
 
 METHODS = {"click": "platt", "like": "temperature", "stay": "isotonic"}
@@ -105,7 +105,7 @@ def test_what_lies_beside_the_graph(exported, calibration):
 
 
 def test_without_a_calibration_the_card_says_nothing_of_it(model, encoder):
-    from keras_infnet.serving.model_card import model_card
+    from keras_infnet.serving.exporting.model_card import model_card
 
     parity = {"largest_difference": {}, "cases": []}
     card = model_card(model, encoder, "news", None, parity, None)

@@ -7,7 +7,7 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from keras_infnet.serving.calibrator_fits import (
+from keras_infnet.serving.calibration.calibrator_fits import (
     fit_isotonic,
     fit_platt,
     fit_temperature,

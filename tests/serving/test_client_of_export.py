@@ -5,10 +5,10 @@ import pytest
 from stand_ins import GrpcStandIn, RestStandIn, ServedModel
 
 from keras_infnet.serving import Client, export, serialize_examples
-from keras_infnet.serving.requests import encoded_request
-from keras_infnet.serving.server_files import write_server_files
-from keras_infnet.serving.signatures import shared_raw_inputs
-from keras_infnet.serving.warmup import check_warmup
+from keras_infnet.serving.exporting.server_files import write_server_files
+from keras_infnet.serving.exporting.warmup_requests import check_warmup
+from keras_infnet.serving.graph.signatures import shared_raw_inputs
+from keras_infnet.serving.request import encoded_request
 
 pytestmark = [pytest.mark.serving, pytest.mark.slow]
 

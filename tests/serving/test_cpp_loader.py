@@ -12,17 +12,17 @@ from keras_infnet.benchmarks.saved_model_program import (
     SavedModelProgram,
     tensor_proto,
 )
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.serving.cases import CaseBook
-from keras_infnet.serving.examples import example_rows
-from keras_infnet.serving.fusion import Fusion
-from keras_infnet.serving.isolated import serialized_examples
-from keras_infnet.serving.requests import encoded_request, raw_request
-from keras_infnet.serving.signatures import (
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.serving.exporting.parity_cases import CaseBook
+from keras_infnet.serving.exporting.run_saved_model import serialized_examples
+from keras_infnet.serving.exporting.sample_rows import example_rows
+from keras_infnet.serving.graph.fusion import Fusion
+from keras_infnet.serving.graph.signatures import (
     EXAMPLES,
     missing_value,
     signatures_of,
 )
+from keras_infnet.serving.request import encoded_request, raw_request
 
 FAMILIES = ["INFNet", "INFNet_proxy", "SharedBottom", "DIN", "AutoIFS"]
 

@@ -15,17 +15,13 @@ from other_processes import environment_of
 from serving_examples import make_table
 
 from keras_infnet.schema import Categorical, Schema, Task
-from keras_infnet.serving import (
-    Servable,
-    export,
-    load_model_directory,
-    processes,
-)
-from keras_infnet.serving.cases import CaseBook
-from keras_infnet.serving.examples import example_inputs
-from keras_infnet.serving.requests import encoded_request
+from keras_infnet.serving import Servable, export, load_model_directory
+from keras_infnet.serving.exporting import python_process
+from keras_infnet.serving.exporting.parity_cases import CaseBook
+from keras_infnet.serving.exporting.sample_rows import example_inputs
+from keras_infnet.serving.request import encoded_request
 
-export_module = sys.modules["keras_infnet.serving.export"]
+export_module = sys.modules["keras_infnet.serving.exporting.export"]
 
 
 def predict(model, encoder, table):
@@ -173,10 +169,10 @@ import sys
 sys.path.insert(0, {folder!r})
 import numpy as np
 from serving_examples import make_schema, make_table
-from keras_infnet.data.encoder import Encoder
+from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.models import INFNet
 from keras_infnet.serving import export
-from keras_infnet.serving.requests import encoded_request
+from keras_infnet.serving.request import encoded_request
 table = make_table(60)
 encoder = Encoder(make_schema()).fit(table)
 model = INFNet(encoder.schema, variant={variant!r}, token_dim=8, num_blocks=2)
@@ -300,7 +296,7 @@ def test_model_and_encoder_must_agree(model, encoder, tmp_path):
 
 def test_without_tensorflow(model, encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        processes.importlib.util, "find_spec", lambda name: None
+        python_process.importlib.util, "find_spec", lambda name: None
     )
     with pytest.raises(ImportError, match=r"keras-infnet\[tensorflow\]"):
         export(model, encoder, tmp_path / "news")
@@ -310,10 +306,10 @@ def test_without_tensorflow(model, encoder, tmp_path, monkeypatch):
 def test_a_process_that_fails_shows_the_end_of_its_output():
     code = "print('line\\n' * 99 + 'the reason'); raise SystemExit(3)"
     with pytest.raises(RuntimeError, match="trying failed with status 3"):
-        with processes.python(["-c", code], "trying"):
+        with python_process.python(["-c", code], "trying"):
             pass
     with pytest.raises(RuntimeError, match="line\nthe reason"):
-        with processes.python(["-c", code], "trying"):
+        with python_process.python(["-c", code], "trying"):
             pass
 
 
@@ -324,14 +320,16 @@ def test_a_full_disk_is_named():
     with pytest.raises(
         RuntimeError, match="trying failed, for the disk is full"
     ):
-        with processes.python(["-c", code], "trying"):
+        with python_process.python(["-c", code], "trying"):
             pass
 
 
 def test_a_process_is_killed_where_the_block_fails():
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        with processes.python(["-c", "import time; time.sleep(60)"], "trying"):
+        with python_process.python(
+            ["-c", "import time; time.sleep(60)"], "trying"
+        ):
             raise KeyboardInterrupt
     assert time.monotonic() - start < 30
 
@@ -342,7 +340,7 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {folder!r})
 from serving_examples import make_model, make_schema, make_table
-from keras_infnet.data.encoder import Encoder
+from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.serving import export
 encoder = Encoder(make_schema()).fit(make_table(60))
 export(make_model(encoder.schema), encoder, {path!r})

@@ -14,14 +14,14 @@ from tiny import randomize
 
 from keras_infnet.schema import Behavior, Categorical, Schema, Task
 from keras_infnet.serving import export_file
-from keras_infnet.serving.examples import example_inputs
-from keras_infnet.serving.file_build import build_file
-from keras_infnet.serving.file_formats import (
+from keras_infnet.serving.exporting.build_file import build_file
+from keras_infnet.serving.exporting.file_formats import (
     FILE_FORMATS,
     file_format,
     is_model_file,
 )
-from keras_infnet.serving.file_run import model_function
+from keras_infnet.serving.exporting.run_file import model_function
+from keras_infnet.serving.exporting.sample_rows import example_inputs
 
 MODULE = sys.modules[export_file.__module__]
 PACKAGES = {kind.suffix: kind.packages for kind in FILE_FORMATS}

@@ -7,8 +7,8 @@ from small_models import SETTINGS, small_model
 from tiny import randomize
 
 from keras_infnet.serving import Servable
-from keras_infnet.serving.build import build
-from keras_infnet.serving.requests import encoded_request
+from keras_infnet.serving.exporting.build_saved_model import build
+from keras_infnet.serving.request import encoded_request
 
 # INFNet goes through whole exports elsewhere.
 LABELS = [

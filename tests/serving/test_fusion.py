@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from keras_infnet.serving.fusion import Fusion, product_of_powers, weighted_sum
+from keras_infnet.serving.graph.fusion import (
+    Fusion,
+    product_of_powers,
+    weighted_sum,
+)
 
 TASKS = ("click", "like", "stay")
 VALUES = {

@@ -10,12 +10,12 @@ from small_models import small_model
 from tiny import randomize
 
 from keras_infnet.layers import StackedEmbedding
-from keras_infnet.models.compute_dtypes import in_compute_dtype
+from keras_infnet.models.rewriting.compute_dtypes import in_compute_dtype
 from keras_infnet.serving import Servable
-from keras_infnet.serving.build import build
-from keras_infnet.serving.graph_options import OPTIONS_FILE, GraphOptions
-from keras_infnet.serving.requests import encoded_request
-from keras_infnet.serving.rounded_tables import round_rows
+from keras_infnet.serving.exporting.build_saved_model import build
+from keras_infnet.serving.graph.graph_options import OPTIONS_FILE, GraphOptions
+from keras_infnet.serving.graph.table_precision import round_rows
+from keras_infnet.serving.request import encoded_request
 
 pytestmark = pytest.mark.serving
 in_this_process = pytest.mark.skipif(

@@ -14,7 +14,7 @@ import pytest
 
 from keras_infnet.schema import Categorical, Schema, Task
 from keras_infnet.serving import export
-from keras_infnet.serving.versions import versions
+from keras_infnet.serving.exporting.versions import versions
 
 SCRIPT = """
 import pathlib

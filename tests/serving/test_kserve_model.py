@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from keras_infnet.serving import Servable
-from keras_infnet.serving.requests import ranking_request, raw_request
-from keras_infnet.serving.rest_transport import _plain
+from keras_infnet.serving.client.rest_transport import _plain
+from keras_infnet.serving.request import ranking_request, raw_request
 
 SCRIPT = Path(__file__).parents[2] / "examples/serving/kserve_model.py"
 

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.data.table import Table
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.data.sources.table import Table
 from keras_infnet.models import INFNet
 from keras_infnet.schema import Categorical, Schema, Task
 from keras_infnet.serving import load_model_directory, save_model_directory

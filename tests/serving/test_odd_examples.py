@@ -6,7 +6,7 @@ import pytest
 from odd_examples import OddExamples
 from odd_requests import check_statuses
 
-from keras_infnet.data.encoder import Encoder
+from keras_infnet.data.encoding.encoder import Encoder
 
 pytestmark = [
     pytest.mark.serving,

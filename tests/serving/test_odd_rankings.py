@@ -6,9 +6,9 @@ import pytest
 from odd_rankings import OddRankings, check_ranking
 from odd_requests import check_statuses
 
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.serving.requests import encoded_request, ranking_request
-from keras_infnet.serving.signatures import shared_raw_inputs
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.serving.graph.signatures import shared_raw_inputs
+from keras_infnet.serving.request import encoded_request, ranking_request
 
 pytestmark = [
     pytest.mark.serving,

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from odd_requests import OddRequests, check_statuses
 
-from keras_infnet.data.encoder import Encoder
+from keras_infnet.data.encoding.encoder import Encoder
 
 pytestmark = [
     pytest.mark.serving,

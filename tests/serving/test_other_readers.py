@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_infnet.serving.requests import encoded_request, raw_request
+from keras_infnet.serving.request import encoded_request, raw_request
 
 pytestmark = [
     pytest.mark.serving,

@@ -5,20 +5,23 @@ import dataclasses
 import numpy as np
 import pytest
 
-from keras_infnet.data.bins import gap_ids as expected_gap_ids
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.data.hashing import hash_ids
-from keras_infnet.data.lists import ListColumn
-from keras_infnet.data.table import Table
+from keras_infnet.data.encoding.bins import gap_ids as expected_gap_ids
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.data.encoding.hashing import hash_ids
+from keras_infnet.data.sources.list_column import ListColumn
+from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Behavior, Categorical, Numeric, Schema, Task
-from keras_infnet.serving.examples import example_inputs, example_rows
-from keras_infnet.serving.preprocessing import (
+from keras_infnet.serving.exporting.sample_rows import (
+    example_inputs,
+    example_rows,
+)
+from keras_infnet.serving.graph.preprocessing import (
     GraphEncoder,
     gap_ids,
     hash_buckets,
     tidy_inputs,
 )
-from keras_infnet.serving.requests import encoded_request, raw_request
+from keras_infnet.serving.request import encoded_request, raw_request
 
 
 def run(graph, request):
@@ -258,7 +261,7 @@ def test_request_leaves_optional_columns_out(encoder, table):
 
 
 def test_encoded_request_equals_a_batch_of_the_pipeline(encoder, table):
-    from keras_infnet.data.batches import Batches
+    from keras_infnet.data.batching.batches import Batches
 
     rows = table.slice(0, 20)
     batch = Batches(rows, encoder, batch_size=20, labels=False)[0]

@@ -4,15 +4,15 @@ import keras
 import numpy as np
 import pytest
 
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.data.table import Table
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Behavior, Categorical, Schema, Task
 from keras_infnet.serving import Servable, export, serialize_examples
-from keras_infnet.serving.fusion import Fusion
+from keras_infnet.serving.graph.fusion import Fusion
+from keras_infnet.serving.graph.saved_graph import save_graph
+from keras_infnet.serving.graph.signatures import check_names, missing_value
 from keras_infnet.serving.model_directory import save_model_directory
-from keras_infnet.serving.requests import encoded_request, raw_request
-from keras_infnet.serving.saved_graph import save_graph
-from keras_infnet.serving.signatures import check_names, missing_value
+from keras_infnet.serving.request import encoded_request, raw_request
 
 pytestmark = [
     pytest.mark.serving,

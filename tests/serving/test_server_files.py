@@ -9,10 +9,9 @@ import pytest
 from tiny_served import NAME, ROWS, make_schema, save
 
 from keras_infnet.cli import main
-from keras_infnet.data.encoder import Encoder
-from keras_infnet.data.table import Table
-from keras_infnet.serving.requests import raw_request
-from keras_infnet.serving.server_files import (
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.data.sources.table import Table
+from keras_infnet.serving.exporting.server_files import (
     batching_parameters,
     label_versions,
     models_config,
@@ -20,12 +19,13 @@ from keras_infnet.serving.server_files import (
     write_model_files,
     write_server_files,
 )
-from keras_infnet.serving.warmup import (
+from keras_infnet.serving.exporting.warmup_requests import (
     WARMUP_FILE,
     check_warmup,
     resized,
     write_warmup,
 )
+from keras_infnet.serving.request import raw_request
 
 TABLE = Table({n: [row[n] for row in ROWS] for n in ROWS[0]})
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from keras_infnet.schema import Categorical, Numeric, Schema, Task
-from keras_infnet.serving import isolated
-from keras_infnet.serving.case import BestCase, Case
-from keras_infnet.serving.verification import (
+from keras_infnet.serving.exporting import run_saved_model
+from keras_infnet.serving.exporting.parity_case import BestCase, Case
+from keras_infnet.serving.exporting.parity_check import (
     check_signatures,
     compare,
     run_isolated,
@@ -151,10 +151,10 @@ def test_other_signatures_are_refused(path, value, message):
 
 
 def test_the_package_cannot_be_imported_there(tmp_path):
-    shutil.copy(isolated.__file__, tmp_path)
+    shutil.copy(run_saved_model.__file__, tmp_path)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "import isolated; isolated._hide_package()\n"
+        "import isolated; run_saved_model._hide_package()\n"
         "try:\n    import keras_infnet.schema\n"
         "except ModuleNotFoundError as error:\n    print(error)\n"
     )

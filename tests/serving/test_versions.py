@@ -5,8 +5,8 @@ import errno
 
 import pytest
 
-from keras_infnet.serving import versions as versions_module
-from keras_infnet.serving.versions import (
+from keras_infnet.serving.exporting import versions as versions_module
+from keras_infnet.serving.exporting.versions import (
     latest_version,
     new_version,
     publish,

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from keras_infnet.data.table import Table
+from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Schema
 
 __all__ = ["Dataset"]

@@ -16,10 +16,12 @@ from keras_infnet.data.datasets.kuairand_schema import (
     make_schema,
     make_specs,
 )
-from keras_infnet.data.entities import Entity
-from keras_infnet.data.sequences import Sequences
-from keras_infnet.data.statistics import PointInTimeStatistics
-from keras_infnet.data.table import Table
+from keras_infnet.data.history.entities import Entity
+from keras_infnet.data.history.point_in_time_statistics import (
+    PointInTimeStatistics,
+)
+from keras_infnet.data.history.sequences import Sequences
+from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Numeric
 
 __all__ = ["load"]

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
-from keras_infnet.data.event_index import MISSING, integers
-from keras_infnet.data.table import ListColumn, Table
+from keras_infnet.data.history.event_index import MISSING, integers
+from keras_infnet.data.sources.table import ListColumn, Table
 from keras_infnet.schema import nearest_name
 
 __all__ = ["USER_FEATURES", "KuaiRandFiles", "positions", "where_to_get_it"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from keras_infnet.data.datasets.kuairand_files import USER_FEATURES
-from keras_infnet.data.sequences import SequenceSpec
+from keras_infnet.data.history.sequences import SequenceSpec
 from keras_infnet.schema import (
     Behavior,
     Categorical,

@@ -23,7 +23,7 @@ from keras_infnet.data.datasets.simulator import (
     make_world,
     simulate,
 )
-from keras_infnet.data.table import ListColumn, Table
+from keras_infnet.data.sources.table import ListColumn, Table
 from keras_infnet.schema import Behavior, Categorical, Numeric, Schema, Task
 
 __all__ = ["load"]

@@ -4,7 +4,7 @@ import numpy as np
 from kuairand_examples import DAY, LEAKS, START
 
 from keras_infnet.data.datasets import kuairand
-from keras_infnet.data.table import ListColumn
+from keras_infnet.data.sources.table import ListColumn
 
 
 def test_full_layout(full):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_infnet.data.datasets import synthetic
-from keras_infnet.data.table import ListColumn
+from keras_infnet.data.sources.table import ListColumn
 
 LENGTHS = {"viewed": 20, "liked": 10, "bought": 5}
 EVENTS = {

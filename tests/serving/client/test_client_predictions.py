@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tiny_served import ROWS, column
 
-from keras_infnet.data.table import Table
+from keras_infnet.data.sources.table import Table
 
 pytestmark = pytest.mark.serving
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tiny_served import ROWS, column, make_schema
 
-from keras_infnet.data.table import Table
+from keras_infnet.data.sources.table import Table
 from keras_infnet.serving import ServingError
 
 pytestmark = pytest.mark.serving

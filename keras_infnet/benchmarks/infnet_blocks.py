@@ -1,0 +1,133 @@
+"""Blocks of INFNet and their inputs, at any number of tokens."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keras_infnet.benchmarks.compiled_calls import compiled_call
+from keras_infnet.benchmarks.memory import (
+    peak_memory,
+    reset_peak,
+    resident_memory,
+)
+from keras_infnet.layers import AllToAllBlock, HubBlock, ProxyBlock
+
+__all__ = ["BLOCKS", "block_call", "call_seconds", "memory_of_block"]
+
+#: Blocks by the name that tables call them.
+BLOCKS: dict[str, Callable[[], Any]] = {
+    "hub": HubBlock,
+    "all-to-all, hub": lambda: AllToAllBlock("hub"),
+    "proxy": ProxyBlock,
+    "all-to-all, proxy": lambda: AllToAllBlock("proxy"),
+}
+_TASKS = 3
+# Compact tokens as `INFNet` has them by default, with three behaviours.
+_COMPACT = {
+    "hub": {
+        "categorical_hubs": 16,
+        "sequence_hubs": 3,
+        "task_hubs": _TASKS + 4,
+    },
+    "proxy": {
+        "categorical_proxies": 4,
+        "sequence_proxies": 3,
+        "task_proxies": 2,
+    },
+}
+_LEAST_SECONDS = 0.02
+
+
+def block_call(
+    name: str,
+    count: int,
+    length: int,
+    batch_size: int,
+    dim: int,
+    training: bool = False,
+) -> Callable[[], None]:
+    """Builds a block and returns a function that calls it.
+
+    Args:
+        name: string. One of `BLOCKS`.
+        count: integer. Categorical tokens.
+        length: integer. Sequence tokens.
+        batch_size: integer.
+        dim: integer. Width of a token.
+        training: boolean. See `compiled_call`. Defaults to `False`.
+
+    Returns:
+        Function without arguments.
+    """
+    rng = np.random.default_rng(0)
+    tokens = {"categorical": count, "sequence": length, "task": _TASKS}
+    tokens |= _COMPACT.get(name, {})
+    state: dict[str, Any] = {
+        group: rng.standard_normal((batch_size, size, dim), np.float32)
+        for group, size in tokens.items()
+    }
+    state["sequence_mask"] = np.ones((batch_size, length), bool)
+    layer = BLOCKS[name]()
+    layer.build({group: tensor.shape for group, tensor in state.items()})
+    return compiled_call(layer, state, training)
+
+
+def call_seconds(call: Callable[[], None]) -> Callable[[], float]:
+    """Times calls, many at a time where one is over at once.
+
+    Args:
+        call: function without arguments.
+
+    Returns:
+        Function without arguments, which returns seconds a call.
+    """
+    times = 0
+
+    def run() -> float:
+        nonlocal times
+        if not times:
+            call()  # compiles
+            started = time.perf_counter()
+            call()
+            seconds = time.perf_counter() - started
+            times = 1 + int(_LEAST_SECONDS / max(seconds, 1e-6))
+        started = time.perf_counter()
+        for _ in range(times):
+            call()
+        return (time.perf_counter() - started) / times
+
+    return run
+
+
+def memory_of_block(
+    name: str,
+    count: int,
+    length: int,
+    batch_size: int,
+    dim: int,
+    training: bool = False,
+) -> int | None:
+    """Measures what a call adds to the memory of this process.
+
+    Args:
+        name: string. One of `BLOCKS`.
+        count: integer. Categorical tokens.
+        length: integer. Sequence tokens.
+        batch_size: integer.
+        dim: integer. Width of a token.
+        training: boolean. See `compiled_call`. Defaults to `False`.
+
+    Returns:
+        Bytes between the resident memory before the call and the peak in it;
+        `None` where the system cannot say it.
+    """
+    # What the backend loads and compiles with is not the block's.
+    block_call(name, count, length, 1, dim, training)()
+    call = block_call(name, count, length, batch_size, dim, training)
+    before = resident_memory()
+    if before is None or not reset_peak():
+        return None
+    call()
+    return peak_memory() - before

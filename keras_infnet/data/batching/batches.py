@@ -1,0 +1,294 @@
+"""Batches for training, evaluation and prediction."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_infnet.data.batching.encoded_source import EncodedSource
+from keras_infnet.data.batching.padding import input_arrays, task_arrays
+from keras_infnet.data.batching.row_order import Windows
+from keras_infnet.data.batching.tf_data import as_tf_data
+from keras_infnet.data.encoding.encoder import Encoder
+
+__all__ = ["Batches", "batches"]
+
+Batch = tuple[dict[str, np.ndarray], ...]
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of `(inputs, labels, weights)` dicts.
+
+    A source in memory is encoded once. Of files, row groups are read when
+    they are needed: shuffling permutes the row groups, joins consecutive
+    ones into windows and permutes the rows of a window, so that never more
+    than two windows are in memory. Batch `i` depends on the seed and the
+    epoch alone: a resumed run that sets `epoch` sees the same batches.
+
+    Train with `fit(data, shuffle=False, callbacks=[data.epoch_callback()])`.
+    The callback ties `epoch` to the one that Keras counts; without it `epoch`
+    goes up in `on_epoch_end`, which Keras also calls once before training
+    starts. Keras's own `shuffle` would visit the batches in an order that no
+    seed of ours fixes, and read windows over and over.
+
+    Args:
+        source: whatever `open_source` takes.
+        encoder: fitted `Encoder`.
+        batch_size: integer.
+        shuffle: boolean. `False` keeps the order of the source. Defaults to
+            `False`.
+        seed: non-negative integer. Seed of the shuffling. Defaults to `0`.
+        labels: boolean. Whether to add labels and weights, for which the
+            source must have them. `False` gives `(inputs,)`. Defaults to
+            `True`.
+        drop_last: boolean. Whether to leave out a last batch that is not
+            full. Defaults to `False`.
+        window: integer. Rows of a window, at least; more shuffle better and
+            need more memory. Defaults to `262144`.
+        workers: integer. Threads by which Keras prepares batches. Defaults to
+            `1`.
+        max_queue_size: integer. Batches that they prepare ahead. Defaults to
+            `10`.
+
+    Raises:
+        ValueError: If an argument is out of range, columns are missing, there
+            are no rows or no batches, or values do not fit the schema.
+
+    Example:
+
+    >>> from keras_infnet.data import Table
+    >>> from keras_infnet.schema import Behavior, Categorical, Schema, Task
+    >>> schema = Schema(
+    ...     [Categorical("item")],
+    ...     [Task("click")],
+    ...     [Behavior("seen", ["item"], max_length=2)],
+    ... )
+    >>> table = Table({
+    ...     "item": [7, 8, 7],
+    ...     "seen_item": [[], [7], [7, 8]],
+    ...     "click": [1, 0, None],
+    ... })
+    >>> data = Batches(table, Encoder(schema).fit(table), batch_size=3)
+    >>> inputs, labels, weights = data[0]
+    >>> inputs["seen_item"].tolist(), inputs["seen_mask"].sum(axis=1).tolist()
+    ([[0, 0], [1, 0], [1, 2]], [0, 1, 2])
+    >>> labels["click"].tolist(), weights["click"].tolist()
+    ([1.0, 0.0, 0.0], [1.0, 1.0, 0.0])
+    """
+
+    def __init__(
+        self,
+        source: Any,
+        encoder: Encoder,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        labels: bool = True,
+        drop_last: bool = False,
+        window: int = 262_144,
+        workers: int = 1,
+        max_queue_size: int = 10,
+    ) -> None:
+        super().__init__(workers=workers, max_queue_size=max_queue_size)
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("window", window, 1),
+            ("seed", seed, 0),
+        ):
+            if isinstance(value, bool) or int(value) != value or value < least:
+                raise ValueError(
+                    f"`{name}` must be an integer of at least {least}. "
+                    f"Received: {value!r}."
+                )
+        self.encoder = encoder
+        self.schema = encoder.schema
+        self._encoded = EncodedSource(source, encoder, labels)
+        self.source = self._encoded.source
+        self.batch_size = int(batch_size)
+        self.shuffle = shuffle
+        self.seed = int(seed)
+        self.drop_last = drop_last
+        self.window = int(window)
+        self._windows = Windows(
+            self.source.chunk_rows,
+            self.window,
+            shuffle,
+            self.seed,
+            self.source.random_access,
+        )
+        self._epoch = 0
+        self._epoch_settings = 0
+        if not len(self):
+            raise ValueError(
+                f"there is no full batch: {self.num_rows} rows, "
+                f"batch_size={batch_size}. Use `drop_last=False` or a smaller "
+                "`batch_size`."
+            )
+        # Mistakes in the first rows show here, not in a thread of Keras.
+        self[0]
+
+    # ---------------------------------------------------------------- batches
+
+    @property
+    def num_rows(self) -> int:
+        """Number of rows of the source."""
+        return self.source.num_rows
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the batches have labels and weights."""
+        return self._encoded.labels
+
+    def __len__(self) -> int:
+        full, rest = divmod(self.num_rows, self.batch_size)
+        return full + bool(rest and not self.drop_last)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self._batch(index, self._epoch)
+
+    def _batch(self, index: int, epoch: int) -> Batch:
+        if not 0 <= index < len(self):
+            raise IndexError(f"there are {len(self)} batches, no {index}.")
+        start = index * self.batch_size
+        stop = min(start + self.batch_size, self.num_rows)
+        parts = []
+        for piece in self._windows.pieces(epoch, start, stop):
+            rows = self._encoded.table(piece.chunks).take(piece.rows)
+            part = [input_arrays(self.schema, rows)]
+            if self.has_labels:
+                part.append(task_arrays(self.schema, rows, "label"))
+                part.append(task_arrays(self.schema, rows, "weight"))
+            parts.append(tuple(part))
+        return parts[0] if len(parts) == 1 else _join(parts)
+
+    # ------------------------------------------------------------------ epoch
+
+    @property
+    def epoch(self) -> int:
+        """The epoch whose order the batches have."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        if value < 0:
+            raise ValueError(f"`epoch` must not be negative. Received: {value}")
+        self._epoch = int(value)
+        self._epoch_settings += 1
+
+    def on_epoch_end(self) -> None:
+        """Goes on to the next epoch; Keras calls it."""
+        self.epoch += 1
+
+    def epoch_callback(self) -> keras.callbacks.Callback:
+        """Returns a callback that sets `epoch` to the one Keras counts.
+
+        Give it to `fit` together with this dataset or with its
+        `to_tf_data()`. With `fit(initial_epoch=k)` training then goes on with
+        the batches of epoch `k`.
+        """
+
+        def set_epoch(epoch: int, logs: Any = None) -> None:
+            self.epoch = epoch
+
+        return keras.callbacks.LambdaCallback(on_epoch_begin=set_epoch)
+
+    # ---------------------------------------------------------------- tf.data
+
+    def to_tf_data(self, prefetch: int = 8) -> Any:
+        """Returns the same batches as a `tf.data.Dataset`.
+
+        Every iteration is a `pass_once`.
+
+        Args:
+            prefetch: integer. Batches prepared ahead. Defaults to `8`.
+
+        Returns:
+            A `tf.data.Dataset` of known cardinality. Shapes are static but
+            for the first axis.
+
+        Raises:
+            ImportError: If TensorFlow is not installed.
+        """
+        return as_tf_data(self, prefetch)
+
+    def pass_once(self) -> Iterator[Batch]:
+        """Yields the batches of the present epoch, then moves on to the next.
+
+        The order is that of `epoch` at the start. `epoch` goes up by one with
+        the last batch, unless it was set in between.
+        """
+        epoch, settings = self._epoch, self._epoch_settings
+        last = len(self) - 1
+        for index in range(last + 1):
+            batch = self._batch(index, epoch)
+            # Whoever takes the last batch need not ask for one more. An
+            # iteration abandoned early, as Keras does when it builds a model,
+            # must not disturb one that began later.
+            if index == last and self._epoch_settings == settings:
+                self.epoch = epoch + 1
+            yield batch
+
+    # ----------------------------------------------------- columns as a whole
+
+    def labels(self) -> dict[str, np.ndarray]:
+        """Returns all labels, float32 of shape `(rows,)`, in source order."""
+        return self._tasks("label")
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Returns all weights, float32 of shape `(rows,)`, in source order."""
+        return self._tasks("weight")
+
+    def group(self) -> np.ndarray:
+        """Returns the raw group of all rows, in source order."""
+        if self.schema.group is None:
+            raise ValueError("the schema has no group.")
+        return self.source.read([self.schema.group])[self.schema.group]
+
+    def _tasks(self, what: str) -> dict[str, np.ndarray]:
+        columns = self._encoded.tasks()
+        return {n: columns[f"{what}:{n}"] for n in self.schema.task_names}
+
+
+def _join(parts: list[Batch]) -> Batch:
+    return tuple(
+        {name: np.concatenate([d[name] for d in dicts]) for name in dicts[0]}
+        for dicts in zip(*parts, strict=True)
+    )
+
+
+def batches(
+    source: Any,
+    encoder: Encoder,
+    batch_size: int,
+    shuffle: bool = False,
+    seed: int = 0,
+    labels: bool = True,
+    drop_last: bool = False,
+    window: int = 262_144,
+) -> Any:
+    """Returns batches in the form that suits the backend.
+
+    Args:
+        source: whatever `open_source` takes.
+        encoder: fitted `Encoder`.
+        batch_size: integer.
+        shuffle: boolean. Defaults to `False`.
+        seed: non-negative integer. Defaults to `0`.
+        labels: boolean. Defaults to `True`.
+        drop_last: boolean. Defaults to `False`.
+        window: integer. Defaults to `262144`.
+
+    Returns:
+        With the TensorFlow backend a `tf.data.Dataset`, otherwise a
+        `Batches`, of the same batches. See `Batches` for the arguments.
+
+    Raises:
+        ValueError: As `Batches` does.
+    """
+    data = Batches(
+        source, encoder, batch_size, shuffle, seed, labels, drop_last, window
+    )
+    if keras.backend.backend() == "tensorflow":
+        return data.to_tf_data()
+    return data

@@ -1,0 +1,95 @@
+"""Labels and their weights."""
+
+import numpy as np
+import pandas as pd
+
+from keras_infnet.data.encoding.cleaning import numbers
+from keras_infnet.data.encoding.error_location import Place
+from keras_infnet.data.sources.list_column import ListColumn
+from keras_infnet.data.sources.table import Table
+from keras_infnet.schema import Schema, Task
+
+__all__ = ["label_columns"]
+
+
+def label_columns(schema: Schema, table: Table) -> dict[str, np.ndarray]:
+    """Returns labels and weights of all tasks.
+
+    A weight is 1 where the task counts: its label is observed (no NaN), and,
+    with `given=`, the given task counts and its label is 1. Elsewhere it is
+    0, and so is a label that is not observed.
+
+    Args:
+        schema: `Schema`.
+        table: `Table` with the label columns.
+
+    Returns:
+        Mapping of `"label:{task}"` and `"weight:{task}"` to float32 arrays of
+        shape `(rows,)`.
+
+    Raises:
+        ValueError: If a binary label is none of 0, 1 and NaN, or a
+            regression label is infinite.
+
+    Example:
+
+    >>> from keras_infnet.schema import Categorical
+    >>> schema = Schema(
+    ...     [Categorical("item")], [Task("click"), Task("buy", given="click")]
+    ... )
+    >>> table = Table({"click": [1, 0, 1], "buy": [1.0, 1.0, np.nan]})
+    >>> label_columns(schema, table)["weight:buy"].tolist()
+    [1.0, 0.0, 0.0]
+    """
+    raw = {task.name: _label(task, table) for task in schema.tasks}
+    columns: dict[str, np.ndarray] = {}
+    for task in schema.tasks:
+        label = raw[task.name]
+        counts = ~np.isnan(label)
+        columns[f"label:{task.name}"] = np.where(counts, label, np.float32(0))
+        given = task.given
+        while given is not None:
+            counts &= raw[given] == 1
+            given = schema.task(given).given
+        columns[f"weight:{task.name}"] = counts.astype(np.float32)
+    return columns
+
+
+def _label(task: Task, table: Table) -> np.ndarray:
+    column = table[task.label_column]
+    place = Place(task.label_column)
+    if isinstance(column, ListColumn):
+        raise place.error(
+            f"the label of task {task.name!r} must be one number a row. "
+            "Received lists."
+        )
+    if column.dtype.kind not in "biuf" and not (
+        column.dtype.kind == "O"
+        and pd.api.types.infer_dtype(column, skipna=True)
+        not in ("string", "bytes", "mixed")
+    ):
+        first = column[0] if len(column) else None
+        raise place.error(
+            f"the label of task {task.name!r} must be a number. Received: "
+            f"{first!r}. Convert the column.",
+            0,
+        )
+    label = numbers(column, place)
+    if task.kind == "binary":
+        bad = ~(np.isnan(label) | (label == 0) | (label == 1))
+        wanted = "0, 1 or NaN (not observed)"
+    else:
+        bad = np.isinf(label)
+        wanted = "finite or NaN (not observed)"
+    if bad.any():
+        hint = (
+            " For other numbers use Task(..., kind='regression')."
+            if task.kind == "binary"
+            else ""
+        )
+        raise place.first_error(
+            bad,
+            f"the label of {task.kind} task {task.name!r} must be {wanted}. "
+            f"Received: {column[int(np.argmax(bad))]!r}.{hint}",
+        )
+    return label

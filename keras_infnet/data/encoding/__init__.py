@@ -1,0 +1,1 @@
+"""From raw values to ids, bins and padded arrays."""

@@ -1,0 +1,352 @@
+"""Raw tables to ids: what a model reads."""
+
+import logging
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from keras_infnet.data.batching.labels import label_columns
+from keras_infnet.data.encoding.behavior_arrays import History, gap_column
+from keras_infnet.data.encoding.bins import bin_ids
+from keras_infnet.data.encoding.cleaning import times
+from keras_infnet.data.encoding.encoder_files import (
+    disagreements,
+    load_arrays,
+    save_arrays,
+)
+from keras_infnet.data.encoding.error_location import Place
+from keras_infnet.data.encoding.fit_vocabularies import cleaned, learn
+from keras_infnet.data.encoding.hashing import hash_ids
+from keras_infnet.data.encoding.required_columns import (
+    check_columns,
+    learned_tables,
+    raw_columns,
+    text_columns,
+)
+from keras_infnet.data.encoding.schema_columns import arrange, map_values
+from keras_infnet.data.encoding.vocabularies import VocabularyIndex
+from keras_infnet.data.sources.list_column import ListColumn
+from keras_infnet.data.sources.table import Column, Table
+from keras_infnet.schema import (
+    Behavior,
+    Categorical,
+    Field,
+    Numeric,
+    Schema,
+)
+
+__all__ = ["Encoder"]
+
+_LOGGER = logging.getLogger("keras_infnet")
+_SCHEMA_FILE = "schema.json"
+_ARRAYS_FILE = "vocabularies.npz"
+
+
+class Encoder:
+    """Turns raw columns into the ids that a model reads.
+
+    - `Categorical` with a vocabulary: element `i` of
+      `vocabularies[table]` becomes `i + 1`; others become 0.
+    - `Categorical` with `hash_buckets`: see `hash_ids`.
+    - `Numeric`: 0 for NaN, else `1 + (number of boundaries[table] <= value)`.
+    - Event times: see `keras_infnet.data.bins.gap_ids`.
+
+    Vocabularies and boundaries are learned by `fit` on the training part
+    alone. The ids of a table that several fields share are counted over all
+    of them; those of a table that only behaviours read are counted over the
+    events of all rows. Quantiles are exact up to a million values and come
+    from a fixed sample of a million beyond that.
+
+    Args:
+        schema: `Schema`.
+
+    Raises:
+        ValueError: If `schema` is no `Schema`.
+
+    Example:
+
+    >>> from keras_infnet.schema import Behavior, Task
+    >>> schema = Schema(
+    ...     [Categorical("item_id"), Numeric("price", bins=2)],
+    ...     [Task("click")],
+    ...     [Behavior("bought", ["item_id"], max_length=2)],
+    ... )
+    >>> table = Table({
+    ...     "item_id": [70, 50, 70, 60],
+    ...     "price": [1.0, 2.0, 3.0, np.nan],
+    ...     "bought_item_id": ListColumn.from_lists([[], [50, 70, 60], [], []]),
+    ...     "click": [0, 1, 0, 1],
+    ... })
+    >>> encoder = Encoder(schema).fit(table)
+    >>> encoder.vocabularies["item_id"]
+    array([70, 50, 60])
+    >>> encoded = encoder.encode(table)
+    >>> encoded["price"]
+    array([1, 2, 2, 0], dtype=int32)
+    >>> encoded["bought_item_id"].to_lists()
+    [[], [1, 3], [], []]
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        if not isinstance(schema, Schema):
+            raise ValueError(
+                f"`schema` must be a keras_infnet.Schema. Received: {schema!r}."
+            )
+        self.schema = schema
+        #: Table name to ids, int64 or `str` objects; element i has id i + 1.
+        self.vocabularies: dict[str, np.ndarray] = {}
+        #: Table name to ascending float32 bin edges.
+        self.boundaries: dict[str, np.ndarray] = {}
+        #: Behaviour name to rows so far that were cut to its max_length.
+        self.truncated: dict[str, int] = {}
+        #: Behaviour name to events so far that were later than their request.
+        self.later: dict[str, int] = {}
+        self._indexes: dict[str, VocabularyIndex] = {}
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether every vocabulary and every bin edge is known."""
+        return all(
+            table in self.vocabularies or table in self.boundaries
+            for table in learned_tables(self.schema)
+        )
+
+    def columns(self, labels: bool = True) -> tuple[str, ...]:
+        """Returns the raw columns that `encode` reads.
+
+        Args:
+            labels: boolean. Whether labels and the group are among them.
+                Defaults to `True`.
+
+        Returns:
+            Names, each once.
+        """
+        return raw_columns(self.schema, labels)
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """Columns of text, which a CSV reader must not take for numbers."""
+        return text_columns(self.schema)
+
+    # ------------------------------------------------------------------ fit
+
+    def fit(self, source: Any) -> "Encoder":
+        """Learns vocabularies and bin edges.
+
+        Args:
+            source: the training part, whatever
+                `keras_infnet.data.open_source` takes. It is read chunk by
+                chunk, and only the columns that are needed.
+
+        Returns:
+            The encoder itself; its `schema` knows the sizes of all tables.
+
+        Raises:
+            ValueError: If the part is empty, columns are missing, or values
+                do not fit the schema.
+        """
+        self._set(*learn(self.schema, source))
+        self.schema = self.schema.with_table_sizes(
+            {name: len(v) + 1 for name, v in self.vocabularies.items()}
+        )
+        return self
+
+    def _set(
+        self,
+        vocabularies: dict[str, np.ndarray],
+        boundaries: dict[str, np.ndarray],
+    ) -> None:
+        self.vocabularies = vocabularies
+        self.boundaries = boundaries
+        self._indexes = {
+            name: VocabularyIndex(v) for name, v in vocabularies.items()
+        }
+
+    # --------------------------------------------------------------- encode
+
+    def encode(self, table: Table | pd.DataFrame, labels: bool = True) -> Table:
+        """Encodes a table.
+
+        Args:
+            table: `Table` or pandas frame with raw columns; others are
+                ignored.
+            labels: boolean. Whether to add labels and weights, for which the
+                label columns must be there. Defaults to `True`.
+
+        Returns:
+            A `Table` of the same rows with the `schema.inputs`: int32 vectors
+            for fields, `ListColumn`s for multi-valued fields (the first
+            `max_values`) and for behaviours (the newest `max_length`; masks
+            are left to the padding). With labels also `"label:{task}"` and
+            `"weight:{task}"`, float32, 0 where not observed, and `"group:"`,
+            the raw group, where the schema has one.
+
+        Raises:
+            ValueError: If the encoder is not fitted, columns are missing, or
+                values do not fit the schema; column and row (from 0) are
+                named.
+        """
+        if isinstance(table, pd.DataFrame):
+            table = Table.from_pandas(table)
+        if not self.is_fitted:
+            raise ValueError(
+                "the encoder is not fitted. Call `fit` on the training part, "
+                "or `Encoder.load`."
+            )
+        check_columns(table.columns, self.columns(labels))
+        columns: dict[str, Column] = {}
+        for part in self.schema.fields:
+            place = Place(part.name)
+            raw = arrange(table[part.name], part, place)
+            columns[part.name] = self._ids(part, cleaned(part, raw, place))
+        for behavior in self.schema.behaviors:
+            columns.update(self._encode_behavior(behavior, table))
+        if labels:
+            columns.update(label_columns(self.schema, table))
+            if self.schema.group is not None:
+                columns["group:"] = table[self.schema.group]
+        return Table(columns)
+
+    def _encode_behavior(
+        self, behavior: Behavior, table: Table
+    ) -> dict[str, Column]:
+        parts = self.schema.attributes(behavior)
+        attributes: dict[str, Any] = {}
+        for part in parts:
+            name = f"{behavior.name}_{part.name}"
+            raw = arrange(table[name], part, Place(name), events=True)
+            attributes[name] = cleaned(part, raw, Place(name))
+        unit, event_times = self.schema.time_unit, None
+        if behavior.timed:
+            event_times = self._event_times(behavior, table)
+        history = History(behavior.name, attributes, event_times)
+        history = history.aligned().without_padding()
+        self._count_longer(behavior, history, len(table))
+        history = history.newest(behavior.max_length)
+        columns: dict[str, Column] = {}
+        for part in parts:
+            name = f"{behavior.name}_{part.name}"
+            events = history.attributes[name]
+            ids = self._ids(part, events.values)
+            columns[name] = ListColumn(ids, events.starts, events.ends)
+        if history.times is not None:
+            name = str(self.schema.request_time)
+            request = times(table[name], unit, Place(name))
+            gaps, later = gap_column(history.times, request, unit)
+            self._count_later(behavior, later, len(gaps.values))
+            columns[f"{behavior.name}_gap"] = gaps
+        return columns
+
+    def _event_times(self, behavior: Behavior, table: Table) -> Any:
+        name = f"{behavior.name}_time"
+        # Times are laid out as any single-valued attribute.
+        raw = arrange(table[name], Numeric(name), Place(name), events=True)
+        unit = self.schema.time_unit
+        return map_values(
+            raw, Place(name), lambda values, at: times(values, unit, at)
+        )
+
+    def _ids(self, part: Field, values: Column) -> Column:
+        if isinstance(values, ListColumn):
+            ids = self._ids(part, values.values)
+            lists = ListColumn(ids, values.starts, values.ends)
+            if isinstance(part, Categorical):
+                lists = lists.first(part.max_values)
+            return lists
+        if isinstance(part, Numeric):
+            return bin_ids(values, self.boundaries[part.table_name])
+        if part.hash_buckets is not None:
+            return hash_ids(values, part.hash_buckets)
+        return self._indexes[part.table_name].look_up(values)
+
+    def _count_longer(
+        self, behavior: Behavior, history: History, num_rows: int
+    ) -> None:
+        longer = history.num_longer(behavior.max_length)
+        if not longer:
+            return
+        if behavior.name not in self.truncated:
+            _LOGGER.warning(
+                "behavior %r: %d of %d rows have more than %d events; the "
+                "newest are kept. This is reported once; "
+                "`encoder.truncated` goes on counting.",
+                behavior.name,
+                longer,
+                num_rows,
+                behavior.max_length,
+            )
+        total = self.truncated.get(behavior.name, 0)
+        self.truncated[behavior.name] = total + longer
+
+    def _count_later(
+        self, behavior: Behavior, later: int, num_events: int
+    ) -> None:
+        if not later:
+            return
+        if behavior.name not in self.later:
+            _LOGGER.warning(
+                "behavior %r: %d of %d events are later than their request. "
+                "Either `time_unit` is not the unit of both times, or the "
+                "history knows what came after. This is reported once; "
+                "`encoder.later` goes on counting.",
+                behavior.name,
+                later,
+                num_events,
+            )
+        self.later[behavior.name] = self.later.get(behavior.name, 0) + later
+
+    # ---------------------------------------------------------------- files
+
+    def save(self, directory: str | os.PathLike[str]) -> None:
+        """Writes `schema.json` and `vocabularies.npz`, each in one step.
+
+        Args:
+            directory: path. Made where it does not exist.
+
+        Raises:
+            ValueError: If the encoder is not fitted.
+        """
+        if not self.is_fitted:
+            raise ValueError("fit the encoder before saving it.")
+        path = pathlib.Path(directory)
+        path.mkdir(parents=True, exist_ok=True)
+        save_arrays(path / _ARRAYS_FILE, self.vocabularies, self.boundaries)
+        self.schema.save(path / _SCHEMA_FILE)
+
+    @classmethod
+    def load(cls, directory: str | os.PathLike[str]) -> "Encoder":
+        """Reads what `save` wrote.
+
+        Args:
+            directory: path.
+
+        Returns:
+            An encoder that encodes as the saved one.
+
+        Raises:
+            FileNotFoundError: If a file is missing.
+            ValueError: If a file is damaged, or the two do not belong
+                together.
+        """
+        path = pathlib.Path(directory)
+        for name in (_SCHEMA_FILE, _ARRAYS_FILE):
+            if not (path / name).is_file():
+                raise FileNotFoundError(
+                    f"{path} has no {name}. Give a directory written by "
+                    "`Encoder.save` or by `keras-infnet train`."
+                )
+        encoder = cls(Schema.load(path / _SCHEMA_FILE))
+        encoder._set(*load_arrays(path / _ARRAYS_FILE))
+        problems = disagreements(
+            encoder.schema, encoder.vocabularies, encoder.boundaries
+        )
+        if problems:
+            raise ValueError(
+                f"{_SCHEMA_FILE} and {_ARRAYS_FILE} in {path} disagree: "
+                f"{'; '.join(problems)}. Both must come from one "
+                "`Encoder.save`."
+            )
+        return encoder

@@ -1,0 +1,1 @@
+"""Behavior sequences and statistics, computed from past events only."""

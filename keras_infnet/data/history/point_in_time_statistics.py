@@ -1,0 +1,291 @@
+"""Point-in-time statistics: what was known of an entity before each row."""
+
+import numbers
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from keras_infnet.data.history.argument_checks import (
+    as_table,
+    check_distinct,
+    check_new,
+)
+from keras_infnet.data.history.entities import Entity, entity_name, occurrences
+from keras_infnet.data.history.event_index import (
+    EventIndex,
+    event_times,
+    require_columns,
+    row_times,
+)
+from keras_infnet.data.history.range_sums import ratio, row_means, sums
+from keras_infnet.data.sources.table import Table
+from keras_infnet.schema import Numeric, nearest_name
+
+__all__ = ["PointInTimeStatistics"]
+
+_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000}
+_DAY["ns"] = 1000 * _DAY["us"]
+_HOURS = 24
+_LOG = "the event log"
+_HISTORY = "the history"
+
+
+class PointInTimeStatistics:
+    """Counts and smoothed feedback rates over strictly earlier events.
+
+    For an entity such as the user, the item, or user and author together, and
+    for every row:
+
+    - `count`: how many events of the entity came before the row;
+    - `rate = (sum + prior_strength * prior) / (observed + prior_strength)`
+      for every feedback, over the earlier events of the entity whose feedback
+      is observed (not NaN).
+
+    The `prior` is point-in-time too: the mean of the feedback over all
+    earlier events of everyone. It moves with the log, so no constant carries
+    knowledge of the test days into the training rows.
+
+    What cannot be known is NaN: count and rate of a row whose entity is
+    missing, and a rate before the first observed feedback of anyone. An
+    entity never seen has count 0 and the prior as its rate.
+
+    An entity may hold one multi-valued column (a `ListColumn`, such as the
+    tags of an item). An event then counts for each of its values, and a row
+    gets the mean over its values.
+
+    Args:
+        entities: list of strings and tuples of strings. A string is a column,
+            a tuple the columns that identify the entity together.
+        feedbacks: list of strings. Columns of the event log, numbers or
+            booleans, NaN where not observed.
+        time: string. Column of the time, an integer.
+        prior_strength: float. Number of events that the prior weighs as much
+            as. `0` means raw rates, NaN for what was never seen. Defaults to
+            `20.0`.
+        delay: `"event"` (events up to the one before the row) or `"day"`
+            (events before the day of the row, as in a feature store that is
+            refreshed at night). Defaults to `"event"`.
+        time_unit: `"s"`, `"ms"`, `"us"` or `"ns"`, for the length of the day.
+            Defaults to `"ms"`.
+        utc_offset_hours: float. Where the day starts: hours that local time
+            is ahead of UTC. Defaults to `0.0`.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+
+    >>> rows = Table({
+    ...     "user": np.array([1, 1, 2, 1]),
+    ...     "time": np.array([10, 20, 20, 30]),
+    ...     "click": np.array([1, 0, 1, 1]),
+    ... })
+    >>> statistics = PointInTimeStatistics(
+    ...     ["user"], ["click"], time="time", prior_strength=1.0
+    ... )
+    >>> table = statistics.add(rows)
+    >>> table["user_count"].tolist()
+    [0.0, 1.0, 0.0, 2.0]
+    >>> table["user_click_rate"].round(3)
+    array([  nan, 1.   , 1.   , 0.556], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        entities: Iterable[Entity],
+        feedbacks: Iterable[str],
+        time: str,
+        prior_strength: float = 20.0,
+        delay: str = "event",
+        time_unit: str = "ms",
+        utc_offset_hours: float = 0.0,
+    ) -> None:
+        self.entities = tuple(
+            (entity,) if isinstance(entity, str) else tuple(entity)
+            for entity in entities
+        )
+        self.feedbacks = tuple(feedbacks)
+        self.time = time
+        self.prior_strength = prior_strength
+        self.delay = delay
+        self.time_unit = time_unit
+        self.utc_offset_hours = utc_offset_hours
+        if not self.entities or not all(self.entities):
+            raise ValueError(
+                "PointInTimeStatistics needs at least one entity, and an "
+                "entity at least one column. "
+                f"Received: {list(self.entities)!r}."
+            )
+        if (
+            not isinstance(prior_strength, numbers.Real)
+            or not prior_strength >= 0
+            or np.isinf(prior_strength)
+        ):
+            raise ValueError(
+                "prior_strength must be a finite number of at least 0. "
+                f"Received: {prior_strength!r}."
+            )
+        if delay not in ("event", "day"):
+            raise ValueError(nearest_name(delay, ("event", "day"), "delay"))
+        if time_unit not in _DAY:
+            raise ValueError(nearest_name(time_unit, _DAY, "time_unit"))
+        check_distinct(
+            self.columns,
+            "Name every entity and feedback once, and rename columns that "
+            "join to the same name.",
+        )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that `add` adds."""
+        return tuple(
+            f"{entity_name(entity)}_{what}"
+            for entity in self.entities
+            for what in ("count", *(f"{f}_rate" for f in self.feedbacks))
+        )
+
+    def fields(self, bins: int = 32) -> tuple[Numeric, ...]:
+        """Returns the columns as fields of a schema.
+
+        Args:
+            bins: integer. Largest number of bins of a field. Defaults to
+                `32`.
+
+        Returns:
+            Tuple of `Numeric`: counts in logarithmic bins, rates in
+            quantiles.
+        """
+        return tuple(
+            Numeric(
+                name, bins, "log" if name.endswith("_count") else "quantile"
+            )
+            for name in self.columns
+        )
+
+    def add(
+        self,
+        rows: Table,
+        events: Table | None = None,
+        history: Table | None = None,
+    ) -> Table:
+        """Adds the statistics of every entity to the rows.
+
+        Args:
+            rows: `Table` with the time and the columns of the entities.
+            events: `Table` or `None`. The event log: time, columns of the
+                entities and feedbacks. `None` means that the rows are their
+                own log. Defaults to `None`.
+            history: `Table` or `None`. Events from before the log. Where
+                their time is missing (no time column, NaN or negative) they
+                are known to every row. Columns they lack are missing: they
+                do not count for such an entity, and such a feedback is not
+                observed. Defaults to `None`.
+
+        Returns:
+            `Table` of the rows with the float32 columns `"{entity}_count"`
+            and `"{entity}_{feedback}_rate"`; the columns of an entity are
+            joined by `"_x_"`.
+
+        Raises:
+            TypeError: If a table is of another kind; a pandas frame is
+                converted.
+            ValueError: If a column is missing, a row or an event of the log
+                has no time, or the rows have one of the new columns already.
+        """
+        rows = as_table(rows, "the rows")
+        events = rows if events is None else as_table(events, _LOG)
+        if history is not None:
+            history = as_table(history, _HISTORY)
+        check_new(self.columns, rows, "Add statistics only once")
+        named = [name for entity in self.entities for name in entity]
+        require_columns(rows, [self.time, *named], "the rows")
+        require_columns(events, [self.time, *named, *self.feedbacks], _LOG)
+        logged = event_times(events, self.time, _LOG, known=True)
+        logs, times = [events], logged
+        if history is not None:
+            past = event_times(history, self.time, _HISTORY, known=False)
+            logs, times = [history, events], np.concatenate([past, logged])
+        feedbacks = {
+            name: np.concatenate([_feedback(log, name) for log in logs])
+            for name in self.feedbacks
+        }
+        cutoffs = self._cutoffs(row_times(rows, self.time))
+        priors = self._priors(cutoffs, times, feedbacks)
+        added: dict[str, np.ndarray] = {}
+        for entity in self.entities:
+            added.update(
+                self._statistics(
+                    entity, rows, logs, cutoffs, times, feedbacks, priors
+                )
+            )
+        return rows.with_columns(added)
+
+    def _cutoffs(self, times: np.ndarray) -> np.ndarray:
+        """The moment before which events are known to each row."""
+        if self.delay == "event":
+            return times
+        day = _DAY[self.time_unit]
+        offset = round(self.utc_offset_hours * day / _HOURS)
+        # Not before 0, or events without a time (-1) would drop out.
+        return np.maximum((times + offset) // day * day - offset, 0)
+
+    def _priors(
+        self,
+        cutoffs: np.ndarray,
+        times: np.ndarray,
+        feedbacks: Mapping[str, np.ndarray],
+    ) -> dict[str, np.ndarray]:
+        """Mean feedback of everyone before each row, NaN where unknown."""
+        index = EventIndex(np.zeros(len(times), np.int64), times)
+        starts, ends = index.before(np.zeros(len(cutoffs), np.int64), cutoffs)
+        priors = {}
+        for name, values in feedbacks.items():
+            total, observed = sums(values[index.order], starts, ends)
+            priors[name] = ratio(total, observed)
+        return priors
+
+    def _statistics(
+        self,
+        entity: tuple[str, ...],
+        rows: Table,
+        logs: list[Table],
+        cutoffs: np.ndarray,
+        times: np.ndarray,
+        feedbacks: Mapping[str, np.ndarray],
+        priors: Mapping[str, np.ndarray],
+    ) -> dict[str, np.ndarray]:
+        (asked, codes), (happened, known) = occurrences(entity, rows, logs)
+        index = EventIndex(known, times[happened])
+        starts, ends = index.before(codes, cutoffs[asked])
+        events = happened[index.order]
+        name = entity_name(entity)
+        result = {f"{name}_count": row_means(asked, ends - starts, len(rows))}
+        for feedback, values in feedbacks.items():
+            total, observed = sums(values[events], starts, ends)
+            weight = self.prior_strength
+            if weight:
+                total = total + weight * priors[feedback][asked]
+            rate = ratio(total, observed + weight)
+            result[f"{name}_{feedback}_rate"] = row_means(
+                asked, rate, len(rows)
+            )
+        return result
+
+
+def _feedback(log: Table, name: str) -> np.ndarray:
+    """A feedback as float64, NaN where it was not observed."""
+    if name not in log:
+        return np.full(len(log), np.nan)
+    values = log[name]
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iubf":
+        raise ValueError(
+            f"feedback {name!r} must hold numbers. Received: {values!r}."
+        )
+    infinite = np.isinf(values)
+    if infinite.any():
+        row = int(np.argmax(infinite))
+        raise ValueError(
+            f"feedback {name!r} must be finite, or NaN where it was not "
+            f"observed. Received: {values[row]} in row {row}."
+        )
+    return values.astype(np.float64)

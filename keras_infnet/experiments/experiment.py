@@ -1,0 +1,367 @@
+"""From settings to a trained model and its honest metrics."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_infnet import models
+from keras_infnet.data import Batches, Encoder, datasets, open_source
+from keras_infnet.evaluation.baselines import (
+    GradientBoostingBaseline,
+    LogisticRegressionBaseline,
+)
+from keras_infnet.evaluation.report import evaluate
+from keras_infnet.experiments.label_checks import check_labels
+from keras_infnet.experiments.settings import (
+    DataSettings,
+    ExperimentSettings,
+    TrainingSettings,
+)
+from keras_infnet.schema import Schema
+from keras_infnet.schema.agreement import check_same_schema
+from keras_infnet.training import (
+    FlowSearch,
+    LearningCurve,
+    compile_ranker,
+    fit_ranker,
+    predict_rows,
+    search_and_retrain,
+)
+
+__all__ = [
+    "DivergedError",
+    "ExperimentData",
+    "Run",
+    "build_model",
+    "check_stage",
+    "evaluate_model",
+    "fit_baseline",
+    "load_data",
+    "predict_baseline",
+    "run_experiment",
+]
+
+Results = dict[str, dict[str, float]]
+
+
+class DivergedError(ValueError):
+    """Training ended with a loss that is no number."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentData:
+    """Sources of rows, and the encoder that was fitted on the first.
+
+    Args:
+        encoder: `keras_infnet.data.Encoder`, fitted on `train`.
+        train: rows to learn from, anything that `open_source` takes.
+        validation: rows or `None`.
+        test: rows or `None`.
+        best: best reachable AUC by task, or `None`. Defaults to `None`.
+    """
+
+    encoder: Encoder
+    train: Any
+    validation: Any
+    test: Any
+    best: Mapping[str, float] | None = None
+
+    @property
+    def evaluated(self) -> Any:
+        """The rows for the final metrics: test, else validation."""
+        return self.validation if self.test is None else self.test
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One trained model.
+
+    Args:
+        model: the model.
+        metrics: results by task, or `None` without rows to evaluate.
+        history: values by name, one an epoch.
+        seconds: float. Time in `fit`.
+        rows: integer. Rows that training read, over all epochs.
+        curve: lists `rows` and `loss`: training loss by the number of rows
+            read, see `keras_infnet.training.LearningCurve`.
+    """
+
+    model: Any
+    metrics: Results | None
+    history: Mapping[str, Any]
+    seconds: float
+    rows: int
+    curve: Mapping[str, list[Any]]
+
+
+def load_data(settings: DataSettings) -> ExperimentData:
+    """Opens the tables and fits an encoder on the training part.
+
+    Args:
+        settings: `DataSettings`.
+
+    Returns:
+        `ExperimentData`.
+    """
+    if settings.dataset is not None:
+        data = getattr(datasets, settings.dataset).load(**settings.options)
+        encoder = Encoder(data.schema).fit(data.train)
+        return ExperimentData(
+            encoder, data.train, data.validation, data.test, data.best
+        )
+    if settings.schema is None:
+        raise ValueError("[data] needs `dataset` or `schema`.")
+    encoder = Encoder(Schema.load(settings.schema))
+    train, validation, test = (
+        None if source is None else open_source(source, encoder.text_columns)
+        for source in (settings.train, settings.validation, settings.test)
+    )
+    return ExperimentData(encoder.fit(train), train, validation, test)
+
+
+def build_model(
+    settings: ExperimentSettings, schema: Schema, name: str | None = None
+) -> Any:
+    """Builds and compiles the model of an experiment.
+
+    Args:
+        settings: `ExperimentSettings`.
+        schema: `Schema`, fitted.
+        name: string or `None`. Class to build in place of the one that the
+            settings name, with its own defaults. Defaults to `None`.
+
+    Returns:
+        A compiled model.
+    """
+    arguments: dict[str, Any] = {}
+    if name is None:
+        arguments = dict(settings.model)
+        name = arguments.pop("name", "INFNet")
+    cls = getattr(models, str(name))
+    training = settings.training
+    arguments["dtype"] = training.dtype_policy
+    preset = arguments.pop("preset", None)
+    model = (
+        cls(schema, **arguments)
+        if preset is None
+        else cls.from_preset(preset, schema, **arguments)
+    )
+    return _compile(model, training)
+
+
+def _compile(
+    model: Any, training: TrainingSettings, optimizer: Any = None
+) -> Any:
+    return compile_ranker(
+        model,
+        learning_rate=training.learning_rate,
+        embedding_learning_rate=training.embedding_learning_rate,
+        weight_decay=training.weight_decay,
+        warmup_steps=training.warmup_steps,
+        decay_steps=training.decay_steps,
+        ema_momentum=training.ema_momentum,
+        global_clipnorm=training.global_clipnorm,
+        embedding_optimizer=training.embedding_optimizer,
+        optimizer=optimizer,
+    )
+
+
+def check_stage(model: Any) -> None:
+    """Raises for a model whose gates nobody has searched.
+
+    Args:
+        model: a model of `keras_infnet.models`.
+
+    Raises:
+        ValueError: If it is an AutoIFS of `stage="retrain"`.
+    """
+    if getattr(model, "stage", None) == "retrain":
+        raise ValueError(
+            "settings name an AutoIFS of stage='retrain': its gates would "
+            "stay as they are drawn. Leave `stage` out; training goes through "
+            "both stages."
+        )
+
+
+def run_experiment(
+    settings: ExperimentSettings,
+    data: ExperimentData,
+    seed: int = 0,
+    directory: Any = None,
+    name: str | None = None,
+    verbose: Any = "auto",
+    evaluated: bool = True,
+) -> Run:
+    """Trains one model with one seed and evaluates it.
+
+    Args:
+        settings: `ExperimentSettings`.
+        data: `ExperimentData`.
+        seed: integer. Seed of weights, dropout and order of rows. Defaults
+            to `0`.
+        directory: path or `None`. Where logs and the state of an unfinished
+            run go; see `keras_infnet.training.fitting`. Defaults to
+            `None`.
+        name: string or `None`. See `build_model`. Defaults to `None`.
+        verbose: `verbose` of `fit`. Defaults to `"auto"`.
+        evaluated: boolean. Whether to compute metrics, on the test rows or
+            else the validation rows. Defaults to `True`.
+
+    Returns:
+        `Run`.
+
+    Raises:
+        ValueError: If there is no label to learn from, or training diverges.
+    """
+    keras.utils.set_random_seed(seed)
+    training = settings.training
+    model = build_model(settings, data.encoder.schema, name)
+    check_stage(model)
+    train = Batches(
+        data.train, data.encoder, training.batch_size, shuffle=True, seed=seed
+    )
+    check_labels(train, data.encoder.schema)
+    validation = None
+    if data.validation is not None:
+        validation = Batches(
+            data.validation, data.encoder, settings.evaluation.batch_size
+        )
+    curve = LearningCurve(train)
+    options = {
+        "epochs": training.epochs,
+        "directory": directory,
+        "patience": training.patience,
+        "save_every": training.save_every,
+        "tensorboard": training.tensorboard,
+        "callbacks": [curve],
+        "verbose": verbose,
+    }
+    searched = 0
+    started = time.perf_counter()
+    if getattr(model, "stage", None) == "search":
+        search = FlowSearch(**training.flow_search)
+        searched = search.epochs
+        model, history = search_and_retrain(
+            model,
+            train,
+            validation,
+            search,
+            compile_model=lambda model, optimizer=None: _compile(
+                model, training, optimizer
+            ),
+            **options,
+        )
+    else:
+        history = fit_ranker(model, train, validation, **options)
+    seconds = time.perf_counter() - started
+    # A resumed run knows the values of its last epochs alone, or of none
+    # where it was interrupted behind the last one.
+    epochs = history.epoch[-1] + 1 if history.epoch else training.epochs
+    loss = history.history.get("loss", [0.0])[-1]
+    if not np.isfinite(loss):
+        raise DivergedError(
+            f"training diverged: the loss is {loss}. Lower learning_rate and "
+            "embedding_learning_rate, raise warmup_steps, or set "
+            "global_clipnorm."
+        )
+    metrics = None
+    if evaluated and data.evaluated is not None:
+        metrics = evaluate_model(
+            model,
+            data.encoder,
+            data.evaluated,
+            settings.evaluation.batch_size,
+        )
+    return Run(
+        model,
+        metrics,
+        history.history,
+        seconds,
+        train.num_rows * (searched + epochs),
+        {"rows": curve.rows, "loss": curve.loss},
+    )
+
+
+def evaluate_model(
+    model: Any, encoder: Encoder, source: Any, batch_size: int = 4096
+) -> Results:
+    """Computes the exact metrics of a model on labelled rows.
+
+    Args:
+        model: a model of `keras_infnet.models`.
+        encoder: its `keras_infnet.data.Encoder`.
+        source: rows, anything that `open_source` takes.
+        batch_size: integer. Rows predicted at once. Defaults to `4096`.
+
+    Returns:
+        Results by task, as `keras_infnet.evaluation.evaluate` gives them.
+
+    Raises:
+        ValueError: If the encoder is not that of the model.
+    """
+    check_same_schema(model.schema, encoder.schema)
+    rows = Batches(source, encoder, batch_size)
+    predictions = predict_rows(model, rows)
+    groups = None if encoder.schema.group is None else rows.group()
+    return evaluate(
+        rows.labels(), predictions, rows.weights(), encoder.schema, groups
+    )
+
+
+def fit_baseline(
+    name: str, settings: ExperimentSettings, data: ExperimentData, seed: int = 0
+) -> Results:
+    """Trains a baseline on the same rows and evaluates it.
+
+    Args:
+        name: `"logistic_regression"`, `"gradient_boosting"` or
+            `"shared_bottom"`.
+        settings: `ExperimentSettings`.
+        data: `ExperimentData`.
+        seed: integer. Defaults to `0`.
+
+    Returns:
+        Results by task.
+
+    Raises:
+        ValueError: If there are no rows to evaluate.
+    """
+    if data.evaluated is None:
+        raise ValueError("baselines need test or validation rows.")
+    if name == "shared_bottom":
+        run = run_experiment(
+            settings, data, seed, name="SharedBottom", verbose=0
+        )
+        return run.metrics or {}
+    schema = data.encoder.schema
+    rows = Batches(data.evaluated, data.encoder, settings.evaluation.batch_size)
+    groups = None if schema.group is None else rows.group()
+    predictions = predict_baseline(name, data, seed)
+    return evaluate(rows.labels(), predictions, rows.weights(), schema, groups)
+
+
+def predict_baseline(
+    name: str, data: ExperimentData, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Trains a baseline that is not deep and predicts the evaluated rows.
+
+    Args:
+        name: `"logistic_regression"` or `"gradient_boosting"`.
+        data: `ExperimentData`.
+        seed: integer. Defaults to `0`.
+
+    Returns:
+        Dict of arrays of shape `(rows,)` or `(rows, 1)`, one a task.
+    """
+    classes: dict[str, Callable[..., Any]] = {
+        "logistic_regression": LogisticRegressionBaseline,
+        "gradient_boosting": GradientBoostingBaseline,
+    }
+    baseline = classes[name](data.encoder.schema, seed=seed)
+    baseline.fit(data.encoder, open_source(data.train).read())
+    test = open_source(data.evaluated).read()
+    return dict(baseline.predict(test))

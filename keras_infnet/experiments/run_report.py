@@ -1,0 +1,94 @@
+"""Words for what runs and baselines reached."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from keras_infnet.evaluation.report import format_report
+from keras_infnet.experiments.experiment import ExperimentData, Run
+
+__all__ = ["BASELINE_TITLES", "describe_run", "describe_spread", "mean_run"]
+
+Results = Mapping[str, Mapping[str, float]]
+
+#: How the baselines are called in a table.
+BASELINE_TITLES = {
+    "logistic_regression": "logistic",
+    "gradient_boosting": "boosting",
+    "shared_bottom": "shared-bottom",
+}
+
+
+def describe_run(
+    run: Run, data: ExperimentData, baselines: Mapping[str, Results]
+) -> str:
+    """Writes the metrics of a run beside those of baselines.
+
+    Args:
+        run: `Run`.
+        data: `ExperimentData`, which knows the best reachable AUC, if anybody
+            does.
+        baselines: mapping of baseline name to its results.
+
+    Returns:
+        Table as `format_report` writes it.
+    """
+    extra: dict[str, dict[str, float]] = {}
+    for name, results in baselines.items():
+        for metric, title in (("auc", "AUC"), ("gauc", "GAUC")):
+            column = {
+                task: values[metric]
+                for task, values in results.items()
+                if metric in values
+            }
+            if column:
+                extra[f"{BASELINE_TITLES[name]} {title}"] = column
+    if data.best is not None:
+        extra["best AUC"] = dict(data.best)
+    return format_report(run.metrics or {}, extra)
+
+
+def describe_spread(runs: Sequence[Run]) -> str:
+    """Writes mean and standard deviation of the main metrics over seeds.
+
+    Args:
+        runs: list of `Run`, two at least.
+
+    Returns:
+        One line a task and metric.
+    """
+    lines = []
+    for task in runs[0].metrics or {}:
+        for metric in ("auc", "gauc", "rmse"):
+            values = [
+                run.metrics[task][metric]
+                for run in runs
+                if run.metrics is not None and metric in run.metrics[task]
+            ]
+            if values:
+                lines.append(
+                    f"  {task} {metric} {np.mean(values):.4f} "
+                    f"(standard deviation {np.std(values, ddof=1):.4f})"
+                )
+    return "\n".join(lines)
+
+
+def mean_run(runs: Sequence[Run]) -> Run:
+    """Averages the metrics of runs with different seeds.
+
+    Args:
+        runs: list of `Run`.
+
+    Returns:
+        The first `Run` with the mean metrics of all.
+    """
+    metrics = [run.metrics or {} for run in runs]
+    mean = {
+        task: {
+            name: float(np.mean([result[task][name] for result in metrics]))
+            for name in metrics[0][task]
+        }
+        for task in metrics[0]
+    }
+    return dataclasses.replace(runs[0], metrics=mean)

@@ -1,0 +1,272 @@
+"""Attention of few queries over many tokens."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.layers.attention.masked_softmax import masked_softmax
+
+__all__ = ["CrossAttention"]
+
+
+@export("keras_infnet.layers.CrossAttention")
+class CrossAttention(keras.layers.Layer):
+    """Lets a few query tokens read a source of many tokens.
+
+    `softmax((Q W_Q)(X W_K)^T / sqrt(d_k)) (X W_V)`, head by head, without
+    biases.
+
+    With few queries the projections of the source are the cost. They can be
+    folded into the queries without changing the result: `(Q W_Q)(X W_K)^T =
+    (Q W_Q W_K^T) X^T` and `A (X W_V) = (A X) W_V`. Then the source is never
+    projected. A gate that multiplies every source token by the same vector
+    can be folded the same way. The cheaper path is chosen from the shapes.
+
+    A source of a single token needs no scores: `W_Q` and `W_K` do not exist
+    then.
+
+    A source of one row is read by all rows of the queries, which then are so
+    many more queries of that row: nothing of it is repeated. Queries of one
+    row read every row of a source.
+
+    Masking: scores of masked tokens are lowered before the softmax, and a
+    row whose source is masked entirely yields zeros.
+
+    Args:
+        dim: integer. Width of the result, all heads together.
+        num_heads: integer. Must divide `dim`. Defaults to `1`.
+        project_query: boolean. Whether the layer has its own `W_Q`. Without
+            it the queries must be `dim` wide. Defaults to `True`.
+        fold: boolean or `None`. Whether to fold the projections of the
+            source into the queries; `None` chooses from the shapes. Defaults
+            to `None`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        query: tensor of shape `(batch, queries, query_dim)`, or of one row
+            for all.
+        source: tensor of shape `(batch, tokens, source_dim)`, or of one row
+            for all.
+        valid: boolean tensor of shape `(batch, tokens)`, `True` where
+            a token counts; of one row where the source is. Optional.
+        gate: tensor of shape `(batch, 1, source_dim)` by which every
+            source token is multiplied. Optional.
+
+    Returns:
+        Tensor of shape `(batch, queries, dim)`.
+
+    Raises:
+        ValueError: If a size is not a positive integer, `num_heads` does not
+            divide `dim`, or queries that are not projected are not `dim`
+            wide.
+
+    Example:
+
+    >>> import numpy as np
+    >>> attend = CrossAttention(dim=8, num_heads=2)
+    >>> query = np.ones((2, 3, 8), "float32")
+    >>> source = np.ones((2, 50, 16), "float32")
+    >>> tuple(attend(query, source).shape)
+    (2, 3, 8)
+
+    Reference:
+    - [INFNet](https://arxiv.org/abs/2508.11565), heterogeneous information
+      flow
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        num_heads: int = 1,
+        project_query: bool = True,
+        fold: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(dim=dim, num_heads=num_heads)
+        if dim % num_heads:
+            divisors = [n for n in range(1, dim + 1) if dim % n == 0]
+            raise ValueError(
+                "`num_heads` must divide `dim`. Received: "
+                f"num_heads={num_heads}, dim={dim}. Use one of {divisors}."
+            )
+        self.dim = dim
+        self.num_heads = num_heads
+        self.project_query = project_query
+        self.fold = fold
+        self.head_dim = dim // num_heads
+
+    def build(
+        self,
+        query_shape: Any,
+        source_shape: Any,
+        valid_shape: Any = None,
+        gate_shape: Any = None,
+    ) -> None:
+        if not self.project_query and query_shape[-1] != self.dim:
+            raise ValueError(
+                "queries that are not projected must be `dim` wide. "
+                f"Received: query of shape {tuple(query_shape)}, "
+                f"dim={self.dim}."
+            )
+        # One token gets all the attention whatever its score.
+        self.scored = source_shape[1] != 1
+        self.query_kernel = self.key_kernel = None
+        if self.scored:
+            if self.project_query:
+                self.query_kernel = self._kernel("query", query_shape[-1])
+            self.key_kernel = self._kernel("key", source_shape[-1])
+        self.value_kernel = self._kernel("value", source_shape[-1])
+        self.built = True
+
+    def _kernel(self, name: str, features: int) -> Any:
+        return self.add_weight(
+            name=f"{name}_kernel",
+            shape=(features, self.dim),
+            initializer="glorot_uniform",
+        )
+
+    def call(
+        self,
+        query: Any,
+        source: Any,
+        valid: Any = None,
+        gate: Any = None,
+    ) -> Any:
+        if not self.scored:
+            return self._single(query, source, valid, gate)
+        if self.query_kernel is not None:
+            query = ops.matmul(query, self.query_kernel)
+        query = query * (self.head_dim**-0.5)
+        if self._folds(query, source, gate):
+            return self._folded(query, source, valid, gate)
+        if gate is not None:
+            source = source * gate
+        return self._plain(query, source, valid)
+
+    def _folds(self, query: Any, source: Any, gate: Any) -> bool:
+        shared = source.shape[0] == 1
+        if shared and gate is not None and gate.shape[0] != 1:
+            return True  # multiplying the source would make a copy a row
+        if self.fold is not None:
+            return self.fold
+        if shared and query.shape[0] != 1:
+            return False  # projected once, however many rows there are
+        queries, width = query.shape[1], source.shape[-1]
+        if queries is None:
+            return False
+        # Multiply-adds. A source of unknown length counts as a long one.
+        length = source.shape[1]
+        if not isinstance(length, int):
+            length = 10_000
+        plain = 2 * length * self.dim * (width + queries)
+        folded = 2 * queries * width * (self.dim + length * self.num_heads)
+        return folded < plain
+
+    def _single(self, query: Any, source: Any, valid: Any, gate: Any) -> Any:
+        if gate is not None:
+            source = source * gate
+        value = ops.matmul(source, self.value_kernel)  # (batch, 1, dim)
+        if valid is not None:
+            value = value * ops.cast(ops.expand_dims(valid, -1), value.dtype)
+        if value.shape[0] == 1 and query.shape[0] != 1:
+            rows = ops.shape(query)[0]
+            value = ops.broadcast_to(value, (rows, *value.shape[1:]))
+        return ops.repeat(value, query.shape[1], axis=1)
+
+    def _plain(self, query: Any, source: Any, valid: Any) -> Any:
+        key = ops.matmul(source, self.key_kernel)
+        value = ops.matmul(source, self.value_kernel)
+        if self.num_heads == 1:
+            return self._read(query, key, value, valid)
+        queries, heads = query.shape[1], (self.num_heads, self.head_dim)
+        query = _with_rows_of(key, query)
+        query = ops.reshape(query, (-1, ops.shape(query)[1], *heads))
+        length = ops.shape(source)[1]
+        key = ops.reshape(key, (-1, length, *heads))
+        value = ops.reshape(value, (-1, length, *heads))
+        scores = ops.einsum("bqhe,blhe->bhql", query, key)
+        weights = self._softmax(scores, valid)
+        result = ops.einsum("bhql,blhe->bqhe", weights, value)
+        return ops.reshape(result, (-1, queries, self.dim))
+
+    def _read(self, query: Any, key: Any, value: Any, valid: Any) -> Any:
+        """Attention of one head, scores scaled already."""
+        queries = query.shape[1]
+        query = _with_rows_of(key, query)
+        scores = ops.einsum("bqd,bld->bql", query, key)
+        weights = self._softmax(scores, valid)
+        result = ops.einsum("bql,bld->bqd", weights, value)
+        if result.shape[1] != queries:
+            result = ops.reshape(result, (-1, queries, value.shape[-1]))
+        return result
+
+    def _folded(self, query: Any, source: Any, valid: Any, gate: Any) -> Any:
+        queries, width = query.shape[1], source.shape[-1]
+        query = self._into_source(query, queries, width)
+        if gate is not None:
+            query = query * gate
+        # The heads of a query read the same source: they are more queries.
+        result = self._read(query, source, source, valid)
+        if gate is not None:
+            result = result * gate
+        return self._out_of_source(result, queries, width)
+
+    def _into_source(self, query: Any, queries: int, width: int) -> Any:
+        if self.num_heads == 1:
+            return ops.matmul(query, ops.transpose(self.key_kernel))
+        heads = (self.num_heads, self.head_dim)
+        query = ops.reshape(query, (-1, queries, *heads))
+        kernel = ops.reshape(self.key_kernel, (width, *heads))
+        query = ops.einsum("bqhe,dhe->bqhd", query, kernel)
+        return ops.reshape(query, (-1, queries * self.num_heads, width))
+
+    def _out_of_source(self, result: Any, queries: int, width: int) -> Any:
+        if self.num_heads == 1:
+            return ops.matmul(result, self.value_kernel)
+        result = ops.reshape(result, (-1, queries, self.num_heads, width))
+        kernel = ops.reshape(
+            self.value_kernel, (width, self.num_heads, self.head_dim)
+        )
+        result = ops.einsum("bqhd,dhe->bqhe", result, kernel)
+        return ops.reshape(result, (-1, queries, self.dim))
+
+    def _softmax(self, scores: Any, valid: Any) -> Any:
+        if valid is not None:
+            for _ in range(len(scores.shape) - 2):
+                valid = ops.expand_dims(valid, 1)
+        return masked_softmax(scores, valid)
+
+    def compute_output_shape(
+        self,
+        query_shape: Any,
+        source_shape: Any,
+        valid_shape: Any = None,
+        gate_shape: Any = None,
+    ) -> Any:
+        return (*query_shape[:-1], self.dim)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            dim=self.dim,
+            num_heads=self.num_heads,
+            project_query=self.project_query,
+            fold=self.fold,
+        )
+        return config
+
+
+def _with_rows_of(source: Any, query: Any) -> Any:
+    """Gives queries as many rows as a source has, where one has one row."""
+    if query.shape[0] == source.shape[0]:
+        return query
+    if source.shape[0] == 1:
+        return ops.reshape(query, (1, -1, query.shape[-1]))
+    if query.shape[0] == 1:
+        rows = ops.shape(source)[0]
+        return ops.broadcast_to(query, (rows, *query.shape[1:]))
+    return query

@@ -1,0 +1,165 @@
+"""Past events, weighted by what is on offer now."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.layers.attention.masked_softmax import masked_softmax
+from keras_infnet.layers.dense.dice import Dice
+
+__all__ = ["TargetAttention"]
+
+
+@export("keras_infnet.layers.TargetAttention")
+class TargetAttention(keras.layers.Layer):
+    """Adds up the events of a behaviour, each as much as it fits the target.
+
+    `a_t = MLP([q, h_t, q - h_t, q * h_t])` and `y = sum_t a_t h_t` over the
+    valid events, where `q` and `h_t` are all attributes of the target and of
+    an event side by side. The weights are no distribution unless
+    `use_softmax` makes them one. The first layer is applied to the four parts
+    one by one: they are never put together.
+
+    Args:
+        hidden_dims: sequence of integers. Hidden widths of the MLP. Defaults
+            to `(64,)`.
+        activation: string or callable. Activation of the hidden layers;
+            `"dice"` is `keras_infnet.layers.Dice`. Defaults to `"dice"`.
+        use_softmax: boolean. Whether weights are a softmax over the valid
+            events. Defaults to `False`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        query: tensor of shape `(batch, attributes, dim)`, the target.
+        events: tensor of shape `(batch, events, attributes, dim)`.
+        valid: boolean tensor of shape `(batch, events)`.
+        training: boolean. Whether `Dice` uses the statistics of the batch.
+
+    Returns:
+        Tensor of shape `(batch, attributes, dim)`; zero without events.
+
+    Raises:
+        ValueError: If a size is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> query, events = np.ones((2, 3, 4)), np.ones((2, 5, 3, 4))
+    >>> valid = np.ones((2, 5), bool)
+    >>> tuple(TargetAttention()(query, events, valid).shape)
+    (2, 3, 4)
+
+    Reference:
+    - [DIN](https://arxiv.org/abs/1706.06978), section 4.3
+    """
+
+    def __init__(
+        self,
+        hidden_dims: Sequence[int] = (64,),
+        activation: Any = "dice",
+        use_softmax: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(hidden_dims=hidden_dims)
+        self.hidden_dims = tuple(hidden_dims)
+        self.activation = (
+            activation
+            if activation == "dice"
+            else keras.activations.get(activation)
+        )
+        self.use_softmax = use_softmax
+
+    def build(
+        self, query_shape: Any, events_shape: Any, valid_shape: Any
+    ) -> None:
+        width = query_shape[-2] * query_shape[-1]
+        widths = (*self.hidden_dims, 1)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(4 * width, widths[0]),
+            initializer="glorot_uniform",
+        )
+        # A softmax does not see what all scores have in common.
+        last = not self.use_softmax
+        self.bias = None
+        if self.hidden_dims or last:
+            self.bias = self.add_weight(
+                name="bias", shape=(widths[0],), initializer="zeros"
+            )
+        self.activations, self.dense_layers = [], []
+        for i, width in enumerate(self.hidden_dims):
+            shape = (None, None, width)
+            if self.activation == "dice":
+                dice = Dice(dtype=self.dtype_policy, name=f"dice_{i}")
+                dice.build(shape)
+                self.activations.append(dice)
+            layer = keras.layers.Dense(
+                widths[i + 1],
+                use_bias=last or i + 1 < len(self.hidden_dims),
+                dtype=self.dtype_policy,
+                name=f"dense_{i}",
+            )
+            layer.build(shape)
+            self.dense_layers.append(layer)
+        self.built = True
+
+    def call(
+        self, query: Any, events: Any, valid: Any, training: bool | None = None
+    ) -> Any:
+        _, count, dim = query.shape
+        query = ops.reshape(query, (-1, 1, count * dim))
+        length = ops.shape(events)[1]
+        events = ops.reshape(events, (-1, length, count * dim))
+        scores = self._scores(query, events, valid, training)
+        weights = self._weights(ops.cast(scores, "float32")[..., 0], valid)
+        pooled = ops.einsum(
+            "bt,btw->bw", ops.cast(weights, events.dtype), events
+        )
+        return ops.reshape(pooled, (-1, count, dim))
+
+    def _scores(
+        self, query: Any, events: Any, valid: Any, training: bool | None
+    ) -> Any:
+        of_query, of_event, of_difference, of_product = ops.split(
+            ops.cast(self.kernel, self.compute_dtype), 4, axis=0
+        )
+        x = (
+            ops.matmul(query, of_query + of_difference)
+            + ops.matmul(events, of_event - of_difference)
+            + ops.matmul(query * events, of_product)
+        )
+        if self.bias is not None:
+            x = x + ops.cast(self.bias, self.compute_dtype)
+        for i, layer in enumerate(self.dense_layers):
+            if self.activation == "dice":
+                x = self.activations[i](x, valid, training=training)
+            else:
+                x = self.activation(x)
+            x = layer(x)
+        return x
+
+    def _weights(self, scores: Any, valid: Any) -> Any:
+        if self.use_softmax:
+            return masked_softmax(scores, valid)
+        return scores * ops.cast(valid, "float32")
+
+    def compute_output_shape(
+        self, query_shape: Any, events_shape: Any, valid_shape: Any
+    ) -> Any:
+        return query_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            hidden_dims=self.hidden_dims,
+            activation=self.activation
+            if self.activation == "dice"
+            else keras.activations.serialize(self.activation),
+            use_softmax=self.use_softmax,
+        )
+        return config

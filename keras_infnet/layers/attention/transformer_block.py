@@ -1,0 +1,151 @@
+"""Self-attention and a feed-forward network."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.layers.attention.masked_softmax import masked_softmax
+from keras_infnet.layers.dense.mlp import MLP, seeded_dropouts
+
+__all__ = ["TransformerBlock"]
+
+
+@export("keras_infnet.layers.TransformerBlock")
+class TransformerBlock(keras.layers.Layer):
+    """One block of a transformer, normalised behind each part.
+
+    `X = LN(X + MHA(X))` and `X = LN(X + FFN(X))`, with one hidden layer and
+    attention without biases. Padding is never read; what stands at padding
+    means nothing.
+
+    Args:
+        num_heads: integer. Must divide the width of a token. Defaults to `2`.
+        hidden_dim: integer or `None`. Width of the hidden layer; `None` is
+            that of a token. Defaults to `None`.
+        activation: string or callable. Activation of the hidden layer.
+            Defaults to `"leaky_relu"`.
+        dropout: float in `[0, 1)`. Rate of attention weights and behind the
+            hidden layer. Defaults to `0.0`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        tokens: tensor of shape `(batch, tokens, dim)`.
+        valid: boolean tensor of shape `(batch, tokens)`. Optional.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        Tensor of the shape of `tokens`.
+
+    Raises:
+        ValueError: If a size is not a positive integer, or heads do not
+            divide the width.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(TransformerBlock()(np.ones((2, 5, 8), "float32")).shape)
+    (2, 5, 8)
+
+    Reference:
+    - [Attention is all you need](https://arxiv.org/abs/1706.03762), section
+      3.1; [BST](https://arxiv.org/abs/1905.06874), section 2.2
+    """
+
+    def __init__(
+        self,
+        num_heads: int = 2,
+        hidden_dim: int | None = None,
+        activation: Any = "leaky_relu",
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(num_heads=num_heads)
+        if hidden_dim is not None:
+            check_positive(hidden_dim=hidden_dim)
+        self.num_heads = num_heads
+        self.hidden_dim = hidden_dim
+        self.activation = keras.activations.get(activation)
+        self.dropout = dropout
+
+    def build(self, tokens_shape: Any, valid_shape: Any = None) -> None:
+        width = tokens_shape[-1]
+        if width % self.num_heads:
+            raise ValueError(
+                "`num_heads` must divide the width of a token. Received: "
+                f"num_heads={self.num_heads}, tokens of width {width}."
+            )
+        self.kernels = {
+            name: self.add_weight(
+                name=f"{name}_kernel",
+                shape=(width, width),
+                initializer="glorot_uniform",
+            )
+            for name in ("query", "key", "value", "output")
+        }
+        self.weight_dropouts = seeded_dropouts(
+            1, self.dropout, self.dtype_policy
+        )
+        self.feed_forward = MLP(
+            width,
+            hidden_dims=(self.hidden_dim or width,),
+            activation=self.activation,
+            dropout=self.dropout,
+            dtype=self.dtype_policy,
+            name="feed_forward",
+        )
+        self.feed_forward.build(tokens_shape)
+        self.normalizations = [
+            keras.layers.LayerNormalization(
+                epsilon=1e-5, dtype=self.dtype_policy, name=f"normalization_{i}"
+            )
+            for i in range(2)
+        ]
+        for layer in self.normalizations:
+            layer.build(tokens_shape)
+        self.built = True
+
+    def call(
+        self, tokens: Any, valid: Any = None, training: bool | None = None
+    ) -> Any:
+        read = self._attend(tokens, valid, training)
+        tokens = self.normalizations[0](tokens + read)
+        changed = self.feed_forward(tokens, training=training)
+        return self.normalizations[1](tokens + changed)
+
+    def _attend(self, tokens: Any, valid: Any, training: bool | None) -> Any:
+        length, width = ops.shape(tokens)[1], tokens.shape[2]
+        heads = (-1, length, self.num_heads, width // self.num_heads)
+        query, key, value = (
+            ops.reshape(ops.matmul(tokens, self.kernels[name]), heads)
+            for name in ("query", "key", "value")
+        )
+        scores = ops.cast(ops.einsum("bihd,bjhd->bhij", query, key), "float32")
+        scores = scores / (width // self.num_heads) ** 0.5
+        if valid is not None:
+            # LiteRT has no slice with two new axes.
+            valid = ops.expand_dims(valid, (1, 2))
+        weights = ops.cast(masked_softmax(scores, valid), value.dtype)
+        for dropout in self.weight_dropouts:
+            weights = dropout(weights, training=training)
+        read = ops.einsum("bhij,bjhd->bihd", weights, value)
+        read = ops.reshape(read, (-1, length, width))
+        return ops.matmul(read, self.kernels["output"])
+
+    def compute_output_shape(
+        self, tokens_shape: Any, valid_shape: Any = None
+    ) -> Any:
+        return tokens_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            num_heads=self.num_heads,
+            hidden_dim=self.hidden_dim,
+            activation=keras.activations.serialize(self.activation),
+            dropout=self.dropout,
+        )
+        return config

@@ -1,0 +1,1 @@
+"""Dense layers, normalization and activations."""

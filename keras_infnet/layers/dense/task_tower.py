@@ -1,0 +1,109 @@
+"""The head of one task."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.dense.mlp import MLP
+
+__all__ = ["TaskTower"]
+
+
+@export("keras_infnet.layers.TaskTower")
+class TaskTower(keras.layers.Layer):
+    """Predicts one task from one vector.
+
+    `y = sigmoid(MLP(x) + offset)` for a binary task and
+    `y = MLP(x) + offset` for regression. The result is float32 whatever the
+    dtype policy: losses need the digits.
+
+    Args:
+        hidden_dims: sequence of integers, or `None`. Widths of the hidden
+            layers. `None` leaves the MLP out: `x` is the logit. Defaults to
+            `(128, 64)`.
+        kind: `"binary"` or `"regression"`. Defaults to `"binary"`.
+        activation: string or callable. Activation of the hidden layers.
+            Defaults to `"relu"`.
+        dropout: float in `[0, 1)`. Rate behind the hidden layers. Defaults
+            to `0.0`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        x: tensor of shape `(batch, features)`.
+        offset: tensor of shape `(batch, 1)` that is added to the logit.
+            Optional.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        float32 tensor of shape `(batch, 1)`.
+
+    Raises:
+        ValueError: If `kind` is not known.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(TaskTower((8,))(np.ones((2, 5), "float32")).shape)
+    (2, 1)
+    """
+
+    def __init__(
+        self,
+        hidden_dims: Sequence[int] | None = (128, 64),
+        kind: str = "binary",
+        activation: Any = "relu",
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if kind not in ("binary", "regression"):
+            raise ValueError(
+                "`kind` must be 'binary' or 'regression'. "
+                f"Received: kind={kind!r}."
+            )
+        self.hidden_dims = None if hidden_dims is None else tuple(hidden_dims)
+        self.kind = kind
+        self.activation = keras.activations.get(activation)
+        self.dropout = dropout
+        self.mlp = None
+        if self.hidden_dims is not None:
+            self.mlp = MLP(
+                1,
+                hidden_dims=self.hidden_dims,
+                activation=self.activation,
+                dropout=dropout,
+                dtype=self.dtype_policy,
+                name="mlp",
+            )
+
+    def build(self, x_shape: Any, offset_shape: Any = None) -> None:
+        if self.mlp is not None:
+            self.mlp.build(x_shape)
+        self.built = True
+
+    def call(
+        self, x: Any, offset: Any = None, training: bool | None = None
+    ) -> Any:
+        y = x if self.mlp is None else self.mlp(x, training=training)
+        y = ops.cast(y, "float32")
+        if offset is not None:
+            y = y + ops.cast(offset, "float32")
+        return ops.sigmoid(y) if self.kind == "binary" else y
+
+    def compute_output_spec(
+        self, x: Any, offset: Any = None, training: bool | None = None
+    ) -> Any:
+        return keras.KerasTensor((x.shape[0], 1), dtype="float32")
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            hidden_dims=self.hidden_dims,
+            kind=self.kind,
+            activation=keras.activations.serialize(self.activation),
+            dropout=self.dropout,
+        )
+        return config

@@ -1,0 +1,81 @@
+"""A dense layer of every token's own."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+
+__all__ = ["TokenDense"]
+
+
+@export("keras_infnet.layers.TokenDense")
+class TokenDense(keras.layers.Layer):
+    """Passes every token through weights that belong to its place.
+
+    `y_t = act(x_t W_t + b_t)`
+
+    Args:
+        units: integer. Width of the result.
+        activation: string or callable or `None`. Defaults to `None`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        tokens: tensor of shape `(batch, tokens, dim)` with a known number of
+            tokens.
+
+    Returns:
+        Tensor of shape `(batch, tokens, units)`.
+
+    Raises:
+        ValueError: If `units` is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(TokenDense(6)(np.ones((2, 3, 4), "float32")).shape)
+    (2, 3, 6)
+
+    Reference:
+    - [RankMixer](https://arxiv.org/abs/2507.15551), per-token FFN
+    """
+
+    def __init__(
+        self, units: int, activation: Any = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(units=units)
+        self.units = units
+        self.activation = keras.activations.get(activation)
+
+    def build(self, tokens_shape: Any) -> None:
+        _, count, width = tokens_shape
+        # Glorot's rule for the matrix of one token: of a tensor with three
+        # axes it would take the first for the size of a window.
+        limit = (6.0 / (width + self.units)) ** 0.5
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(count, width, self.units),
+            initializer=keras.initializers.RandomUniform(-limit, limit),
+        )
+        self.bias = self.add_weight(
+            name="bias", shape=(count, self.units), initializer="zeros"
+        )
+        self.built = True
+
+    def call(self, tokens: Any) -> Any:
+        y = ops.einsum("bti,tio->bto", tokens, self.kernel)
+        return self.activation(y + self.bias)
+
+    def compute_output_shape(self, tokens_shape: Any) -> Any:
+        return (*tokens_shape[:2], self.units)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            units=self.units,
+            activation=keras.activations.serialize(self.activation),
+        )
+        return config

@@ -1,0 +1,1 @@
+"""Embedding tables and the tokens made from them."""

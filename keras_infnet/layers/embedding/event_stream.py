@@ -1,0 +1,208 @@
+"""Events of all behaviours as one sequence of tokens."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_choice, check_positive
+from keras_infnet.layers.interformer.mask_net import MaskNet
+from keras_infnet.layers.sequence.event_order import count_back
+
+__all__ = ["EventStream"]
+
+
+@export("keras_infnet.layers.EventStream")
+class EventStream(keras.layers.Layer):
+    """Merges the events of all behaviours to one sequence of tokens.
+
+    `merge="feature"`: the newest events of all behaviours make one token, the
+    newest but one the next, and so on; `keras_infnet.layers.MaskNet` merges
+    them. What is short is filled with zeros, and an event exists where any of
+    the behaviours has one. `merge="time"`: each behaviour has a MaskNet of
+    its own for its attributes, and the results follow each other.
+
+    A position is the number of valid events of the behaviour at or after the
+    event: the newest has position 1, wherever padding lies.
+
+    Args:
+        behaviors: sequence of strings. Names of the behaviours, in order.
+        dim: integer. Width of a token. Defaults to `64`.
+        num_recent_tokens: integer. The newest events, of every behaviour with
+            `merge="time"`, that `"recent"` numbers. Defaults to `2`.
+        merge: `"feature"` or `"time"`. Defaults to `"feature"`.
+        activation: string or callable. Activation of the hidden layers.
+            Defaults to `"silu"`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        inputs: dict. For a behaviour `b`, under `"b_events"` a tensor of shape
+            `(batch, events, attributes, width)` and under `"b_mask"` a boolean
+            tensor of shape `(batch, events)`.
+
+    Returns:
+        Dict: `"tokens"`, `(batch, events, dim)`, zero at padding; `"valid"`,
+        booleans, `(batch, events)`; `"positions"`, integers of that shape, 0
+        at padding; and `"recent"`, the same, which numbers the newest events
+        from 1, the oldest of them first, and is 0 elsewhere.
+
+    Raises:
+        ValueError: If a size is not a positive integer, `merge` is not known
+            or there is no behaviour.
+
+    Example:
+
+    >>> import numpy as np
+    >>> stream = EventStream(["clicks", "likes"], dim=8)
+    >>> outputs = stream({
+    ...     "clicks_events": np.ones((2, 5, 3, 4), "float32"),
+    ...     "clicks_mask": np.ones((2, 5), bool),
+    ...     "likes_events": np.ones((2, 2, 1, 4), "float32"),
+    ...     "likes_mask": np.ones((2, 2), bool),
+    ... })
+    >>> tuple(outputs["tokens"].shape)
+    (2, 5, 8)
+    >>> keras.ops.convert_to_numpy(outputs["positions"])[0].tolist()
+    [5, 4, 3, 2, 1]
+
+    Reference:
+    - [InterFormer](https://arxiv.org/abs/2411.09852), equation 6
+    """
+
+    def __init__(
+        self,
+        behaviors: Sequence[str],
+        dim: int = 64,
+        num_recent_tokens: int = 2,
+        merge: str = "feature",
+        activation: Any = "silu",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(dim=dim, num_recent_tokens=num_recent_tokens)
+        check_choice("merge", merge, ("feature", "time"))
+        self.behaviors = tuple(behaviors)
+        if not self.behaviors:
+            raise ValueError(
+                "`behaviors` must name at least one. Received: behaviors=()."
+            )
+        self.dim = dim
+        self.num_recent_tokens = num_recent_tokens
+        self.merge = merge
+        self.activation = keras.activations.get(activation)
+
+    def build(self, inputs_shape: Any) -> None:
+        shapes = dict(inputs_shape)
+        widths = {}
+        for name in self.behaviors:
+            _, _, attributes, width = shapes[f"{name}_events"]
+            widths[name] = attributes * width
+        if self.merge == "feature":
+            widths = {"merged": sum(widths.values())}
+        self.mask_nets = {}
+        for name, width in widths.items():
+            layer = MaskNet(
+                self.dim,
+                self.activation,
+                dtype=self.dtype_policy,
+                name=f"{name}_mask_net",
+            )
+            layer.build((None, None, width))
+            self.mask_nets[name] = layer
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        events, positions = [], []
+        for name in self.behaviors:
+            x = inputs[f"{name}_events"]
+            width = x.shape[-2] * x.shape[-1]
+            events.append(ops.reshape(x, (-1, ops.shape(x)[1], width)))
+            positions.append(count_back(inputs[f"{name}_mask"]))
+        if self.merge == "feature":
+            return self._by_feature(events, positions)
+        return self._by_time(events, positions)
+
+    def _by_feature(self, events: list[Any], positions: list[Any]) -> Any:
+        merged, place = events[0], positions[0]
+        if len(events) > 1:
+            slots = _slots(positions)
+            parts, places = [], []
+            for x, position in zip(events, positions, strict=True):
+                # (batch, slots, events): a one, at most, a slot.
+                chosen = ops.expand_dims(position, 1) == slots
+                weights = ops.cast(chosen, x.dtype)
+                parts.append(ops.einsum("bst,btw->bsw", weights, x))
+                places.append(ops.any(chosen, axis=-1))
+            merged = ops.concatenate(parts, axis=-1)
+            known = places[0]
+            for other in places[1:]:
+                known = ops.logical_or(known, other)
+            place = ops.cast(known, "int32") * slots[:, 0]
+        valid = place > 0
+        return {
+            "tokens": self.mask_nets["merged"](merged, valid),
+            "valid": valid,
+            "positions": place,
+            "recent": self._recent(place, 0),
+        }
+
+    def _by_time(self, events: list[Any], positions: list[Any]) -> Any:
+        tokens = [
+            self.mask_nets[name](x, place > 0)
+            for name, x, place in zip(
+                self.behaviors, events, positions, strict=True
+            )
+        ]
+        recent = [self._recent(place, i) for i, place in enumerate(positions)]
+        place = ops.concatenate(positions, axis=1)
+        return {
+            "tokens": ops.concatenate(tokens, axis=1),
+            "valid": place > 0,
+            "positions": place,
+            "recent": ops.concatenate(recent, axis=1),
+        }
+
+    def _recent(self, positions: Any, behavior: int) -> Any:
+        """Numbers the newest events of a behaviour, the oldest first."""
+        count = self.num_recent_tokens
+        taken = ops.logical_and(positions > 0, positions <= count)
+        number = (behavior + 1) * count + 1 - positions
+        return ops.cast(taken, "int32") * number
+
+    def compute_output_spec(self, inputs: Mapping[str, Any]) -> Any:
+        shapes = [inputs[f"{name}_mask"].shape for name in self.behaviors]
+        batch, lengths = shapes[0][0], [shape[1] for shape in shapes]
+        combine = max if self.merge == "feature" else sum
+        length = None if None in lengths else combine(lengths)
+        flat = (batch, length)
+        return {
+            "tokens": keras.KerasTensor((*flat, self.dim), self.compute_dtype),
+            "valid": keras.KerasTensor(flat, "bool"),
+            "positions": keras.KerasTensor(flat, "int32"),
+            "recent": keras.KerasTensor(flat, "int32"),
+        }
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            behaviors=self.behaviors,
+            dim=self.dim,
+            num_recent_tokens=self.num_recent_tokens,
+            merge=self.merge,
+            activation=keras.activations.serialize(self.activation),
+        )
+        return config
+
+
+def _slots(positions: list[Any]) -> Any:
+    """Positions of the longest behaviour, oldest first, `(slots, 1)`."""
+    longest = ops.shape(positions[0])[1]
+    for other in positions[1:]:
+        length = ops.shape(other)[1]
+        if isinstance(longest, int) and isinstance(length, int):
+            longest = max(longest, length)
+        else:  # known when a graph of TensorFlow's runs
+            longest = ops.maximum(longest, length)
+    return ops.expand_dims(ops.arange(longest, 0, -1, dtype="int32"), -1)

@@ -1,0 +1,89 @@
+"""Tokens that do not depend on the row."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+
+__all__ = ["LearnedTokens"]
+
+
+@export("keras_infnet.layers.LearnedTokens")
+class LearnedTokens(keras.layers.Layer):
+    """Gives every row the same learned tokens.
+
+    The task tokens and the shared task tokens of INFNet.
+
+    Args:
+        num_tokens: integer. Number of tokens.
+        dim: integer. Width of a token.
+        initializer: initializer of the tokens. Defaults to
+            `"random_normal"`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        like: tensor of shape `(batch, ...)`, which tells the batch size.
+
+    Returns:
+        Tensor of shape `(batch, num_tokens, dim)`.
+
+    Raises:
+        ValueError: If a size is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(LearnedTokens(3, dim=8)(np.zeros((2, 5))).shape)
+    (2, 3, 8)
+
+    Reference:
+    - [INFNet](https://arxiv.org/abs/2508.11565), task tokens
+    """
+
+    def __init__(
+        self,
+        num_tokens: int,
+        dim: int,
+        initializer: Any = "random_normal",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(num_tokens=num_tokens, dim=dim)
+        self.num_tokens = num_tokens
+        self.dim = dim
+        self.initializer = keras.initializers.get(initializer)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all rows are alike, whatever is read: they are."""
+        return True
+
+    def build(self, like_shape: Any) -> None:
+        self.tokens = self.add_weight(
+            name="tokens",
+            shape=(self.num_tokens, self.dim),
+            initializer=self.initializer,
+        )
+        self.built = True
+
+    def call(self, like: Any) -> Any:
+        tokens = ops.cast(self.tokens, self.compute_dtype)
+        return ops.broadcast_to(
+            ops.expand_dims(tokens, 0),
+            (ops.shape(like)[0], self.num_tokens, self.dim),
+        )
+
+    def compute_output_shape(self, like_shape: Any) -> Any:
+        return (like_shape[0], self.num_tokens, self.dim)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            num_tokens=self.num_tokens,
+            dim=self.dim,
+            initializer=keras.initializers.serialize(self.initializer),
+        )
+        return config

@@ -1,0 +1,122 @@
+"""Several MLPs of the same shape, computed together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.layers.dense.mlp import seeded_dropouts
+
+__all__ = ["ExpertMLPs"]
+
+
+@export("keras_infnet.layers.ExpertMLPs")
+class ExpertMLPs(keras.layers.Layer):
+    """Passes one vector through several MLPs with weights of their own.
+
+    `y_e = act(... act(x W_{e,1} + b_{e,1}) ...)` for every expert `e`. The
+    first layers of all experts are one product of matrices.
+
+    Args:
+        num_experts: integer.
+        hidden_dims: sequence of integers, one at least. Widths of the layers
+            of an expert. Defaults to `(512, 256, 128)`.
+        activation: string or callable. Activation of all layers. Defaults to
+            `"relu"`.
+        dropout: float in `[0, 1)`. Rate behind every layer. Defaults to
+            `0.0`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        x: tensor of shape `(batch, features)`.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        Tensor of shape `(batch, num_experts, hidden_dims[-1])`.
+
+    Raises:
+        ValueError: If a size is not a positive integer, or there is no layer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> experts = ExpertMLPs(3, hidden_dims=(8, 4))
+    >>> tuple(experts(np.ones((2, 5), "float32")).shape)
+    (2, 3, 4)
+
+    Reference:
+    - [MMoE](https://doi.org/10.1145/3219819.3220007), section 4.2
+    """
+
+    def __init__(
+        self,
+        num_experts: int,
+        hidden_dims: Sequence[int] = (512, 256, 128),
+        activation: Any = "relu",
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(num_experts=num_experts, hidden_dims=hidden_dims)
+        if not hidden_dims:
+            raise ValueError(
+                "`hidden_dims` must name at least one layer of an expert. "
+                "Received: hidden_dims=()."
+            )
+        self.num_experts = num_experts
+        self.hidden_dims = tuple(hidden_dims)
+        self.activation = keras.activations.get(activation)
+        self.dropout = dropout
+        self.dropout_layers = seeded_dropouts(
+            len(self.hidden_dims), dropout, self.dtype_policy
+        )
+
+    def build(self, x_shape: Any) -> None:
+        self.kernels, self.biases = [], []
+        inputs = x_shape[-1]
+        for i, outputs in enumerate(self.hidden_dims):
+            # What Glorot's rule says of one expert: of a tensor with three
+            # axes it would take the first for the size of a window.
+            limit = (6.0 / (inputs + outputs)) ** 0.5
+            self.kernels.append(
+                self.add_weight(
+                    name=f"kernel_{i}",
+                    shape=(self.num_experts, inputs, outputs),
+                    initializer=keras.initializers.RandomUniform(-limit, limit),
+                )
+            )
+            self.biases.append(
+                self.add_weight(
+                    name=f"bias_{i}",
+                    shape=(self.num_experts, outputs),
+                    initializer="zeros",
+                )
+            )
+            inputs = outputs
+        self.built = True
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        for i, (kernel, bias) in enumerate(
+            zip(self.kernels, self.biases, strict=True)
+        ):
+            equation = "bni,nio->bno" if i else "bi,nio->bno"
+            x = self.activation(ops.einsum(equation, x, kernel) + bias)
+            if self.dropout_layers:
+                x = self.dropout_layers[i](x, training=training)
+        return x
+
+    def compute_output_shape(self, x_shape: Any) -> Any:
+        return (x_shape[0], self.num_experts, self.hidden_dims[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            num_experts=self.num_experts,
+            hidden_dims=self.hidden_dims,
+            activation=keras.activations.serialize(self.activation),
+            dropout=self.dropout,
+        )
+        return config

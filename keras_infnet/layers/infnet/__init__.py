@@ -1,0 +1,1 @@
+"""Blocks of INFNet and what they are compared with."""

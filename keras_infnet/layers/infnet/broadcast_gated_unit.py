@@ -1,0 +1,81 @@
+"""Affine broadcast of hubs to their tokens."""
+
+from typing import Any
+
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.dense.token_normalization import TokenNormalization
+from keras_infnet.layers.interaction.flat_token_mlp import FlatMLP
+
+__all__ = ["BroadcastGatedUnit"]
+
+
+@export("keras_infnet.layers.BroadcastGatedUnit")
+class BroadcastGatedUnit(FlatMLP):
+    """Scales and shifts all tokens of a group by what its hubs say.
+
+    `[a ; b] = MLP(flatten(H))` and `BGU(X, H) = LN(X + X * sigmoid(a) + b)`,
+    with one hidden layer and the same `(a, b)` for every token of the group.
+
+    Masking: tokens of padding are set to zero again.
+
+    Args:
+        expansion: integer. Width of the hidden layer, in tokens. Defaults to
+            `4`.
+        activation: string or callable. Activation of the hidden layer.
+            Defaults to `"relu"`.
+        dropout: float in `[0, 1)`. Rate behind the hidden layer. Defaults to
+            `0.0`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        tokens: tensor of shape `(batch, tokens, dim)`.
+        hubs: tensor of shape `(batch, hubs, dim)`.
+        valid: boolean tensor of shape `(batch, tokens)`. Optional.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        Tensor with the shape of `tokens`.
+
+    Raises:
+        ValueError: If a size is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tokens = np.ones((2, 30, 8), "float32")
+    >>> hubs = np.ones((2, 4, 8), "float32")
+    >>> tuple(BroadcastGatedUnit()(tokens, hubs).shape)
+    (2, 30, 8)
+
+    Reference:
+    - [INFNet](https://arxiv.org/abs/2508.11565), version 2, affine broadcast
+    """
+
+    def build(
+        self, tokens_shape: Any, hubs_shape: Any, valid_shape: Any = None
+    ) -> None:
+        self.normalization = TokenNormalization(
+            dtype=self.dtype_policy, name="normalization"
+        )
+        self.normalization.build(tokens_shape)
+        self._build_mlp(hubs_shape, 2, tokens_shape[-1])
+        self.built = True
+
+    def call(
+        self,
+        tokens: Any,
+        hubs: Any,
+        valid: Any = None,
+        training: bool | None = None,
+    ) -> Any:
+        affine = ops.expand_dims(self._apply_mlp(hubs, training), 1)
+        scale, shift = ops.split(affine, 2, axis=-1)  # (batch, 1, dim)
+        tokens = tokens * (1.0 + ops.sigmoid(scale)) + shift
+        return self.normalization(tokens, valid)
+
+    def compute_output_shape(
+        self, tokens_shape: Any, hubs_shape: Any, valid_shape: Any = None
+    ) -> Any:
+        return tokens_shape

@@ -1,0 +1,75 @@
+"""Gating of tokens by their proxies."""
+
+from typing import Any
+
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.interaction.flat_token_mlp import FlatMLP
+
+__all__ = ["ProxyGatedUnit"]
+
+
+@export("keras_infnet.layers.ProxyGatedUnit")
+class ProxyGatedUnit(FlatMLP):
+    """Scales all tokens of a group by one gate made from its proxies.
+
+    `PGU(X, X~) = X * sigmoid(MLP(flatten(X~)))`, with one hidden layer.
+
+    Since all tokens of a row share the gate, a stack of units multiplies the
+    first tokens by the product of the gates; `gate` gives it without making
+    the tokens.
+
+    Masking: a zero token stays zero.
+
+    Args:
+        expansion: integer. Width of the hidden layer, in tokens. Defaults to
+            `4`.
+        activation: string or callable. Activation of the hidden layer.
+            Defaults to `"relu"`.
+        dropout: float in `[0, 1)`. Rate behind the hidden layer. Defaults to
+            `0.0`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        tokens: tensor of shape `(batch, tokens, dim)`.
+        proxies: tensor of shape `(batch, proxies, dim)`.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        Tensor with the shape of `tokens`.
+
+    Raises:
+        ValueError: If a size is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tokens = np.ones((2, 30, 8), "float32")
+    >>> proxies = np.ones((2, 4, 8), "float32")
+    >>> tuple(ProxyGatedUnit()(tokens, proxies).shape)
+    (2, 30, 8)
+
+    Reference:
+    - [INFNet](https://arxiv.org/abs/2508.11565), version 1, homogeneous
+      information flow
+    """
+
+    def build(self, tokens_shape: Any, proxies_shape: Any) -> None:
+        self._build_mlp(proxies_shape, 1, tokens_shape[-1])
+        self.built = True
+
+    def gate(self, proxies: Any, training: bool | None = None) -> Any:
+        """Returns the gate of shape `(batch, 1, dim)`."""
+        gate = ops.sigmoid(self._apply_mlp(proxies, training))
+        return ops.expand_dims(gate, 1)
+
+    def call(
+        self, tokens: Any, proxies: Any, training: bool | None = None
+    ) -> Any:
+        return tokens * self.gate(proxies, training=training)
+
+    def compute_output_shape(
+        self, tokens_shape: Any, proxies_shape: Any
+    ) -> Any:
+        return tokens_shape

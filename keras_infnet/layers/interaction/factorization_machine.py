@@ -1,0 +1,78 @@
+"""Factorisation machines of several tasks over one set of embeddings."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+
+__all__ = ["FactorizationMachine"]
+
+
+@export("keras_infnet.layers.FactorizationMachine")
+class FactorizationMachine(keras.layers.Layer):
+    """Logits of a factorisation machine, one a task.
+
+    `logit_m = w_m + sum_f linear_{f,m} + sum_j p_{m,j} v_j`, where `v` is the
+    sum of the products of all pairs (see `PairwiseInteraction`). The weights
+    `p_m` start as ones. With one task they are ones, as in the paper.
+
+    Args:
+        num_tasks: integer. Defaults to `1`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        interaction: tensor of shape `(batch, dim)`, the `v`.
+        linear: tensor of shape `(batch, fields, num_tasks)`.
+
+    Returns:
+        Tensor of shape `(batch, num_tasks)`.
+
+    Raises:
+        ValueError: If `num_tasks` is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = FactorizationMachine()
+    >>> logits = layer(np.array([[1.0, 2.0]]), np.array([[[0.5], [0.25]]]))
+    >>> float(ops.convert_to_numpy(logits)[0, 0])
+    3.75
+
+    Reference:
+    - Rendle, Factorization Machines, ICDM 2010, equation 1
+    """
+
+    def __init__(self, num_tasks: int = 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        check_positive(num_tasks=num_tasks)
+        self.num_tasks = num_tasks
+
+    def build(self, interaction_shape: Any, linear_shape: Any) -> None:
+        self.bias = self.add_weight(
+            name="bias", shape=(self.num_tasks,), initializer="zeros"
+        )
+        if self.num_tasks > 1:
+            self.kernel = self.add_weight(
+                name="kernel",
+                shape=(interaction_shape[-1], self.num_tasks),
+                initializer="ones",
+            )
+        self.built = True
+
+    def call(self, interaction: Any, linear: Any) -> Any:
+        if self.num_tasks > 1:
+            second = ops.matmul(interaction, self.kernel)
+        else:
+            second = ops.sum(interaction, axis=-1, keepdims=True)
+        return ops.sum(linear, axis=1) + second + self.bias
+
+    def compute_output_shape(
+        self, interaction_shape: Any, linear_shape: Any
+    ) -> Any:
+        return (interaction_shape[0], self.num_tasks)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"num_tasks": self.num_tasks, **super().get_config()}

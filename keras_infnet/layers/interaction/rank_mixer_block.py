@@ -1,0 +1,107 @@
+"""Tokens that exchange parts, and a network for each."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.layers.dense.token_dense import TokenDense
+
+__all__ = ["RankMixerBlock"]
+
+
+@export("keras_infnet.layers.RankMixerBlock")
+class RankMixerBlock(keras.layers.Layer):
+    """One block of RankMixer.
+
+    `S = LN(mix(X) + X)` and `X' = LN(W2_t act(W1_t S_t + b1_t) + b2_t + S)`.
+    `mix` has no weights: every token is split into as many parts as there are
+    tokens, and token `h` of the result joins part `h` of all tokens.
+
+    Args:
+        expansion: integer. Width of the hidden layers, in tokens. Defaults to
+            `2`.
+        activation: string or callable. Activation of the hidden layers.
+            Defaults to `"gelu"`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        tokens: tensor of shape `(batch, tokens, dim)` with a known number of
+            tokens, which divides `dim`.
+
+    Returns:
+        Tensor of the shape of `tokens`.
+
+    Raises:
+        ValueError: If a size is not a positive integer, or the number of
+            tokens does not divide `dim`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(RankMixerBlock()(np.ones((2, 4, 8), "float32")).shape)
+    (2, 4, 8)
+
+    Reference:
+    - [RankMixer](https://arxiv.org/abs/2507.15551), section 3
+    """
+
+    def __init__(
+        self, expansion: int = 2, activation: Any = "gelu", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(expansion=expansion)
+        self.expansion = expansion
+        self.activation = keras.activations.get(activation)
+
+    def build(self, tokens_shape: Any) -> None:
+        _, count, width = tokens_shape
+        if width % count:
+            raise ValueError(
+                "the number of tokens must divide their width, because every "
+                "token gives a part to every other. Received: "
+                f"{count} tokens of width {width}."
+            )
+        self.hidden = TokenDense(
+            self.expansion * width,
+            activation=self.activation,
+            dtype=self.dtype_policy,
+            name="hidden",
+        )
+        self.hidden.build(tokens_shape)
+        self.output_layer = TokenDense(
+            width, dtype=self.dtype_policy, name="output"
+        )
+        self.output_layer.build((None, count, self.expansion * width))
+        self.normalizations = [
+            keras.layers.LayerNormalization(
+                epsilon=1e-5, dtype=self.dtype_policy, name=f"normalization_{i}"
+            )
+            for i in range(2)
+        ]
+        for layer in self.normalizations:
+            layer.build(tokens_shape)
+        self.built = True
+
+    def call(self, tokens: Any) -> Any:
+        _, count, width = tokens.shape
+        parts = ops.reshape(tokens, (-1, count, count, width // count))
+        mixed = ops.reshape(
+            ops.transpose(parts, (0, 2, 1, 3)), (-1, count, width)
+        )
+        tokens = self.normalizations[0](mixed + tokens)
+        changed = self.output_layer(self.hidden(tokens))
+        return self.normalizations[1](changed + tokens)
+
+    def compute_output_shape(self, tokens_shape: Any) -> Any:
+        return tokens_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            expansion=self.expansion,
+            activation=keras.activations.serialize(self.activation),
+        )
+        return config

@@ -1,0 +1,76 @@
+"""Few tokens out of many fields."""
+
+from typing import Any
+
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.layers.interaction.flat_token_mlp import FlatMLP
+
+__all__ = ["TokenCompression"]
+
+
+@export("keras_infnet.layers.TokenCompression")
+class TokenCompression(FlatMLP):
+    """Compresses a fixed number of tokens to fewer ones.
+
+    `outputs = reshape(MLP(flatten(x)))`, one hidden layer: the categorical
+    proxies and hubs of INFNet.
+
+    Args:
+        num_tokens: integer. Number of tokens of the result.
+        expansion: integer. Width of the hidden layer, in tokens. Defaults to
+            `4`.
+        activation: string or callable. Activation of the hidden layer.
+            Defaults to `"relu"`.
+        dropout: float in `[0, 1)`. Rate behind the hidden layer. Defaults to
+            `0.0`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        x: tensor of shape `(batch, tokens, dim)` with a known number of
+            tokens.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        Tensor of shape `(batch, num_tokens, dim)`.
+
+    Raises:
+        ValueError: If a size is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(TokenCompression(4)(np.ones((2, 30, 8), "float32")).shape)
+    (2, 4, 8)
+
+    Reference:
+    - [INFNet](https://arxiv.org/abs/2508.11565), proxy initialisation
+    """
+
+    def __init__(
+        self,
+        num_tokens: int,
+        expansion: int = 4,
+        activation: Any = "relu",
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(expansion, activation, dropout, **kwargs)
+        check_positive(num_tokens=num_tokens)
+        self.num_tokens = num_tokens
+
+    def build(self, x_shape: Any) -> None:
+        self._build_mlp(x_shape, self.num_tokens, x_shape[-1])
+        self.built = True
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        outputs = self._apply_mlp(x, training)
+        return ops.reshape(outputs, (-1, self.num_tokens, x.shape[-1]))
+
+    def compute_output_shape(self, x_shape: Any) -> Any:
+        return (x_shape[0], self.num_tokens, x_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        return {"num_tokens": self.num_tokens, **super().get_config()}

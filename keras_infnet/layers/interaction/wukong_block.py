@@ -1,0 +1,156 @@
+"""Stacked factorisation machines."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.layers.dense.mlp import MLP
+
+__all__ = ["WuKongBlock"]
+
+
+@export("keras_infnet.layers.WuKongBlock")
+class WuKongBlock(keras.layers.Layer):
+    """One layer of WuKong: products of pairs beside linear compression.
+
+    ```
+    X' = LN([FMB(X) ; LCB(X)] + R(X))
+    FMB(X) = reshape(MLP(LN(flatten(X (X^T Y)))))    LCB(X) = W_L X
+    ```
+
+    `X (X^T Y)` holds the products of all pairs of tokens, compressed to
+    `projection_dim` columns by the learned `Y`, at linear cost. `R` is the
+    identity where the number of tokens stays, else a linear map of tokens.
+
+    Args:
+        num_interaction_tokens: integer. Tokens out of `FMB`. Defaults to
+            `40`.
+        num_compressed_tokens: integer. Tokens out of `LCB`. Defaults to `40`.
+        projection_dim: integer. Columns of `Y`. Defaults to `8`.
+        hidden_dims: sequence of integers. Hidden widths of the MLP. Defaults
+            to `(32, 32)`.
+        activation: string or callable. Activation of the hidden layers.
+            Defaults to `"relu"`.
+        dropout: float in `[0, 1)`. Rate behind the hidden layers. Defaults to
+            `0.0`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        tokens: tensor of shape `(batch, tokens, dim)`.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        Tensor of shape
+        `(batch, num_interaction_tokens + num_compressed_tokens, dim)`.
+
+    Raises:
+        ValueError: If a size is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = WuKongBlock(3, 2, projection_dim=2, hidden_dims=(8,))
+    >>> tuple(layer(np.ones((2, 7, 4), "float32")).shape)
+    (2, 5, 4)
+
+    Reference:
+    - [WuKong](https://arxiv.org/abs/2403.02545), section 3
+    """
+
+    def __init__(
+        self,
+        num_interaction_tokens: int = 40,
+        num_compressed_tokens: int = 40,
+        projection_dim: int = 8,
+        hidden_dims: Sequence[int] = (32, 32),
+        activation: Any = "relu",
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(
+            num_interaction_tokens=num_interaction_tokens,
+            num_compressed_tokens=num_compressed_tokens,
+            projection_dim=projection_dim,
+            hidden_dims=hidden_dims,
+        )
+        self.num_interaction_tokens = num_interaction_tokens
+        self.num_compressed_tokens = num_compressed_tokens
+        self.projection_dim = projection_dim
+        self.hidden_dims = tuple(hidden_dims)
+        self.activation = keras.activations.get(activation)
+        self.dropout = dropout
+
+    def build(self, tokens_shape: Any) -> None:
+        _, count, dim = tokens_shape
+        self.projection = self._tokens_kernel("projection", self.projection_dim)
+        self.projection.build((None, dim, count))
+        self.compression = self._tokens_kernel(
+            "compression", self.num_compressed_tokens
+        )
+        self.compression.build((None, dim, count))
+        total = self.num_interaction_tokens + self.num_compressed_tokens
+        self.residual = None
+        if total != count:
+            self.residual = self._tokens_kernel("residual", total)
+            self.residual.build((None, dim, count))
+        products = count * self.projection_dim
+        self.product_normalization = self._norm("product_normalization")
+        self.product_normalization.build((None, products))
+        self.mlp = MLP(
+            self.num_interaction_tokens * dim,
+            hidden_dims=self.hidden_dims,
+            activation=self.activation,
+            dropout=self.dropout,
+            dtype=self.dtype_policy,
+            name="mlp",
+        )
+        self.mlp.build((None, products))
+        self.normalization = self._norm("normalization")
+        self.normalization.build((None, total, dim))
+        self.built = True
+
+    def _tokens_kernel(self, name: str, units: int) -> Any:
+        """A linear map of the axis of tokens, which must be the last one."""
+        return keras.layers.Dense(
+            units, use_bias=False, dtype=self.dtype_policy, name=name
+        )
+
+    def _norm(self, name: str) -> Any:
+        return keras.layers.LayerNormalization(
+            epsilon=1e-5, dtype=self.dtype_policy, name=name
+        )
+
+    def call(self, tokens: Any, training: bool | None = None) -> Any:
+        _, count, dim = tokens.shape
+        turned = ops.transpose(tokens, (0, 2, 1))
+        products = ops.matmul(tokens, self.projection(turned))
+        flat = ops.reshape(products, (-1, count * self.projection_dim))
+        mixed = self.mlp(self.product_normalization(flat), training=training)
+        mixed = ops.reshape(mixed, (-1, self.num_interaction_tokens, dim))
+        compressed = ops.transpose(self.compression(turned), (0, 2, 1))
+        kept = tokens
+        if self.residual is not None:
+            kept = ops.transpose(self.residual(turned), (0, 2, 1))
+        joined = ops.concatenate([mixed, compressed], axis=1)
+        return self.normalization(joined + kept)
+
+    def compute_output_shape(self, tokens_shape: Any) -> Any:
+        total = self.num_interaction_tokens + self.num_compressed_tokens
+        return (tokens_shape[0], total, tokens_shape[2])
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            num_interaction_tokens=self.num_interaction_tokens,
+            num_compressed_tokens=self.num_compressed_tokens,
+            projection_dim=self.projection_dim,
+            hidden_dims=self.hidden_dims,
+            activation=keras.activations.serialize(self.activation),
+            dropout=self.dropout,
+        )
+        return config

@@ -1,0 +1,171 @@
+"""Interaction of the fields with a summary of the events."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_choice, check_positive
+from keras_infnet.layers.interaction.feature_cross import FeatureCross
+from keras_infnet.layers.interaction.interaction_ensemble import (
+    InteractionEnsemble,
+    pair_products,
+)
+
+__all__ = ["InteractionArch"]
+
+
+@export("keras_infnet.layers.InteractionArch")
+class InteractionArch(keras.layers.Layer):
+    """Lets the fields interact with each other and with past behaviour.
+
+    With the fields `X` (N tokens) and `Z = [X ; S_sum]` (P tokens):
+
+    ```
+    X' = LN(X + Interaction(Z))
+    dot:    reshape(Dense(p)), p = all <z_i, z_j>, i < j
+    dcnv2:  reshape(Dense(z_n)), z_{i+1} = z_0 * (U (V z_i) + b) + z_i,
+            z_0 = flatten(Z)
+    dhen:   keras_infnet.layers.InteractionEnsemble, P to N tokens
+    ```
+
+    Further layers of `"dhen"` come first, from P to P tokens.
+
+    Args:
+        interaction: `"dot"`, `"dcnv2"` or `"dhen"`. Defaults to `"dhen"`.
+        num_layers: integer. Crosses of `"dcnv2"`, layers of `"dhen"`; 1 with
+            `"dot"`. Defaults to `1`.
+        cross_rank: integer. Rank of the crosses. Defaults to `32`.
+        residual: boolean. `False` leaves `X` and the norm out, as the paper
+            writes it. Defaults to `True`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        tokens: tensor of shape `(batch, tokens, dim)`, the fields.
+        summary: tensor of shape `(batch, summary_tokens, dim)`, `S_sum`.
+            Optional.
+
+    Returns:
+        Tensor with the shape of `tokens`.
+
+    Raises:
+        ValueError: If a size is not a positive integer, the interaction is
+            not known or has no such layers, or there are no pairs of tokens.
+
+    Example:
+
+    >>> import numpy as np
+    >>> fields = np.ones((2, 3, 8), "float32")
+    >>> summary = np.ones((2, 4, 8), "float32")
+    >>> tuple(InteractionArch("dot")(fields, summary).shape)
+    (2, 3, 8)
+
+    Reference:
+    - [InterFormer](https://arxiv.org/abs/2411.09852), equation 7
+    """
+
+    def __init__(
+        self,
+        interaction: str = "dhen",
+        num_layers: int = 1,
+        cross_rank: int = 32,
+        residual: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_choice("interaction", interaction, ("dot", "dcnv2", "dhen"))
+        check_positive(num_layers=num_layers, cross_rank=cross_rank)
+        if interaction == "dot" and num_layers > 1:
+            raise ValueError(
+                "interaction='dot' has one layer. Received: "
+                f"num_layers={num_layers}. Use 'dcnv2' or 'dhen' for more."
+            )
+        self.interaction = interaction
+        self.num_layers = num_layers
+        self.cross_rank = cross_rank
+        self.residual = residual
+
+    def build(self, tokens_shape: Any, summary_shape: Any = None) -> None:
+        _, count, dim = tokens_shape
+        seen = count + (0 if summary_shape is None else summary_shape[1])
+        if seen < 2 and self.interaction != "dcnv2":
+            raise ValueError(
+                f"interaction={self.interaction!r} multiplies pairs of tokens. "
+                f"Received: {seen} token. Use 'dcnv2' instead."
+            )
+        if self.interaction == "dhen":
+            self._build_ensembles(seen, count, dim)
+        else:
+            self._build_plain(seen, count, dim)
+        if self.residual:
+            self.normalization = keras.layers.LayerNormalization(
+                epsilon=1e-5, dtype=self.dtype_policy, name="normalization"
+            )
+            self.normalization.build(tokens_shape)
+        self.built = True
+
+    def _build_ensembles(self, seen: int, count: int, dim: int) -> None:
+        self.ensembles = []
+        for i in range(self.num_layers):
+            ensemble = InteractionEnsemble(
+                count if i == self.num_layers - 1 else seen,
+                self.cross_rank,
+                dtype=self.dtype_policy,
+                name=f"ensemble_{i}",
+            )
+            ensemble.build((None, seen, dim))
+            self.ensembles.append(ensemble)
+
+    def _build_plain(self, seen: int, count: int, dim: int) -> None:
+        width = seen * (seen - 1) // 2
+        if self.interaction == "dcnv2":
+            width, self.crosses = seen * dim, []
+            for i in range(self.num_layers):
+                cross = FeatureCross(
+                    self.cross_rank, dtype=self.dtype_policy, name=f"cross_{i}"
+                )
+                cross.build((None, width), (None, width))
+                self.crosses.append(cross)
+        self.restore = keras.layers.Dense(
+            count * dim, dtype=self.dtype_policy, name="restore"
+        )
+        self.restore.build((None, width))
+
+    def call(self, tokens: Any, summary: Any = None) -> Any:
+        seen = tokens
+        if summary is not None:
+            seen = ops.concatenate([tokens, summary], axis=1)
+        mixed = self._interact(seen, tokens.shape[1])
+        if not self.residual:
+            return mixed
+        return self.normalization(tokens + mixed)
+
+    def _interact(self, seen: Any, count: int) -> Any:
+        if self.interaction == "dhen":
+            for ensemble in self.ensembles:
+                seen = ensemble(seen)
+            return seen
+        _, total, dim = seen.shape
+        if self.interaction == "dot":
+            flat = pair_products(seen)
+        else:
+            first = flat = ops.reshape(seen, (-1, total * dim))
+            for cross in self.crosses:
+                flat = cross(first, flat)
+        return ops.reshape(self.restore(flat), (-1, count, dim))
+
+    def compute_output_shape(
+        self, tokens_shape: Any, summary_shape: Any = None
+    ) -> Any:
+        return tokens_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            interaction=self.interaction,
+            num_layers=self.num_layers,
+            cross_rank=self.cross_rank,
+            residual=self.residual,
+        )
+        return config

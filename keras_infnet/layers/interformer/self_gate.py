@@ -1,0 +1,98 @@
+"""Tokens that say how much of themselves is kept."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_choice
+from keras_infnet.layers.dense.mlp import MLP
+
+__all__ = ["SelfGate"]
+
+
+@export("keras_infnet.layers.SelfGate")
+class SelfGate(keras.layers.Layer):
+    """Scales every token by a gate computed from itself.
+
+    ```
+    self:   y = x * sigmoid(MLP(x))
+    paper:  y = act(x * MLP(x))
+    ```
+
+    The MLP has one hidden layer; both of its layers are as wide as the token.
+    The paper's form with a sigmoid brings every number between 0 and 1, so
+    that sign and scale are lost; `"self"` keeps them.
+
+    Masking: a zero token stays zero, but in the form `"paper"` with an
+    activation that is not zero at zero.
+
+    Args:
+        gate: `"self"` or `"paper"`. Defaults to `"self"`.
+        gate_activation: string or callable, `act`. Used by `"paper"` only.
+            Defaults to `"sigmoid"`.
+        activation: string or callable. Activation of the hidden layer.
+            Defaults to `"silu"`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        x: tensor of shape `(batch, tokens, dim)`.
+
+    Returns:
+        Tensor with the shape of `x`.
+
+    Raises:
+        ValueError: If `gate` is not known.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(SelfGate()(np.ones((2, 4, 8), "float32")).shape)
+    (2, 4, 8)
+
+    Reference:
+    - [InterFormer](https://arxiv.org/abs/2411.09852), section 4.4
+    """
+
+    def __init__(
+        self,
+        gate: str = "self",
+        gate_activation: Any = "sigmoid",
+        activation: Any = "silu",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_choice("gate", gate, ("self", "paper"))
+        self.gate = gate
+        self.gate_activation = keras.activations.get(gate_activation)
+        self.activation = keras.activations.get(activation)
+
+    def build(self, x_shape: Any) -> None:
+        width = x_shape[-1]
+        self.mlp = MLP(
+            width,
+            hidden_dims=(width,),
+            activation=self.activation,
+            dtype=self.dtype_policy,
+            name="mlp",
+        )
+        self.mlp.build(x_shape)
+        self.built = True
+
+    def call(self, x: Any) -> Any:
+        if self.gate == "self":
+            return x * ops.sigmoid(self.mlp(x))
+        return self.gate_activation(x * self.mlp(x))
+
+    def compute_output_shape(self, x_shape: Any) -> Any:
+        return x_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            gate=self.gate,
+            gate_activation=keras.activations.serialize(self.gate_activation),
+            activation=keras.activations.serialize(self.activation),
+        )
+        return config

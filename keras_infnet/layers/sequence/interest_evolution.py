@@ -1,0 +1,264 @@
+"""How the interest in a target has changed over past events."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.layers.attention.masked_softmax import masked_softmax
+from keras_infnet.layers.dense.mlp import MLP
+from keras_infnet.layers.sequence.attentional_gru_cell import AttentionalGRUCell
+
+__all__ = ["InterestEvolution"]
+
+_GRU_TYPES = ("augru", "agru", "aigru", "gru")
+_ATTENTIONS = ("bilinear", "dot", "din")
+
+
+@export("keras_infnet.layers.InterestEvolution")
+class InterestEvolution(keras.layers.Layer):
+    """Reads a behaviour by two GRUs, the second led by the target.
+
+    ```
+    h_t = GRU(h_{t-1}, e_t)
+    a_t = softmax over the valid events of score(h_t, q)
+    s_t = (1 - a_t u_t) * s_{t-1} + a_t u_t * n_t          ("augru")
+    ```
+
+    The result is the last `s`. With `"agru"` the weight `a_t` replaces the
+    update gate `u_t`, with `"aigru"` it multiplies the input `h_t`, and
+    `"gru"` leaves the target out. `score` is `h_t W q` ("bilinear", `W`
+    starts as the identity), `h_t q` ("dot") or an MLP on
+    `[q, h_t, q - h_t, q * h_t]` ("din").
+
+    With `auxiliary_weight` and events that did not happen (`negatives`), the
+    layer adds the loss `-weight * mean(log sigmoid(h_t e_{t+1}) +
+    log(1 - sigmoid(h_t e^-_{t+1})))` over the pairs of neighbouring events.
+
+    Padding may lie anywhere: events move together first.
+
+    Args:
+        gru_type: `"augru"`, `"agru"`, `"aigru"` or `"gru"`. Defaults to
+            `"augru"`.
+        attention: `"bilinear"`, `"dot"` or `"din"`. Defaults to `"bilinear"`.
+        attention_dims: sequence of integers. Hidden widths of the MLP of
+            `"din"`. Defaults to `(64,)`.
+        activation: string or callable. Activation of that MLP. Defaults to
+            `"relu"`.
+        auxiliary_weight: float. Weight of the auxiliary loss. Defaults to
+            `0.0`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        query: tensor of shape `(batch, attributes, dim)`, the target.
+        events: tensor of shape `(batch, events, attributes, dim)`.
+        valid: boolean tensor of shape `(batch, events)`.
+        negatives: tensor of the shape of `events`: something else in place of
+            each event. Optional.
+        training: boolean. Whether the auxiliary loss is added.
+
+    Returns:
+        Tensor of shape `(batch, attributes, dim)`; zero without events.
+
+    Raises:
+        ValueError: If a choice is not known or a size is not a positive
+            integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> query, events = np.ones((2, 3, 4)), np.ones((2, 5, 3, 4))
+    >>> valid = np.ones((2, 5), bool)
+    >>> tuple(InterestEvolution()(query, events, valid).shape)
+    (2, 3, 4)
+
+    Reference:
+    - [DIEN](https://arxiv.org/abs/1809.03672), sections 4.2 and 4.3
+    """
+
+    def __init__(
+        self,
+        gru_type: str = "augru",
+        attention: str = "bilinear",
+        attention_dims: Sequence[int] = (64,),
+        activation: Any = "relu",
+        auxiliary_weight: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(attention_dims=attention_dims)
+        for name, value, known in (
+            ("gru_type", gru_type, _GRU_TYPES),
+            ("attention", attention, _ATTENTIONS),
+        ):
+            if value not in known:
+                raise ValueError(
+                    f"`{name}` must be one of {known}. "
+                    f"Received: {name}={value!r}."
+                )
+        self.gru_type = gru_type
+        self.attention = attention
+        self.attention_dims = tuple(attention_dims)
+        self.activation = keras.activations.get(activation)
+        self.auxiliary_weight = auxiliary_weight
+
+    def build(
+        self,
+        query_shape: Any,
+        events_shape: Any,
+        valid_shape: Any,
+        negatives_shape: Any = None,
+    ) -> None:
+        width = query_shape[-2] * query_shape[-1]
+        shape = (None, None, width)
+        self.extraction = keras.layers.GRU(
+            width,
+            return_sequences=True,
+            # The fast kernels refuse masks of rows without events.
+            use_cudnn=False,
+            dtype=self.dtype_policy,
+            name="extraction",
+        )
+        self.extraction.build(shape)
+        cell = AttentionalGRUCell(
+            width,
+            "gru" if self.gru_type == "aigru" else self.gru_type,
+            dtype=self.dtype_policy,
+            name="cell",
+        )
+        self.evolution = keras.layers.RNN(
+            cell, dtype=self.dtype_policy, name="evolution"
+        )
+        self.evolution.build((None, None, width + 1))
+        self._build_scorer(width)
+        self.built = True
+
+    def _build_scorer(self, width: int) -> None:
+        self.hidden: Any = None
+        self.scorer: Any = None
+        if self.gru_type == "gru" or self.attention == "dot":
+            return
+        inputs, units, start = width, width, "identity"
+        if self.attention == "din":
+            inputs, units, start = 4 * width, 1, "glorot_uniform"
+            if self.attention_dims:
+                self.hidden = MLP(
+                    None,
+                    hidden_dims=self.attention_dims,
+                    activation=self.activation,
+                    dtype=self.dtype_policy,
+                    name="hidden",
+                )
+                self.hidden.build((None, None, inputs))
+                inputs = self.attention_dims[-1]
+        self.scorer = keras.layers.Dense(
+            units,
+            # A softmax does not see what all scores have in common.
+            use_bias=False,
+            kernel_initializer=start,
+            dtype=self.dtype_policy,
+            name="scorer",
+        )
+        self.scorer.build((None, None, inputs))
+
+    def call(
+        self,
+        query: Any,
+        events: Any,
+        valid: Any,
+        negatives: Any = None,
+        training: bool | None = None,
+    ) -> Any:
+        _, count, dim = query.shape
+        query = ops.reshape(query, (-1, 1, count * dim))
+        order, valid = _together(valid)
+        events = self._ordered(events, order, count * dim)
+        interests = self.extraction(events, mask=valid, training=training)
+        if training and self.auxiliary_weight and negatives is not None:
+            others = self._ordered(negatives, order, count * dim)
+            self.add_loss(
+                self.auxiliary_weight
+                * _next_event_loss(interests, events, others, valid)
+            )
+        if self.gru_type == "gru":
+            weights = ops.cast(ops.expand_dims(valid, -1), interests.dtype)
+        else:
+            weights = self._weights(query, interests, valid)
+        if self.gru_type == "aigru":
+            interests = interests * weights
+        state = self.evolution(
+            ops.concatenate([interests, weights], axis=-1),
+            mask=valid,
+            training=training,
+        )
+        return ops.reshape(state, (-1, count, dim))
+
+    def _ordered(self, events: Any, order: Any, width: int) -> Any:
+        flat = ops.reshape(events, (-1, ops.shape(events)[1], width))
+        return ops.take_along_axis(flat, ops.expand_dims(order, -1), axis=1)
+
+    def _weights(self, query: Any, interests: Any, valid: Any) -> Any:
+        """Softmax over the valid events, `(batch, events, 1)`."""
+        if self.attention == "din":
+            together = query + 0.0 * interests
+            parts = [
+                together,
+                interests,
+                together - interests,
+                together * interests,
+            ]
+            x = ops.concatenate(parts, axis=-1)
+            scores = self.scorer(x if self.hidden is None else self.hidden(x))
+        else:
+            seen = query if self.scorer is None else self.scorer(query)
+            scores = ops.sum(interests * seen, axis=-1, keepdims=True)
+        weights = masked_softmax(scores[..., 0], valid)
+        return ops.expand_dims(weights, -1)
+
+    def compute_output_shape(
+        self,
+        query_shape: Any,
+        events_shape: Any,
+        valid_shape: Any,
+        negatives_shape: Any = None,
+    ) -> Any:
+        return query_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            gru_type=self.gru_type,
+            attention=self.attention,
+            attention_dims=self.attention_dims,
+            activation=keras.activations.serialize(self.activation),
+            auxiliary_weight=self.auxiliary_weight,
+        )
+        return config
+
+
+def _together(valid: Any) -> tuple[Any, Any]:
+    """An order that puts valid events first, and their mask in it."""
+    known = ops.cast(valid, "int32")
+    ones = ops.ones_like(known)
+    places = ops.cumsum(ones, axis=1)
+    length = ops.sum(ones, axis=1, keepdims=True)
+    order = ops.argsort(places + (1 - known) * length, axis=1)
+    count = ops.sum(known, axis=1, keepdims=True)
+    return order, places <= count
+
+
+def _next_event_loss(
+    interests: Any, events: Any, negatives: Any, valid: Any
+) -> Any:
+    """Whether an interest tells the next event from something else."""
+    interests = ops.cast(interests[:, :-1], "float32")
+    losses = []
+    for what, sign in ((events, 1.0), (negatives, -1.0)):
+        scores = ops.sum(interests * ops.cast(what[:, 1:], "float32"), axis=-1)
+        losses.append(ops.softplus(-sign * scores))
+    known = ops.cast(valid[:, 1:], "float32")
+    total = ops.sum((losses[0] + losses[1]) * known)
+    return total / ops.maximum(ops.sum(known), 1.0)

@@ -1,0 +1,249 @@
+"""A transformer whose events share weights and whose fields do not."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.layers.attention.masked_softmax import masked_softmax
+from keras_infnet.layers.dense.mlp import seeded_dropouts
+from keras_infnet.layers.dense.token_dense import TokenDense
+
+__all__ = ["OneTransBlock"]
+
+
+@export("keras_infnet.layers.OneTransBlock")
+class OneTransBlock(keras.layers.Layer):
+    """One block of OneTrans on the tokens of events and of fields.
+
+    ```
+    X = [S ; F]
+    X = X + MixedMHA(RMSNorm(X))
+    X = X + MixedFFN(RMSNorm(X))
+    ```
+
+    All tokens of events, `S`, share the weights of every linear map; each token
+    of fields, `F`, has its own. The attention is causal: events read the events
+    before them, fields all events and the fields before them.
+
+    Only the last `num_queries` events are queries and go on; all are keys and
+    values. The keys of events have no bias, because one that all keys have
+    would change no weight.
+
+    Masking: padding is never read; what stands at padding means nothing. With
+    `num_queries` it must be in front (see `keras_infnet.layers.RecentTokens`).
+
+    Args:
+        num_heads: integer. Must divide the width of a token. Defaults to `2`.
+        num_queries: integer or `None`. Events that go on; `None` is all. With
+            `0` no weight exists that would only serve them. Defaults to `None`.
+        expansion: integer. Width of the hidden layers, in tokens. Defaults to
+            `4`.
+        activation: string or callable. Activation of the hidden layers.
+            Defaults to `"gelu"`.
+        dropout: float in `[0, 1)`. Rate behind the hidden layers. Defaults to
+            `0.0`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        sequence: tensor of shape `(batch, events, dim)`.
+        fields: tensor of shape `(batch, fields, dim)` with a known number of
+            fields.
+        valid: boolean tensor of shape `(batch, events)`.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        Dict of `"fields"`, of the shape of `fields`, and, unless `num_queries`
+        is 0, `"sequence"` of shape `(batch, num_queries, dim)`.
+
+    Raises:
+        ValueError: If a size is out of range, or heads do not divide the
+            width.
+
+    Example:
+
+    >>> import numpy as np
+    >>> sequence, fields = np.ones((2, 5, 8)), np.ones((2, 3, 8))
+    >>> block = OneTransBlock(num_queries=4)
+    >>> y = block(sequence, fields, np.ones((2, 5), bool))
+    >>> tuple(y["sequence"].shape), tuple(y["fields"].shape)
+    ((2, 4, 8), (2, 3, 8))
+
+    Reference:
+    - [OneTrans](https://arxiv.org/abs/2510.26104), section 3
+    """
+
+    def __init__(
+        self,
+        num_heads: int = 2,
+        num_queries: int | None = None,
+        expansion: int = 4,
+        activation: Any = "gelu",
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(num_heads=num_heads, expansion=expansion)
+        if num_queries:
+            check_positive(num_queries=num_queries)
+        self.num_heads = num_heads
+        self.num_queries = num_queries
+        self.expansion = expansion
+        self.activation = keras.activations.get(activation)
+        self.dropout = dropout
+
+    def build(
+        self, sequence_shape: Any, fields_shape: Any, valid_shape: Any
+    ) -> None:
+        _, self.num_fields, width = fields_shape
+        if width % self.num_heads:
+            raise ValueError(
+                "`num_heads` must divide the width of a token. Received: "
+                f"num_heads={self.num_heads}, tokens of width {width}."
+            )
+        self.normalizations = [
+            keras.layers.RMSNormalization(
+                epsilon=1e-5, dtype=self.dtype_policy, name=f"normalization_{i}"
+            )
+            for i in range(2)
+        ]
+        for layer in self.normalizations:
+            layer.build(fields_shape)
+        hidden = self.expansion * width
+        # Name of a linear map: width in, width out.
+        maps = {
+            "query": (width, width),
+            "key": (width, width),
+            "value": (width, width),
+            "read": (width, width),
+            "hidden": (width, hidden),
+            "output": (hidden, width),
+        }
+        self.of_fields: dict[str, Any] = {}
+        self.of_sequence: dict[str, Any] = {}
+        for name, (size, units) in maps.items():
+            options: dict[str, Any] = {
+                "activation": self.activation if name == "hidden" else None,
+                "dtype": self.dtype_policy,
+            }
+            layer = TokenDense(units, name=f"fields_{name}", **options)
+            layer.build((None, self.num_fields, size))
+            self.of_fields[name] = layer
+            if self.num_queries == 0 and name not in ("key", "value"):
+                continue
+            layer = keras.layers.Dense(
+                units,
+                use_bias=name != "key",
+                name=f"sequence_{name}",
+                **options,
+            )
+            layer.build((None, None, size))
+            self.of_sequence[name] = layer
+        self.dropout_layers = seeded_dropouts(
+            1, self.dropout, self.dtype_policy
+        )
+        self.built = True
+
+    def call(
+        self,
+        sequence: Any,
+        fields: Any,
+        valid: Any,
+        training: bool | None = None,
+    ) -> dict[str, Any]:
+        normalize = self.normalizations[0]
+        events, places = normalize(sequence), normalize(fields)
+
+        def mixed(name: str, some_events: Any) -> Any:
+            own = self.of_fields[name](places)
+            if some_events is None:
+                return own
+            shared = self.of_sequence[name](some_events)
+            return ops.concatenate([shared, own], axis=1)
+
+        read = self._attend(
+            mixed("query", self._queries(events)),
+            mixed("key", events),
+            mixed("value", events),
+            valid,
+        )
+        count = self.num_fields
+        own, shared = self.of_fields, self.of_sequence
+        result = {
+            "fields": self._finish(fields, read[:, -count:], own, training)
+        }
+        queries = self._queries(sequence)
+        if queries is not None:
+            result["sequence"] = self._finish(
+                queries, read[:, :-count], shared, training
+            )
+        return result
+
+    def _queries(self, sequence: Any) -> Any:
+        """The events that go on, `None` if there are none."""
+        if self.num_queries is None:
+            return sequence
+        return sequence[:, -self.num_queries :] if self.num_queries else None
+
+    def _attend(self, query: Any, key: Any, value: Any, valid: Any) -> Any:
+        width = query.shape[-1]
+        size = width // self.num_heads
+
+        def heads(x: Any) -> Any:
+            return ops.reshape(x, (-1, ops.shape(x)[1], self.num_heads, size))
+
+        scores = ops.einsum(
+            "bqhe,bkhe->bhqk", heads(query * size**-0.5), heads(key)
+        )
+        # Padding may have nothing to read.
+        weights = masked_softmax(scores, self._readable(query, key, valid))
+        read = ops.einsum("bhqk,bkhe->bqhe", weights, heads(value))
+        return ops.reshape(read, (-1, ops.shape(query)[1], width))
+
+    def _readable(self, query: Any, key: Any, valid: Any) -> Any:
+        """1 where a query may read a key, `(batch, 1, queries, keys)`."""
+        queries, keys = ops.shape(query)[1], ops.shape(key)[1]
+        # The queries are the last of all tokens.
+        place = ops.arange(keys)
+        causal = ops.less_equal(
+            ops.expand_dims(place, 0),
+            ops.expand_dims(place[keys - queries :], 1),
+        )
+        known = ops.cast(valid, "float32")
+        known = ops.pad(
+            known, ((0, 0), (0, self.num_fields)), constant_values=1.0
+        )
+        known = ops.expand_dims(ops.expand_dims(known, 1), 1)
+        return known * ops.cast(causal, "float32")
+
+    def _finish(
+        self, tokens: Any, read: Any, maps: Any, training: bool | None
+    ) -> Any:
+        """What follows the attention: no token sees another."""
+        tokens = tokens + maps["read"](read)
+        hidden = maps["hidden"](self.normalizations[1](tokens))
+        for layer in self.dropout_layers:
+            hidden = layer(hidden, training=training)
+        return tokens + maps["output"](hidden)
+
+    def compute_output_shape(
+        self, sequence_shape: Any, fields_shape: Any, valid_shape: Any
+    ) -> Any:
+        shapes = {"fields": tuple(fields_shape)}
+        if self.num_queries != 0:
+            length = self.num_queries or sequence_shape[1]
+            shapes["sequence"] = (sequence_shape[0], length, sequence_shape[2])
+        return shapes
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            num_heads=self.num_heads,
+            num_queries=self.num_queries,
+            expansion=self.expansion,
+            activation=keras.activations.serialize(self.activation),
+            dropout=self.dropout,
+        )
+        return config

@@ -1,0 +1,98 @@
+"""Events and the target behind them, as one sequence."""
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_infnet.api_export import export
+from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.layers.embedding.row_lookup import look_up
+from keras_infnet.layers.sequence.event_order import count_back
+
+__all__ = ["TargetSequence"]
+
+
+@export("keras_infnet.layers.TargetSequence")
+class TargetSequence(keras.layers.Layer):
+    """Puts the target behind the events and joins a position to each.
+
+    A token is all attributes of an event side by side and a learned vector
+    for its position, counted back from the target: the target has position
+    0, the newest event 1, wherever padding lies.
+
+    Args:
+        max_length: integer. Events with a position of their own; older ones
+            share the last. Defaults to `50`.
+        position_dim: integer. Width of the vector of a position. Defaults to
+            `16`.
+        **kwargs: Arguments of the base layer.
+
+    Call arguments:
+        query: tensor of shape `(batch, attributes, dim)`, the target.
+        events: tensor of shape `(batch, events, attributes, dim)`.
+        valid: boolean tensor of shape `(batch, events)`.
+
+    Returns:
+        Tensor of shape
+        `(batch, events + 1, attributes * dim + position_dim)`.
+
+    Raises:
+        ValueError: If a size is not a positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> query, events = np.ones((2, 3, 4)), np.ones((2, 5, 3, 4))
+    >>> valid = np.ones((2, 5), bool)
+    >>> tuple(TargetSequence(position_dim=4)(query, events, valid).shape)
+    (2, 6, 16)
+
+    Reference:
+    - [BST](https://arxiv.org/abs/1905.06874), section 2.1
+    """
+
+    def __init__(
+        self, max_length: int = 50, position_dim: int = 16, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        check_positive(max_length=max_length, position_dim=position_dim)
+        self.max_length = max_length
+        self.position_dim = position_dim
+
+    def build(
+        self, query_shape: Any, events_shape: Any, valid_shape: Any
+    ) -> None:
+        self.positions = self.add_weight(
+            name="positions",
+            shape=(self.max_length + 1, self.position_dim),
+            initializer=keras.initializers.RandomNormal(stddev=0.02),
+        )
+        self.built = True
+
+    def call(self, query: Any, events: Any, valid: Any) -> Any:
+        _, count, dim = query.shape
+        width = count * dim
+        query = ops.reshape(query, (-1, 1, width))
+        events = ops.reshape(events, (-1, ops.shape(events)[1], width))
+        back = count_back(valid)
+        none = ops.zeros_like(ops.sum(back, axis=1, keepdims=True))
+        back = ops.concatenate([back, none], axis=1)
+        positions = look_up(self.positions, back)
+        tokens = ops.concatenate([events, query], axis=1)
+        positions = ops.cast(positions, tokens.dtype)
+        return ops.concatenate([tokens, positions], axis=-1)
+
+    def compute_output_shape(
+        self, query_shape: Any, events_shape: Any, valid_shape: Any
+    ) -> Any:
+        length = None if events_shape[1] is None else events_shape[1] + 1
+        width = query_shape[-2] * query_shape[-1] + self.position_dim
+        return (events_shape[0], length, width)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.update(
+            max_length=self.max_length, position_dim=self.position_dim
+        )
+        return config

@@ -1,0 +1,351 @@
+"""The graph of INFNet, assembled from layers."""
+
+from typing import Any
+
+from keras import ops
+
+from keras_infnet.layers import (
+    AllToAllBlock,
+    BehaviorPooling,
+    BroadcastGatedUnit,
+    EventTokenizer,
+    HubBlock,
+    LearnedTokens,
+    ProxyBlock,
+    ProxyGatedUnit,
+    TaskTower,
+    TokenCompression,
+    TokenNormalization,
+)
+from keras_infnet.models.base.features import embed, mean_over_events
+from keras_infnet.schema import GAP_BUCKETS, Schema
+
+__all__ = ["INFNetGraph"]
+
+
+class INFNetGraph:
+    """Builds the functional graph of one INFNet.
+
+    `state` is a dict: the tokens of the groups under `"categorical"`,
+    `"sequence"`, `"task"`, their compact tokens under the same names with
+    the suffix of the variant, and `"sequence_mask"`. A block returns what
+    it changed.
+    """
+
+    def __init__(
+        self, schema: Schema, settings: dict[str, Any], dtype: Any
+    ) -> None:
+        self.schema = schema
+        self.settings = settings
+        self.dtype = dtype
+        self.dim = settings["token_dim"]
+        self.ablate = settings["ablate"]
+        self.is_hub = settings["variant"] == "hub"
+        self.suffix = "hubs" if self.is_hub else "proxies"
+        self.towers_read_all = settings["tower_inputs"] == "all"
+        self.groups = ["categorical"]
+        if schema.behaviors:
+            self.groups.append("sequence")
+        if "task" not in self.ablate:
+            self.groups.append("task")
+        if len(self.groups) == 1 and not self.is_hub:
+            raise ValueError(
+                "variant='proxy' reads other groups only: without behaviors "
+                "and with ablate='task' there is none. Use variant='hub'."
+            )
+        # What a hidden layer needs to know, shared by most layers.
+        self.hidden = {
+            "expansion": settings["expansion"],
+            "activation": settings["activation"],
+            "dropout": settings["dropout"],
+            "dtype": dtype,
+        }
+
+    def outputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        state, behaviors = self._tokens(inputs)
+        if "hubs" not in self.ablate:
+            self._add_compact_tokens(state, behaviors)
+        for index in range(self.settings["num_blocks"]):
+            last = index == self.settings["num_blocks"] - 1
+            block = self._block(f"block_{index}", last)
+            state = {**state, **block(state)}
+        return self._towers(state)
+
+    # --------------------------------------------------------------- tokens
+
+    def _tokens(
+        self, inputs: dict[str, Any]
+    ) -> tuple[dict[str, Any], list[tuple[str, Any, Any]]]:
+        fields, events = embed(
+            self.schema,
+            inputs,
+            self.dim,
+            self.settings["embeddings_initializer"],
+            self.dtype,
+        )
+        state = {"categorical": self._normalize("categorical")(fields)}
+        normalize = self._normalize("sequence")
+        behaviors = []
+        for behavior in self.schema.behaviors:
+            mask = inputs[f"{behavior.name}_mask"]
+            timed = behavior.timed and self.settings["use_time_gaps"]
+            tokenize = EventTokenizer(
+                self.dim,
+                max_length=behavior.max_length,
+                num_gaps=GAP_BUCKETS + 1 if timed else 0,
+                use_positions=self.settings["use_positions"],
+                dtype=self.dtype,
+                name=f"{behavior.name}_tokens",
+            )
+            gap = inputs[f"{behavior.name}_gap"] if timed else None
+            tokens = tokenize(events[behavior.name], mask, gap)
+            behaviors.append((behavior.name, normalize(tokens, mask), mask))
+        if behaviors:
+            state["sequence"] = _join([tokens for _, tokens, _ in behaviors])
+            state["sequence_mask"] = _join([mask for _, _, mask in behaviors])
+        if "task" in self.groups:
+            tokens = self._learned("task_tokens", len(self.schema.tasks))
+            state["task"] = tokens(fields)
+            # Hubs start as these tokens, the same in every row, and learn
+            # faster from small ones than from ones of unit size.
+            if not self.is_hub:
+                state["task"] = self._normalize("task")(state["task"])
+        return state, behaviors
+
+    def _normalize(self, group: str) -> Any:
+        if not self.settings["normalize_tokens"]:
+            return lambda tokens, mask=None: tokens
+        return TokenNormalization(
+            dtype=self.dtype, name=f"{group}_normalization"
+        )
+
+    def _learned(self, name: str, count: int) -> Any:
+        return LearnedTokens(count, self.dim, dtype=self.dtype, name=name)
+
+    # ------------------------------------------------------- compact tokens
+
+    def _add_compact_tokens(
+        self, state: dict[str, Any], behaviors: list[tuple[str, Any, Any]]
+    ) -> None:
+        needed = self._ever_updated()
+        if "categorical" in needed:
+            state[f"categorical_{self.suffix}"] = self._compress(
+                state["categorical"]
+            )
+        if "sequence" in needed:
+            state[f"sequence_{self.suffix}"] = self._pool(behaviors)
+        if "task" in needed:
+            shared = self._shared(state["task"])
+            if self.is_hub:
+                shared = _join([state["task"], *shared])
+            else:
+                (shared,) = shared
+            state[f"task_{self.suffix}"] = shared
+
+    def _compress(self, fields: Any) -> Any:
+        count = self.settings["num_categorical_tokens"]
+        name = f"categorical_{self.suffix}"
+        match self.settings["hub_initialization"]:
+            case "random":
+                return self._learned(name, count)(fields)
+            case "mean":
+                return _means_of_neighbours(fields, count)
+        return TokenCompression(count, **self.hidden, name=name)(fields)
+
+    def _pool(self, behaviors: list[tuple[str, Any, Any]]) -> Any:
+        match self.settings["hub_initialization"]:
+            case "random":
+                like = behaviors[0][1]
+                return self._learned("sequence_hubs", len(behaviors))(like)
+            case "mean":
+                return _join(
+                    [
+                        mean_over_events(tokens[:, :, None], mask)
+                        for _, tokens, mask in behaviors
+                    ]
+                )
+        if self.is_hub:
+            pooled = []
+            for name, tokens, mask in behaviors:
+                pool = BehaviorPooling(
+                    "mean",
+                    hidden_dim=self.dim,
+                    activation=self.settings["activation"],
+                    dtype=self.dtype,
+                    name=f"{name}_hub",
+                )
+                pooled.append(pool(tokens, mask))
+            return _join(pooled)
+        pool = BehaviorPooling("sum", dtype=self.dtype, name="sequence_proxies")
+        return _join([pool(tokens, mask) for _, tokens, mask in behaviors])
+
+    def _shared(self, like: Any) -> list[Any]:
+        count = self.settings["num_shared_tokens"]
+        # Hubs do not read each other: without broadcast nothing would read
+        # the shared ones.
+        if not count or (self.is_hub and "broadcast" in self.ablate):
+            return []
+        return [self._learned("shared_task_tokens", count)(like)]
+
+    # --------------------------------------------------------------- blocks
+
+    def _updates(self, last: bool) -> tuple[list[str], list[str]]:
+        """Which groups a block aggregates for, and broadcasts to.
+
+        Compact tokens of a group are worth updating where they change tokens
+        that a later block reads, or where the towers read them.
+        """
+        with_task = "task" in self.groups
+        broadcast = "broadcast" not in self.ablate
+        if with_task and (last or not broadcast):
+            # Hubs carry what the task tokens learn even without broadcast;
+            # proxies only gate.
+            with_hubs = broadcast or self.is_hub
+            keep = [
+                group
+                for group in self.groups
+                if (with_hubs if group == "task" else self.towers_read_all)
+            ]
+            return keep, ["task"] if broadcast else []
+        if last or not broadcast:
+            return list(self.groups), []
+        return list(self.groups), list(self.groups)
+
+    def _ever_updated(self) -> set[str]:
+        if "aggregate" in self.ablate:
+            return set(self.groups)
+        updated: set[str] = set()
+        for index in range(self.settings["num_blocks"]):
+            last = index == self.settings["num_blocks"] - 1
+            updated.update(self._updates(last)[0])
+        return updated
+
+    def _block(self, name: str, last: bool) -> Any:
+        if "aggregate" in self.ablate:
+            return self._broadcast_only(name)
+        if "hubs" in self.ablate:
+            return self._all_to_all(name, last)
+        updates, broadcasts = self._updates(last)
+        options = {
+            "updates": updates,
+            "broadcasts": broadcasts,
+            "num_heads": self.settings["num_heads"],
+            "fold": self.settings["fold"],
+            **self.hidden,
+            "name": name,
+        }
+        if not self.is_hub:
+            options["residual"] = self.settings["residual"]
+        layer = HubBlock(**options) if self.is_hub else ProxyBlock(**options)
+        return lambda state: layer(_without_unused(state, updates, self.suffix))
+
+    def _broadcast_only(self, name: str) -> Any:
+        """Without attention the tasks see the first compact tokens of all."""
+        unit_class = BroadcastGatedUnit if self.is_hub else ProxyGatedUnit
+        unit = unit_class(**self.hidden, name=name)
+
+        def call(state: dict[str, Any]) -> dict[str, Any]:
+            compact = _join([state[f"{g}_{self.suffix}"] for g in self.groups])
+            return {"task": unit(state["task"], compact)}
+
+        return call
+
+    def _all_to_all(self, name: str, last: bool) -> Any:
+        only_task = last and "task" in self.groups
+        updates = ["task"] if only_task else self.groups
+        gated = "broadcast" not in self.ablate and (only_task or not last)
+        return AllToAllBlock(
+            variant=self.settings["variant"],
+            updates=updates,
+            broadcasts=updates if gated else [],
+            num_heads=self.settings["num_heads"],
+            **self.hidden,
+            name=name,
+        )
+
+    # --------------------------------------------------------------- towers
+
+    def _towers(self, state: dict[str, Any]) -> dict[str, Any]:
+        if "task" in self.groups:
+            tokens = state["task"]
+            if "broadcast" in self.ablate and self.is_hub:
+                # The first task hubs are the task tokens, with what they read.
+                tokens = state.get("task_hubs", tokens)
+            vectors = [tokens[:, i] for i in range(len(self.schema.tasks))]
+            if self.towers_read_all:
+                compact = self._flat(state)
+                vectors = [
+                    ops.concatenate([vector, compact], axis=-1)
+                    for vector in vectors
+                ]
+        else:
+            pool = self._flat if self.towers_read_all else self._pooled
+            vectors = [pool(state)] * len(self.schema.tasks)
+        outputs = {}
+        for task, vector in zip(self.schema.tasks, vectors, strict=True):
+            tower = TaskTower(
+                self.settings["tower_dims"],
+                kind=task.kind,
+                activation=self.settings["activation"],
+                dropout=self.settings["dropout"],
+                dtype=self.dtype,
+                name=task.name,
+            )
+            outputs[task.name] = tower(vector)
+        return outputs
+
+    def _flat(self, state: dict[str, Any]) -> Any:
+        """Compact tokens of fields and events side by side."""
+        tokens = _join(
+            [
+                state[f"{group}_{self.suffix}"]
+                for group in self.groups
+                if group != "task"
+            ]
+        )
+        return ops.reshape(tokens, (-1, tokens.shape[1] * tokens.shape[2]))
+
+    def _pooled(self, state: dict[str, Any]) -> Any:
+        """One vector of the width of a task token, so that towers compare."""
+        pooled = []
+        for group in self.groups:
+            compact = state.get(f"{group}_{self.suffix}")
+            mask = state.get(f"{group}_mask")
+            if compact is not None or mask is None:
+                tokens = state[group] if compact is None else compact
+                pooled.append(ops.mean(tokens, axis=1))
+                continue
+            pool = BehaviorPooling(dtype=self.dtype, name=f"pooled_{group}")
+            pooled.append(pool(state[group], mask)[:, 0])
+        return sum(pooled[1:], pooled[0]) / len(pooled)
+
+
+def _without_unused(
+    state: dict[str, Any], updates: list[str], suffix: str
+) -> dict[str, Any]:
+    """Drops the compact tokens that a block does not touch."""
+    kept = {f"{group}_{suffix}" for group in updates}
+    return {
+        name: tensor
+        for name, tensor in state.items()
+        if not name.endswith(f"_{suffix}") or name in kept
+    }
+
+
+def _means_of_neighbours(tokens: Any, count: int) -> Any:
+    """Averages as many runs of tokens as there are to be means.
+
+    With fewer tokens than means, some means are the same token.
+    """
+    size = tokens.shape[1]
+    weights = [[0.0] * size for _ in range(count)]
+    for i in range(max(size, count)):
+        weights[i * count // max(size, count)][i * size // max(size, count)] = 1
+    weights = [[w / sum(row) for w in row] for row in weights]
+    return ops.einsum(
+        "nm,bmd->bnd", ops.convert_to_tensor(weights, tokens.dtype), tokens
+    )
+
+
+def _join(tensors: list[Any]) -> Any:
+    return tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=1)

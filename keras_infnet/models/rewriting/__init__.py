@@ -1,0 +1,1 @@
+"""Rebuilds trained models in another form."""

@@ -1,0 +1,230 @@
+"""Calibrators fitted on labelled rows."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from keras_infnet.data import Batches
+from keras_infnet.data.encoding.encoder import Encoder
+from keras_infnet.evaluation import binary_metrics
+from keras_infnet.evaluation.observed_labels import observed_rows
+from keras_infnet.schema import Schema, nearest_name
+from keras_infnet.serving.calibration.calibration import (
+    Calibration,
+    check_binary,
+    sampling_rates,
+)
+from keras_infnet.serving.calibration.calibrator_fits import FITS
+from keras_infnet.serving.calibration.task_calibration import (
+    CalibrationFigures,
+    TaskCalibration,
+)
+from keras_infnet.serving.model_directory import check_agreement
+from keras_infnet.training.prediction import predict_rows
+
+__all__ = ["calibrate"]
+
+_FOLDS = 5
+
+
+def calibrate(
+    model: Any,
+    encoder: Encoder,
+    rows: Any,
+    method: str | Mapping[str, str] = "temperature",
+    negative_rate: float | Mapping[str, float] | None = None,
+    *,
+    rows_sampled: bool = False,
+    batch_size: int = 4096,
+) -> Calibration:
+    """Fits a calibrator a task on rows that the model has not learned from.
+
+    - `"temperature"`: `sigmoid(logit(p) / temperature)`, one number. Rows
+      keep their order and one half stays one half, so that it mends
+      predictions that are too sure or not sure enough, not ones that are too
+      high on the whole.
+    - `"platt"`: `sigmoid(slope * logit(p) + intercept)`, two numbers. Rows
+      keep their order, for the slope is kept above 0.
+    - `"isotonic"`: any rising function, by
+      `sklearn.isotonic.IsotonicRegression`. It needs many positives,
+      thousands rather than hundreds, and can tie rows: they never change
+      places, but predictions that differed may become one, so AUC and GAUC
+      can fall a little, and the ends may be exactly 0 and 1.
+
+    The first two have the smallest weighted log loss; their numbers are kept
+    between 0.01 and 100 (temperature, slope), with a warning at the ends.
+    Logits are clipped to -17 and 17.
+
+    A task counts on the rows where its label is observed; one with `given`
+    only where the label of that task is 1. It is calibrated on those rows, as
+    the conditional probability that it is.
+
+    What is reported of before are figures of the model's own predictions.
+    After is estimated for rows that no calibrator saw: the rows are split in
+    five, class by class, and each part is calibrated by what is fitted on the
+    other four. What is returned is fitted on all of them.
+
+    Args:
+        model: a model of `keras_infnet.models`, or another one with the
+            inputs and outputs of the schema.
+        encoder: its `keras_infnet.data.Encoder`.
+        rows: labelled rows, anything that `keras_infnet.data.open_source`
+            takes; validation rows as a rule. They should be drawn as the
+            traffic that will be served.
+        method: `"temperature"`, `"platt"` or `"isotonic"` for every binary
+            task, or a mapping of task name to one of them; tasks that it
+            lacks are not fitted. Defaults to `"temperature"`.
+        negative_rate: float, mapping of task name to float, or `None`. Share
+            of the negatives that were kept in training, which is undone
+            before anything is fitted; see `Calibration.for_sampling` for what
+            it means of a task with `given`. Defaults to `None`.
+        rows_sampled: boolean. Whether `rows` lack negatives at the same rate,
+            too. Each of those left then counts `1 / negative_rate` times;
+            otherwise the fit would undo the correction. Defaults to `False`.
+        batch_size: integer. Rows predicted at once. Defaults to `4096`.
+
+    Returns:
+        `Calibration`, for `apply`, `save` and
+        `keras_infnet.serving.export(calibration=...)`.
+
+    Raises:
+        ValueError: If model and encoder do not belong together, a task or
+            method is not known, a task is not binary, there are no rows where
+            it counts or fewer than two of a class, or a prediction is not a
+            number.
+
+    Example:
+
+    ```python
+    calibration = calibrate(model, encoder, validation, "platt")
+    print(format_calibration(calibration))
+    export(model, encoder, "saved_models/news", calibration=calibration)
+    ```
+
+    Reference:
+    - Platt, 1999, Probabilistic outputs for support vector machines
+    - [Zadrozny and Elkan, 2002](https://doi.org/10.1145/775047.775151)
+    - [Guo et al., 2017](https://arxiv.org/abs/1706.04599), section 4.2
+    - [He et al., 2014](https://doi.org/10.1145/2648584.2648589), section 6.3
+    """
+    schema = encoder.schema
+    check_agreement(model, schema)
+    methods = _methods(schema, method)
+    plans = {
+        task: TaskCalibration(task, rate)
+        for task, rate in sampling_rates(schema, negative_rate).items()
+    }
+    if rows_sampled and not plans:
+        raise ValueError(
+            "rows that lack negatives need to be told the share that was "
+            "kept: give `negative_rate`."
+        )
+    names = [n for n in schema.task_names if n in methods or n in plans]
+    if not names:
+        raise ValueError(
+            "there is nothing to calibrate: give a method or a negative rate "
+            f"to a binary task. Received: method={method!r}."
+        )
+    batches = Batches(rows, encoder, batch_size)
+    labels, weights = batches.labels(), batches.weights()
+    predictions = predict_rows(model, batches)
+    tasks = []
+    for name in names:
+        values = labels[name], predictions[name], weights[name]
+        plan = plans.get(name, TaskCalibration(name))
+        try:
+            found = _fit_task(plan, methods.get(name), values, rows_sampled)
+        except ValueError as error:
+            raise ValueError(f"task {name!r}: {error}") from error
+        tasks.append(found)
+    return Calibration(tuple(tasks))
+
+
+def _methods(schema: Schema, method: Any) -> dict[str, str]:
+    if isinstance(method, Mapping):
+        check_binary(schema, method)
+        methods = dict(method)
+    else:
+        binary = [t.name for t in schema.tasks if t.kind == "binary"]
+        methods = dict.fromkeys(binary, method)
+    for name in methods.values():
+        if name not in FITS:
+            raise ValueError(nearest_name(name, FITS, "method"))
+    return methods
+
+
+def _fit_task(
+    plan: TaskCalibration,
+    method: str | None,
+    values: tuple[Any, Any, Any],
+    rows_sampled: bool,
+) -> TaskCalibration:
+    if not np.isfinite(values[1]).all():
+        raise ValueError(
+            f"the model predicts {int(np.sum(~np.isfinite(values[1])))} values "
+            "that are no numbers. Look at its weights: training diverged, or "
+            "mixed precision overflowed."
+        )
+    rows = observed_rows(*values)
+    counts = np.bincount(rows.labels.astype(int), minlength=2)
+    if counts.sum() == 0:
+        raise ValueError(
+            "no row has a label with a weight above 0. Look at the label "
+            "column, or leave the task out: give a mapping of the other tasks "
+            "to methods."
+        )
+    if counts.min() < 2:
+        raise ValueError(
+            "calibration needs at least two rows of each class, and many more "
+            f"to be of use. Received: {counts[0]} rows with label 0 and "
+            f"{counts[1]} with label 1. Give more rows, or leave the task "
+            "out: give a mapping of the other tasks to methods."
+        )
+    labels, weights = rows.labels, rows.weights
+    if rows_sampled and plan.negative_rate is not None:
+        weights = np.where(labels == 0, weights / plan.negative_rate, weights)
+    before = _figures(labels, rows.predictions, weights)
+    sampled = plan.apply(rows.predictions).astype(np.float64)
+    if method is None:
+        after = _figures(labels, sampled, weights)
+        return dataclasses.replace(plan, before=before, after=after)
+    unseen = _unseen(method, sampled, labels, weights)
+    return dataclasses.replace(
+        plan,
+        calibrator=FITS[method](sampled, labels, weights, plan.task),
+        before=before,
+        after=_figures(labels, unseen, weights),
+    )
+
+
+def _unseen(
+    method: str, predictions: np.ndarray, labels: np.ndarray, weights: Any
+) -> np.ndarray:
+    """Calibrates every row by what was fitted without it."""
+    from sklearn.model_selection import StratifiedKFold
+
+    rarest = int(min(labels.sum(), (1 - labels).sum()))
+    folds = StratifiedKFold(min(_FOLDS, rarest), shuffle=True, random_state=0)
+    out = np.empty_like(predictions)
+    for seen, left in folds.split(predictions, labels):
+        fitted = FITS[method](predictions[seen], labels[seen], weights[seen])
+        out[left] = fitted.apply(predictions[left])
+    return out
+
+
+def _figures(
+    labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray
+) -> CalibrationFigures:
+    values = labels, predictions, weights
+    return CalibrationFigures(
+        rows=float(len(labels)),
+        rate=float(np.average(labels, weights=weights)),
+        calibration=binary_metrics.calibration(*values),
+        expected_calibration_error=(
+            binary_metrics.expected_calibration_error(*values)
+        ),
+        log_loss=binary_metrics.log_loss(*values),
+        normalized_entropy=binary_metrics.normalized_entropy(*values),
+    )

@@ -1,0 +1,110 @@
+"""What a calibration did, for people to read."""
+
+from collections.abc import Iterator
+
+from keras_infnet.serving.calibration.calibration import Calibration
+from keras_infnet.serving.calibration.calibrators import (
+    Isotonic,
+    Platt,
+    Temperature,
+)
+from keras_infnet.serving.calibration.task_calibration import TaskCalibration
+
+__all__ = ["calibration_rows", "describe_steps", "format_calibration"]
+
+_FIGURES = (
+    ("rows", "rows", ",.0f"),
+    ("rate", "rate", ".4f"),
+    ("calibration", "calibration", ".3f"),
+    ("expected_calibration_error", "ECE", ".4f"),
+    ("log_loss", "log loss", ".4f"),
+    ("normalized_entropy", "NE", ".4f"),
+)
+
+
+def calibration_rows(calibration: Calibration) -> list[tuple[str, ...]]:
+    """Returns the cells of a table: figures before and after, task by task.
+
+    Args:
+        calibration: `Calibration`.
+
+    Returns:
+        List of tuples of strings, the headings first; empty where no figures
+        were taken.
+    """
+    lines = [
+        (task.task, side, *(format(getattr(f, n), c) for n, _, c in _FIGURES))
+        for task in calibration.tasks
+        for side, f in (("before", task.before), ("after", task.after))
+        if f is not None
+    ]
+    head = ("task", "", *(heading for _, heading, _ in _FIGURES))
+    return [head, *lines] if lines else []
+
+
+def describe_steps(calibration: Calibration) -> Iterator[tuple[str, str]]:
+    """Yields the name of every task, and what is done to its predictions.
+
+    Args:
+        calibration: `Calibration`.
+
+    Yields:
+        Pairs of strings.
+
+    Example:
+
+    >>> tasks = [TaskCalibration("click", 0.1, Platt(1.0, -0.5))]
+    >>> for _, steps in describe_steps(Calibration(tasks)):
+    ...     print(steps)
+    p / (p + (1 - p) / 0.1), then sigmoid(1 * logit(p) - 0.5) (platt)
+    """
+    for task in calibration.tasks:
+        yield task.task, ", then ".join(_steps(task)) or "nothing"
+
+
+def format_calibration(calibration: Calibration) -> str:
+    """Writes a calibration as lines of text.
+
+    Args:
+        calibration: `Calibration`.
+
+    Returns:
+        String without a newline at the end: what is done, and a table of
+        figures before and after where there are any.
+
+    Example:
+
+    >>> tasks = [TaskCalibration("click", calibrator=Temperature(2.0))]
+    >>> print(format_calibration(Calibration(tasks)))
+    click: sigmoid(logit(p) / 2) (temperature)
+    """
+    text = [f"{task}: {steps}" for task, steps in describe_steps(calibration)]
+    rows = calibration_rows(calibration)
+    if rows:
+        widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+        text.append("")
+        for row in rows:
+            cells = [
+                cell.rjust(width) if place > 1 else cell.ljust(width)
+                for place, (cell, width) in enumerate(
+                    zip(row, widths, strict=True)
+                )
+            ]
+            text.append("  ".join(cells))
+    return "\n".join(text)
+
+
+def _steps(task: TaskCalibration) -> Iterator[str]:
+    if task.negative_rate is not None:
+        yield f"p / (p + (1 - p) / {task.negative_rate:g})"
+    match task.calibrator:
+        case Temperature(temperature=temperature):
+            yield f"sigmoid(logit(p) / {temperature:.4g}) (temperature)"
+        case Platt(slope=slope, intercept=intercept):
+            sign = "-" if intercept < 0 else "+"
+            yield (
+                f"sigmoid({slope:.4g} * logit(p) {sign} {abs(intercept):.4g}) "
+                "(platt)"
+            )
+        case Isotonic(thresholds=thresholds):
+            yield f"lines between {len(thresholds):,} thresholds (isotonic)"

@@ -1,0 +1,173 @@
+"""How the parameters of calibrators are found."""
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+from scipy import optimize, special  # type: ignore[import-untyped]
+
+from keras_infnet.serving.calibration.calibrators import (
+    Calibrator,
+    Isotonic,
+    Platt,
+    Temperature,
+    logits,
+)
+
+__all__ = ["FITS", "fit_isotonic", "fit_platt", "fit_temperature"]
+
+_LOGGER = logging.getLogger(__name__)
+
+# Rows that a threshold splits without a mistake want an infinite slope, rows
+# in the wrong order a negative one.
+_LEAST, _MOST = 0.01, 100.0
+
+
+def fit_temperature(
+    predictions: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    name: str = "",
+) -> Temperature:
+    """Finds the temperature of the smallest weighted log loss.
+
+    The log loss is convex in `1 / T`, so its slope has one zero, which is
+    looked for between 0.01 and 100; an end is taken where there is none.
+
+    Args:
+        predictions: float64 array of shape `(rows,)`, probabilities.
+        labels: array of shape `(rows,)`, 0 and 1.
+        weights: array of shape `(rows,)`, above 0.
+        name: string. Task, for a warning. Defaults to `""`.
+
+    Returns:
+        `Temperature`.
+    """
+    scores = logits(predictions)
+    if not scores.any():  # one half divided by anything is one half
+        return Temperature(1.0)
+    shares = weights / weights.sum()
+
+    def slope(scale: float) -> float:
+        errors = special.expit(scale * scores) - labels
+        return float(np.sum(shares * errors * scores))
+
+    if slope(_LEAST) >= 0:
+        scale = _LEAST
+    elif slope(_MOST) <= 0:
+        scale = _MOST
+    else:
+        scale = float(
+            optimize.brentq(slope, _LEAST, _MOST, xtol=1e-14, rtol=1e-14)
+        )
+    _warn_at_ends(name, scale)
+    return Temperature(1.0 / scale)
+
+
+def fit_platt(
+    predictions: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    name: str = "",
+) -> Platt:
+    """Finds slope and intercept of the smallest weighted log loss.
+
+    The log loss is convex in both. The slope is kept between 0.01 and 100:
+    one that is not positive would turn the ranking around.
+
+    Args:
+        predictions: float64 array of shape `(rows,)`, probabilities.
+        labels: array of shape `(rows,)`, 0 and 1.
+        weights: array of shape `(rows,)`, above 0.
+        name: string. Task, for a warning. Defaults to `""`.
+
+    Returns:
+        `Platt`.
+    """
+    scores = logits(predictions)
+    shares = weights / weights.sum()
+    # So that the search ends as close with few positives as with many.
+    rarest = min(shares @ labels, shares @ (1 - labels))
+    # Centred and scaled, for slope and intercept pull at each other else.
+    centre = float(shares @ scores)
+    scores = scores - centre
+    spread = float(np.sqrt(shares @ scores**2))
+    if spread < 1e-9:  # one prediction for all rows tells no slope
+        scores, spread = np.zeros_like(scores), 1.0
+    scores = scores / spread
+
+    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+        z = parameters[0] * scores + parameters[1]
+        # log(1 + exp(z)) - y * z
+        losses = np.logaddexp(0.0, z) - labels * z
+        errors = shares * (special.expit(z) - labels)
+        slopes = np.array([errors @ scores, errors.sum()])
+        return float(shares @ losses / rarest), slopes / rarest
+
+    found = optimize.minimize(
+        loss,
+        np.array([spread, centre]),  # as it is
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(_LEAST * spread, _MOST * spread), (None, None)],
+        options={"ftol": 0.0, "gtol": 1e-9, "maxiter": 1000},
+    )
+    slope = float(np.clip(found.x[0] / spread, _LEAST, _MOST))
+    _warn_at_ends(name, slope)
+    return Platt(slope, float(found.x[1]) - slope * centre)
+
+
+def fit_isotonic(
+    predictions: np.ndarray,
+    labels: np.ndarray,
+    weights: np.ndarray,
+    name: str = "",
+) -> Isotonic:
+    """Finds the rising function of the smallest weighted squared error.
+
+    Args:
+        predictions: float64 array of shape `(rows,)`, probabilities.
+        labels: array of shape `(rows,)`, 0 and 1.
+        weights: array of shape `(rows,)`, above 0.
+        name: string. Not used. Defaults to `""`.
+
+    Returns:
+        `Isotonic`.
+    """
+    from sklearn.isotonic import IsotonicRegression
+
+    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(
+        predictions, labels, sample_weight=weights
+    )
+    # Means of a block may fall by their last digit.
+    values = np.maximum.accumulate(fitted.y_thresholds_)
+    return Isotonic(
+        tuple(fitted.X_thresholds_.tolist()),
+        tuple(np.clip(values, 0.0, 1.0).tolist()),
+    )
+
+
+#: Functions by the name of their method.
+FITS: dict[str, Callable[..., Calibrator]] = {
+    Temperature.method: fit_temperature,
+    Platt.method: fit_platt,
+    Isotonic.method: fit_isotonic,
+}
+
+
+def _warn_at_ends(name: str, scale: float) -> None:
+    # Cross-fitting fits again and again; one warning is enough.
+    if not name or _LEAST * 1.001 < scale < _MOST * 0.999:
+        return
+    what = (
+        "predictions hardly tell its labels apart, or turn them around"
+        if scale < 1
+        else "a threshold splits its labels almost without a mistake"
+    )
+    _LOGGER.warning(
+        "task %r: %s. Logits are multiplied by %g, the end of what "
+        "calibration tries; look at the labels of these rows.",
+        name,
+        what,
+        scale,
+    )

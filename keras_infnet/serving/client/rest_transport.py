@@ -1,0 +1,244 @@
+"""Calls of a server over REST."""
+
+import base64
+import http.client
+import json
+import queue
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from keras_infnet.serving.client.serving_error import ServingError
+
+__all__ = ["RestTransport"]
+
+# Unknown signatures and labels come as 400, too.
+_CODES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED",
+    412: "FAILED_PRECONDITION",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+_CHUNK = 1 << 16
+
+
+class RestTransport:
+    """Connections to a server, which may be used from several threads.
+
+    Requests are in the column format, in which inputs of one row may stand
+    beside others. JSON has no NaN and no infinities; TensorFlow Serving reads
+    and writes them as the words `NaN`, `Infinity` and `-Infinity`, and so do
+    we. What stands between client and server must let them pass. KServe has
+    strict JSON: NaN is `null` then, and infinities are the largest float.
+    Bytes are sent as `{"b64": ...}`.
+
+    Args:
+        address: string. Host and port.
+        name: string. Name of the model.
+        version: integer or `None`. Version asked for.
+        label: string or `None`. Label asked for.
+        outputs: names of the outputs of a signature that has one alone, by
+            signature: the server leaves that name out.
+        kserve: boolean. Whether the server is KServe. Defaults to `False`.
+
+    Raises:
+        ValueError: If a version or label is asked for of KServe.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        name: str,
+        version: int | None,
+        label: str | None,
+        outputs: Mapping[str, str],
+        kserve: bool = False,
+    ) -> None:
+        if kserve and not (version is None and label is None):
+            raise ValueError(
+                "KServe has a name for a model, and none for its versions. "
+                f"Received: version={version}, label={label!r}. Ask the "
+                "service that has this version."
+            )
+        self._strict = kserve
+        self._address = address
+        self._place = f"{name} at {address}"
+        self._outputs = outputs
+        self._path = f"/v1/models/{quote(name, safe='')}"
+        if version is not None:
+            self._path += f"/versions/{version}"
+        if label is not None:
+            self._path += f"/labels/{quote(label, safe='')}"
+        self._idle: queue.LifoQueue[http.client.HTTPConnection] = (
+            queue.LifoQueue()
+        )
+        self._closed = False
+
+    def predict(
+        self, signature: str, inputs: Mapping[str, Any], timeout: float
+    ) -> tuple[dict[str, np.ndarray], int | None]:
+        """Calls once.
+
+        Args:
+            signature: string. Name of the signature.
+            inputs: mapping of input name to array.
+            timeout: float. Seconds.
+
+        Returns:
+            Dict of output name to array, and `None`: this interface does not
+            tell which version answered.
+
+        Raises:
+            ServingError: If the call fails.
+        """
+        body = json.dumps(
+            {
+                "signature_name": signature,
+                "inputs": {
+                    name: _plain(array, self._strict)
+                    for name, array in inputs.items()
+                },
+            },
+            allow_nan=not self._strict,
+        ).encode()
+        try:
+            status, answer = self._send(body, time.monotonic() + timeout)
+        except TimeoutError as error:
+            text = f"no answer within {timeout:.3g} s"
+            raise self._error("DEADLINE_EXCEEDED", text) from error
+        except (OSError, http.client.HTTPException) as error:
+            text = str(error) or type(error).__name__
+            # Whoever is there may speak something else.
+            text = text if text.isprintable() else ascii(text)
+            raise self._error("UNAVAILABLE", text) from error
+        if status != http.client.OK:
+            code = _CODES.get(status, f"HTTP_{status}")
+            raise self._error(code, _error_text(answer))
+        return self._read(answer, signature), None
+
+    def close(self) -> None:
+        """Closes connections, those of calls under way when these end."""
+        self._closed = True
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except queue.Empty:
+                return
+
+    def _error(self, code: str, text: str) -> ServingError:
+        return ServingError(code, text, self._place)
+
+    def _send(self, body: bytes, end: float) -> tuple[int, bytes]:
+        try:
+            connection, fresh = self._idle.get_nowait(), False
+        except queue.Empty:
+            connection, fresh = http.client.HTTPConnection(self._address), True
+        try:
+            return self._exchange(connection, body, end)
+        except TimeoutError:
+            raise
+        except (ConnectionError, http.client.RemoteDisconnected):
+            if fresh:
+                raise
+        # The server has closed what was idle: no fault of this call.
+        connection = http.client.HTTPConnection(self._address)
+        return self._exchange(connection, body, end)
+
+    def _exchange(
+        self, connection: http.client.HTTPConnection, body: bytes, end: float
+    ) -> tuple[int, bytes]:
+        try:
+            connection.timeout = _left(end)
+            if connection.sock is not None:
+                connection.sock.settimeout(_left(end))
+            connection.request(
+                "POST",
+                f"{self._path}:predict",
+                body,
+                {"Content-Type": "application/json"},
+            )
+            # Asked for once: a response that closes takes the socket away.
+            socket = connection.sock
+            socket.settimeout(_left(end))
+            response = connection.getresponse()
+            parts = []
+            while not response.isclosed():
+                # Each piece has a timeout of its own: count what is left.
+                socket.settimeout(_left(end))
+                piece = response.read1(_CHUNK)
+                if not piece:
+                    break
+                parts.append(piece)
+            answer = b"".join(parts)
+            if response.length:
+                raise http.client.IncompleteRead(answer, response.length)
+            response.close()
+        except BaseException:
+            connection.close()
+            raise
+        if self._closed:
+            connection.close()
+        elif connection.sock is not None:
+            self._idle.put(connection)
+        return response.status, answer
+
+    def _read(self, answer: bytes, signature: str) -> dict[str, np.ndarray]:
+        try:
+            outputs = json.loads(answer)["outputs"]
+        except (ValueError, KeyError, TypeError) as error:
+            text = f"no predictions in {answer[:200]!r}"
+            raise self._error("INTERNAL", text) from error
+        if not isinstance(outputs, dict):
+            outputs = {self._outputs.get(signature, "output"): outputs}
+        return {name: _array(values) for name, values in outputs.items()}
+
+
+def _left(end: float) -> float:
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _array(values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def _plain(array: Any, strict: bool) -> Any:
+    array = np.asarray(array)
+    if strict and array.dtype.kind == "f":
+        most = np.finfo(np.float32).max
+        array = np.clip(array, -most, most)
+        array = np.where(np.isnan(array), None, array.astype(object))
+    values = array.tolist()
+    return _with_base64(values) if array.dtype.kind in "OS" else values
+
+
+def _with_base64(values: Any) -> Any:
+    if isinstance(values, list):
+        return [_with_base64(value) for value in values]
+    if isinstance(values, bytes):
+        return {"b64": base64.b64encode(values).decode("ascii")}
+    return values
+
+
+def _error_text(answer: bytes) -> str:
+    text = answer.decode("utf-8", "replace")
+    # The server escapes apostrophes, which JSON does not know.
+    for form in (text, text.replace("\\'", "'")):
+        try:
+            return str(json.loads(form, strict=False)["error"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return text.strip() or "no text"

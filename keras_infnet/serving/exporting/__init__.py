@@ -1,0 +1,1 @@
+"""Writes exports and checks that they answer as `predict` does."""

@@ -1,0 +1,1 @@
+"""The TensorFlow graph of an exported model."""

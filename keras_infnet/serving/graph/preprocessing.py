@@ -1,0 +1,365 @@
+"""The encoder as TensorFlow operations, for an exported model."""
+
+import math
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keras_infnet.data.encoding.bins import gap_thresholds
+from keras_infnet.data.encoding.hashing import HASH_KEY
+from keras_infnet.schema import (
+    GAP_BUCKETS,
+    Behavior,
+    Categorical,
+    Field,
+    Numeric,
+    Schema,
+)
+from keras_infnet.serving.graph.row_operations import (
+    broadcast_rows,
+    gather_kept,
+    kept_positions,
+    num_rows,
+    pad_to_longest,
+)
+
+if TYPE_CHECKING:
+    from keras_infnet.data.encoding.encoder import Encoder
+
+__all__ = [
+    "GraphEncoder",
+    "gap_ids",
+    "hash_buckets",
+    "is_missing",
+    "tidy_inputs",
+]
+
+_MISSING: dict[str, Any] = {"int64": -1, "string": "", "float32": math.nan}
+
+
+class GraphEncoder:
+    """Computes what `Encoder.encode` computes, id for id, in a graph.
+
+    An input of one row stands for all rows: the history of a user is sent
+    and encoded once for many candidate items.
+
+    `tables` are its `tf.lookup.StaticHashTable`s, one a vocabulary. What is
+    saved must track them, or they stay empty after loading.
+
+    Args:
+        encoder: `keras_infnet.data.Encoder`, fitted.
+    """
+
+    def __init__(self, encoder: "Encoder") -> None:
+        self.schema: Schema = encoder.schema
+        self.boundaries = dict(encoder.boundaries)
+        self.tables = {
+            name: _lookup_table(vocabulary)
+            for name, vocabulary in encoder.vocabularies.items()
+            # TensorFlow has no empty tables: all their ids are unknown.
+            if len(vocabulary)
+        }
+
+    def encode(
+        self, raw: Mapping[str, Any], shared: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Encodes raw values.
+
+        Args:
+            raw: mapping of the names of `schema.raw_inputs` to tensors; lists
+                have any length and padding anywhere.
+            shared: names of `schema.inputs` that have one row and keep it.
+                Defaults to `()`.
+
+        Returns:
+            Dict of the names of `schema.inputs` to tensors, those that are
+            not shared of equal rows.
+        """
+        encoded: dict[str, Any] = {}
+        for part in self.schema.fields:
+            values = raw[part.name]
+            if isinstance(part, Categorical) and part.multivalued:
+                values = _first_values(values, part)
+            encoded[part.name] = self.ids(part, values)
+        for behavior in self.schema.behaviors:
+            encoded.update(self._encode_behavior(behavior, raw))
+        return _equal_rows(encoded, shared)
+
+    def _encode_behavior(
+        self, behavior: Behavior, raw: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        import tensorflow as tf
+
+        parts = self.schema.attributes(behavior)
+        names = [f"{behavior.name}_{part.name}" for part in parts]
+        columns, known = [], []
+        for part, name in zip(parts, names, strict=True):
+            column = raw[name]
+            if isinstance(part, Categorical) and part.multivalued:
+                column = _with_values(column)
+                given = tf.reduce_any(~is_missing(column), axis=-1)
+                # Before events are padded, or one of many values would
+                # widen all that another attribute has.
+                column = _first_values(column, part)
+            else:
+                given = ~is_missing(column)
+            columns.append(column)
+            known.append(given)
+        fills = [_MISSING[column.dtype.name] for column in columns]
+        if behavior.timed:
+            columns.append(raw[f"{behavior.name}_time"])
+            fills.append(_MISSING["int64"])
+        tensors = pad_to_longest(
+            [*known, *columns], [*[False] * len(known), *fills]
+        )
+        rows = num_rows(tensors)
+        tensors = [broadcast_rows(tensor, rows) for tensor in tensors]
+        known, columns = tensors[: len(known)], tensors[len(known) :]
+        positions, valid = kept_positions(
+            tf.reduce_any(tf.stack(known), axis=0), behavior.max_length
+        )
+        columns = [
+            gather_kept(column, positions, valid, fill)
+            for column, fill in zip(columns, fills, strict=True)
+        ]
+
+        encoded = {}
+        for part, name, column in zip(parts, names, columns, strict=False):
+            encoded[name] = self.ids(part, column)
+        encoded[f"{behavior.name}_mask"] = valid
+        if behavior.timed:
+            gaps = gap_ids(
+                raw[str(self.schema.request_time)][:, None],
+                columns[-1],
+                self.schema,
+            )
+            encoded[f"{behavior.name}_gap"] = gaps
+        return encoded
+
+    def ids(self, part: Field, values: Any) -> Any:
+        """Encodes the raw values of a field, of any shape, as int32 ids."""
+        import tensorflow as tf
+
+        table = part.table_name
+        if isinstance(part, Numeric):
+            # Shapes are flattened because sorted edges are one vector.
+            flat = tf.reshape(values, [-1])
+            edges = np.asarray(self.boundaries[table], np.float32)
+            bins = 1 + tf.searchsorted(edges, flat, side="right")
+            bins = tf.reshape(bins, tf.shape(values))
+            return tf.where(tf.math.is_nan(values), 0, bins)
+        if part.hash_buckets is not None:
+            return hash_buckets(values, part.hash_buckets)
+        if table not in self.tables:
+            return tf.zeros_like(values, tf.int32)
+        ids = self.tables[table].lookup(values)
+        # A vocabulary has no missing values, but lookups are not told so.
+        return tf.where(is_missing(values), 0, ids)
+
+
+def _lookup_table(vocabulary: np.ndarray) -> Any:
+    import tensorflow as tf
+
+    if vocabulary.dtype.kind in "iu":
+        keys = tf.constant(vocabulary, tf.int64)
+    else:
+        keys = tf.constant(vocabulary.astype(object), tf.string)
+    ids = tf.range(1, len(vocabulary) + 1, dtype=tf.int32)
+    return tf.lookup.StaticHashTable(
+        tf.lookup.KeyValueTensorInitializer(keys, ids), default_value=0
+    )
+
+
+def is_missing(values: Any) -> Any:
+    """Tells missing raw values: negative, empty or NaN."""
+    import tensorflow as tf
+
+    if values.dtype == tf.string:
+        return tf.equal(values, "")
+    if values.dtype.is_floating:
+        return tf.math.is_nan(values)
+    return values < 0
+
+
+def hash_buckets(values: Any, num_buckets: int) -> Any:
+    """Hashes ids as `keras_infnet.data.hashing.hash_ids` does.
+
+    Args:
+        values: tensor of int64 or strings.
+        num_buckets: integer. Number of buckets.
+
+    Returns:
+        Tensor of int32, 0 for missing ids, else 1 to `num_buckets`.
+    """
+    import tensorflow as tf
+
+    if values.dtype == tf.string:
+        buckets = tf.strings.to_hash_bucket_strong(
+            values, num_buckets, list(HASH_KEY)
+        )
+    else:
+        mixed = _splitmix64(tf.bitcast(values, tf.uint64))
+        divisor = tf.constant(num_buckets, tf.uint64)
+        buckets = tf.math.floormod(mixed, divisor)
+    ids = 1 + tf.cast(buckets, tf.int32)
+    return tf.where(is_missing(values), 0, ids)
+
+
+def _splitmix64(x: Any) -> Any:
+    import tensorflow as tf
+
+    def fold(x: Any, bits: int) -> Any:
+        shifted = tf.bitwise.right_shift(x, tf.constant(bits, tf.uint64))
+        return tf.bitwise.bitwise_xor(x, shifted)
+
+    x = fold(x, 30) * tf.constant(0xBF58476D1CE4E5B9, tf.uint64)
+    x = fold(x, 27) * tf.constant(0x94D049BB133111EB, tf.uint64)
+    return fold(x, 31)
+
+
+def gap_ids(request: Any, event: Any, schema: Schema) -> Any:
+    """Encodes how long before the request events happened.
+
+    `1 + floor(log2(1 + seconds))`, at most `GAP_BUCKETS`; 0 where either
+    time is missing. Events after the request count as 0 seconds ago.
+
+    Args:
+        request: int64 tensor. Times of the requests.
+        event: int64 tensor that broadcasts with `request`.
+        schema: `keras_infnet.schema.Schema`, for the unit of time.
+
+    Returns:
+        Tensor of int32.
+    """
+    import tensorflow as tf
+
+    elapsed = request - event
+    flat = tf.reshape(elapsed, [-1])
+    thresholds = gap_thresholds(schema.time_unit)
+    buckets = tf.searchsorted(thresholds, flat, side="right")
+    buckets = tf.reshape(buckets, tf.shape(elapsed))
+    known = (request >= 0) & (event >= 0)
+    return tf.where(known, 1 + buckets, 0)
+
+
+def _with_values(values: Any) -> Any:
+    """Drops all events where none has room for a value.
+
+    A tensor without values takes no bytes, whatever its number of events;
+    what is made of it would.
+    """
+    import tensorflow as tf
+
+    shape = tf.shape(values)
+    return values[:, : tf.where(shape[2] == 0, 0, shape[1])]
+
+
+def _first_values(values: Any, part: Categorical) -> Any:
+    """Cuts or pads the last axis to `max_values`."""
+    import tensorflow as tf
+
+    values = values[..., : part.max_values]
+    shape = tf.shape(values)
+    lacking = tf.concat([shape[:-1], [part.max_values - shape[-1]]], axis=0)
+    fill = tf.constant(_MISSING[values.dtype.name], values.dtype)
+    values = tf.concat([values, tf.fill(lacking, fill)], axis=-1)
+    return tf.ensure_shape(values, [*values.shape[:-1], part.max_values])
+
+
+def _equal_rows(
+    tensors: Mapping[str, Any], shared: Collection[str]
+) -> dict[str, Any]:
+    """Broadcasts rows, but those of shared inputs, of which there is one."""
+    import tensorflow as tf
+
+    own = [tensor for name, tensor in tensors.items() if name not in shared]
+    rows = num_rows(own)
+    return {
+        name: tf.ensure_shape(tensor, [1, *tensor.shape[1:]])
+        if name in shared
+        else broadcast_rows(tensor, rows)
+        for name, tensor in tensors.items()
+    }
+
+
+def tidy_inputs(
+    encoded: Mapping[str, Any], schema: Schema, shared: Collection[str] = ()
+) -> dict[str, Any]:
+    """Brings encoded inputs of any length into the form of the pipeline.
+
+    Sequences are compacted and cut to the newest events, ids that no table
+    has become unknown, and rows are broadcast.
+
+    Args:
+        encoded: mapping of the names of `schema.inputs` to tensors.
+        schema: `keras_infnet.schema.Schema`.
+        shared: names of inputs that have one row and keep it. Defaults to
+            `()`.
+
+    Returns:
+        Dict of the names of `schema.inputs` to tensors, those that are not
+        shared of equal rows.
+    """
+    import tensorflow as tf
+
+    def known(part: Field, ids: Any) -> Any:
+        size = schema.table_size(part.table_name)
+        return tf.where((ids >= 0) & (ids < size), ids, 0)
+
+    single = [
+        part for part in schema.fields if not schema.inputs[part.name].shape
+    ]
+    tidy = {
+        part.name: encoded[part.name]
+        if part in single
+        else known(part, encoded[part.name])
+        for part in schema.fields
+    }
+    for behavior in schema.behaviors:
+        ids = {
+            f"{behavior.name}_{part.name}": known(
+                part, encoded[f"{behavior.name}_{part.name}"]
+            )
+            for part in schema.attributes(behavior)
+        }
+        if behavior.timed:
+            gaps = encoded[f"{behavior.name}_gap"]
+            fits = (gaps >= 0) & (gaps <= GAP_BUCKETS)
+            ids[f"{behavior.name}_gap"] = tf.where(fits, gaps, 0)
+        mask_name = f"{behavior.name}_mask"
+        columns = pad_to_longest(
+            [encoded[mask_name], *ids.values()], [False] + [0] * len(ids)
+        )
+        # Of one row, a history stays one until it is cut: it may be long.
+        rows = num_rows(columns)
+        mask, *columns = [broadcast_rows(column, rows) for column in columns]
+        positions, valid = kept_positions(mask, behavior.max_length)
+        for name, column in zip(ids, columns, strict=True):
+            tidy[name] = gather_kept(column, positions, valid, 0)
+        tidy[mask_name] = valid
+    tidy = _equal_rows(tidy, shared)
+    for one_row in (False, True):
+        parts = [part for part in single if (part.name in shared) == one_row]
+        tidy.update(_known_ids(parts, tidy, schema))
+    return tidy
+
+
+def _known_ids(
+    parts: list[Field], encoded: Mapping[str, Any], schema: Schema
+) -> dict[str, Any]:
+    """Checks the ids of fields of equal rows, one id a row, all at once.
+
+    Of few rows, each operation costs as much as any: they are what a small
+    request waits for.
+    """
+    import tensorflow as tf
+
+    if not parts:
+        return {}
+    sizes = [[schema.table_size(part.table_name)] for part in parts]
+    ids = tf.stack([encoded[part.name] for part in parts])
+    ids = tf.where((ids >= 0) & (ids < sizes), ids, 0)
+    return dict(
+        zip([part.name for part in parts], tf.unstack(ids), strict=True)
+    )

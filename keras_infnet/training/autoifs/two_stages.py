@@ -1,0 +1,173 @@
+"""AutoIFS from its search to the model that is served."""
+
+import inspect
+import json
+import logging
+import os
+import pathlib
+import random
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_infnet.schema import nearest_name
+from keras_infnet.training.autoifs.flow_search import FlowSearch
+from keras_infnet.training.compilation import compile_ranker
+from keras_infnet.training.fitting import check_fit, fit_ranker
+from keras_infnet.training.resume import signature
+
+__all__ = ["search_and_retrain"]
+
+_LOG = logging.getLogger("keras_infnet")
+
+
+def search_and_retrain(
+    model: Any,
+    train: Any,
+    validation: Any = None,
+    search: FlowSearch | None = None,
+    epochs: int = 1,
+    compile_model: Callable[..., Any] = compile_ranker,
+    directory: str | os.PathLike[str] | None = None,
+    save_every: int | None = None,
+    verbose: Any = "auto",
+    **kwargs: Any,
+) -> tuple[Any, Any]:
+    """Searches the flows of an `AutoIFS`, then trains it with those it kept.
+
+    Both stages read the rows in the same order. With a `directory` an
+    interrupted call continues in the stage and epoch that it had come to.
+
+    Args:
+        model: `keras_infnet.models.AutoIFS` of `stage="search"`. It is
+            compiled by this function.
+        train: `keras_infnet.data.Batches`.
+        validation: `keras_infnet.data.Batches` or `None`, for the second
+            stage. Defaults to `None`.
+        search: `FlowSearch`, or `None` for one with its defaults. Defaults to
+            `None`.
+        epochs: integer. Epochs of the second stage. Defaults to `1`.
+        compile_model: function of a model, and of `optimizer` by name, that
+            compiles the model. For the search it is called once more with
+            what `search.optimizer` makes of the optimiser. Defaults to
+            `compile_ranker`.
+        directory: path or `None`. See `fit_ranker`. Defaults to `None`.
+        save_every: integer or `None`. See `fit_ranker`. Defaults to `None`.
+        verbose: `verbose` of `fit`. Defaults to `"auto"`.
+        **kwargs: Further arguments of `fit_ranker` for the second stage, for
+            example `patience` and `callbacks`.
+
+    Returns:
+        The trained `AutoIFS` of `stage="retrain"`, and the
+        `keras.callbacks.History` of the second stage.
+
+    Raises:
+        ValueError: If the model has no gates to search, or a number is out
+            of range.
+    """
+    search = FlowSearch() if search is None else search
+    fitted = {"validation": validation, "epochs": epochs}
+    fitted |= {k: kwargs[k] for k in ("patience",) if k in kwargs}
+    check_fit(model, train, save_every=save_every, **fitted)
+    _check_options(kwargs, directory)
+    compile_model(model)
+    # What the second stage draws must not depend on an interruption.
+    seed = random.getrandbits(31)
+    compile_model(model, optimizer=search.optimizer(model, model.optimizer))
+    folder = None if directory is None else pathlib.Path(directory)
+    found = None if folder is None else folder / "flows.npz"
+    if found is not None and found.exists():
+        _take_over(found, search, model, train)
+    else:
+        fit_ranker(
+            model,
+            train,
+            epochs=search.epochs,
+            directory=None if folder is None else folder / "search",
+            callbacks=[search],
+            save_every=save_every,
+            verbose=verbose,
+        )
+        if found is not None:
+            _keep(found, search, model, train)
+    keras.utils.set_random_seed(seed)
+    ranker = search.build_retrain(model)
+    compile_model(ranker)
+    history = fit_ranker(
+        ranker,
+        train,
+        validation,
+        epochs=epochs,
+        directory=folder,
+        save_every=save_every,
+        verbose=verbose,
+        **kwargs,
+    )
+    if found is not None:
+        found.unlink()
+    return ranker, history
+
+
+def _check_options(options: dict[str, Any], directory: Any) -> None:
+    """Raises for what would end the second stage, before the first."""
+    known = {
+        *inspect.signature(fit_ranker).parameters,
+        *inspect.signature(keras.Model.fit).parameters,
+    } - {"kwargs", "self", "x", "y"}
+    for name in options:
+        if name not in known:
+            raise ValueError(nearest_name(name, known, "argument of `fit`"))
+    for callback in options.get("callbacks", ()):
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise ValueError(
+                "`callbacks` must hold instances of keras.callbacks.Callback. "
+                f"Received: {callback!r}."
+            )
+    if options.get("tensorboard") and directory is None:
+        raise ValueError(
+            "tensorboard=True needs a directory for the logs. "
+            "Received: directory=None."
+        )
+
+
+def _signature(search: FlowSearch, model: Any, train: Any) -> dict[str, str]:
+    return {**signature(model, train), "FlowSearch": repr(search.settings)}
+
+
+def _keep(
+    path: pathlib.Path, search: FlowSearch, model: Any, train: Any
+) -> None:
+    """Writes what a search has found."""
+    arrays: dict[str, Any] = search.state()
+    arrays["signature"] = np.array(json.dumps(_signature(search, model, train)))
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez(temporary, **arrays)
+    os.replace(temporary, path)
+
+
+def _take_over(
+    path: pathlib.Path, search: FlowSearch, model: Any, train: Any
+) -> None:
+    """Reads what a search of the same model and rows has found."""
+    try:
+        # A file of our own: NumPy leaves one open that it cannot read.
+        with open(path, "rb") as file, np.load(file) as kept:
+            arrays = dict(kept)
+        written = json.loads(str(arrays.pop("signature")))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} cannot be read: {error}. Delete it to search again."
+        ) from error
+    ours = _signature(search, model, train)
+    other = [part for part in ours if ours[part] != written.get(part)]
+    if other:
+        raise ValueError(
+            f"{path} holds what a search with another {' and '.join(other)} "
+            "has found. Delete it to search again, or train with what it was "
+            "searched with."
+        )
+    search.load_state(arrays)
+    _LOG.info("%s: the search is done; its flows are taken over.", path)

@@ -1,0 +1,1 @@
+"""Training steps that update only the embedding rows a batch reads."""

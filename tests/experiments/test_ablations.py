@@ -1,0 +1,213 @@
+"""Models compared with themselves, parts taken out."""
+
+import json
+
+import pytest
+from small_models import small_model
+from tiny import plain_schema
+
+from keras_infnet import models
+from keras_infnet.cli import main
+from keras_infnet.experiments import (
+    ComparisonSettings,
+    ablations,
+    compare,
+    comparison_rows,
+    write_comparison,
+)
+from keras_infnet.experiments.comparison import run_comparison
+
+HUB = {
+    "name": "INFNet",
+    "preset": "small",
+    "token_dim": 4,
+    "num_blocks": 2,
+    "tower_inputs": "task",
+}
+CONFIG = {
+    "data": {
+        "dataset": "synthetic",
+        "options": {"num_users": 40, "num_items": 30, "num_rows": 400},
+    },
+    "training": {"seeds": [3], "batch_size": 128},
+    "search": {"trials": 4, "seed": 2},
+    "evaluation": {"baselines": ["logistic_regression"], "batch_size": 256},
+    "models": [
+        {"name": "FM"},
+        {**HUB, "label": "the hub one"},
+        {**HUB, "label": "proxy", "variant": "proxy"},
+        {"name": "InterFormer"},
+        {"name": "MMoE", "trunk": "InterFormer"},
+        {"label": "broken", "name": "INFNet", "ablate": "task"},
+        {"label": "one-way", "name": "InterFormer", "exchange": "n2s"},
+    ],
+    "resamples": 20,
+}
+
+
+def settings(**changes):
+    return ComparisonSettings.from_dict({**CONFIG, **changes})
+
+
+def test_arms_of_infnet():
+    """What the papers take out; four is the number of the preset's hubs."""
+    assert ablations(HUB) == {
+        "without task tokens": {"ablate": ["task"]},
+        "without stage 1 (aggregation)": {"ablate": ["aggregate"]},
+        "without stage 2 (broadcast)": {"ablate": ["broadcast"]},
+        "without hubs (all to all)": {"ablate": ["hubs"]},
+        "categorical hubs: 2": {"num_categorical_tokens": 2},
+        "categorical hubs: 8": {"num_categorical_tokens": 8},
+        "hubs start as means": {"hub_initialization": "mean"},
+        "hubs start at random": {"hub_initialization": "random"},
+    }
+    found = ablations({"name": "INFNet", "variant": "proxy"})
+    assert list(found) == [
+        "without task tokens",
+        "without stage 1 (cross attention)",
+        "without stage 2 (gates)",
+        "without proxies (all to all)",
+        "categorical proxies: 2",
+        "categorical proxies: 8",
+    ]
+    # Sixteen hubs where neither preset nor argument says how many.
+    sizes = [list(ablations({"name": "INFNet"}))[place] for place in (4, 5)]
+    assert sizes == ["categorical hubs: 8", "categorical hubs: 32"]
+    one = ablations({**HUB, "num_categorical_tokens": 1, "ablate": []})
+    assert list(one)[4:5] == ["categorical hubs: 2"] and len(one) == 7
+    # In one block nothing reads the hubs of the fields, but towers may.
+    assert len(ablations({**HUB, "num_blocks": 1})) == 4
+    read = ablations({**HUB, "num_blocks": 1, "tower_inputs": "all"})
+    assert len(read) == 9
+    assert read["without hubs (all to all)"] == {
+        "ablate": ["hubs"],
+        "tower_inputs": "task",
+    }
+    assert read["towers read task tokens only"] == {"tower_inputs": "task"}
+
+
+@pytest.mark.parametrize(
+    ("label", "changed"),
+    [
+        (
+            "INFNet",
+            {"ablate", "num_categorical_tokens", "hub_initialization"},
+        ),
+        ("INFNet_proxy", {"ablate", "num_categorical_tokens"}),
+        ("InterFormer", {"exchange"}),
+    ],
+)
+def test_every_arm_is_another_model(label, changed):
+    schema = plain_schema()
+    whole = small_model(label, schema)
+    name = type(whole).__name__
+    configs = [whole.get_config()]
+    arguments = {k: v for k, v in whole.settings.items() if k in changed}
+    variant = {"variant": "proxy"} if label == "INFNet_proxy" else {}
+    for change in ablations({"name": name, **arguments, **variant}).values():
+        config = small_model(label, schema, **change).get_config()
+        differ = {k for k in config if config[k] != configs[0][k]} - {"name"}
+        assert differ and differ <= changed
+        assert config not in configs
+        configs.append(config)
+
+
+def test_settings_of_an_ablation():
+    whole = settings()
+    found = whole.ablate("the hub one")
+    assert found.labels == ["the hub one", *ablations(HUB)]
+    assert found.reference == "the hub one"
+    assert found.models[0] == whole.models[1]
+    assert found.models[2] == {
+        **HUB,
+        "label": "without stage 1 (aggregation)",
+        "ablate": ["aggregate"],
+    }
+    # All as before, but baselines and the names of files.
+    assert found.title == "ablations_the_hub_one"
+    assert found.evaluation.baselines == ()
+    assert found.evaluation.batch_size == 256
+    for name in ("data", "training", "search", "resamples", "directory"):
+        assert getattr(found, name) == getattr(whole, name)
+    again = ComparisonSettings.from_dict(
+        json.loads(json.dumps(found.to_dict()))
+    )
+    assert again.labels == found.labels and again.title == found.title
+
+
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("the hub", "unknown model to ablate 'the hub'.*'the hub one'"),
+        ("FM", "FM has no ablations. Models that have: INFNet, InterFormer"),
+        ("MMoE", "MMoE has no ablations.*not as the `trunk` of another"),
+        ("broken", r"leave `ablate` of INFNet at \(\). Received: .*'task'"),
+        ("one-way", "leave `exchange` of InterFormer at 'both'.*'n2s'"),
+    ],
+)
+def test_models_that_cannot_be_taken_apart(label, message):
+    with pytest.raises(ValueError, match=message):
+        settings().ablate(label)
+
+
+def test_wrong_names():
+    with pytest.raises(ValueError, match="preset 'smal'.*'small'"):
+        ablations({"name": "INFNet", "preset": "smal"})
+    with pytest.raises(ValueError, match="variant 'hubs'.*'hub'"):
+        ablations({"name": "INFNet", "variant": "hubs"})
+    with pytest.raises(ValueError, match="`title` names files"):
+        settings(title="a/b")
+    assert set(models.INFNet.default_tokens) == {"hub", "proxy"}
+
+
+def test_runs_of_the_whole_model_are_not_done_twice(
+    tmp_path, monkeypatch, capsys
+):
+    """The command, behind a comparison: the run of the arm alone."""
+    config = {
+        **CONFIG,
+        "search": {},
+        "evaluation": {},
+        "models": CONFIG["models"][1:2],
+        "directory": str(tmp_path / "kept"),
+    }
+    whole = ComparisonSettings.from_dict(config)
+    found = compare(whole, lambda _: None)
+    write_comparison(found, comparison_rows(found))
+    table = (tmp_path / "kept/comparison.md").read_text()
+    page = (tmp_path / "kept/comparison.html").read_text()
+
+    run, done = run_comparison.run_experiment, []
+
+    def spied(experiment, *args, **kwargs):
+        done.append(experiment.model)
+        return run(experiment, *args, **kwargs)
+
+    arms = dict(list(ablations(HUB).items())[1:2])
+    monkeypatch.setattr(run_comparison, "run_experiment", spied)
+    monkeypatch.setattr(
+        "keras_infnet.experiments.comparison.settings.ablations", lambda _: arms
+    )
+    (tmp_path / "all.json").write_text(json.dumps(config))
+    arguments = ["compare", "--config", str(tmp_path / "all.json"), "--ablate"]
+    assert main([*arguments, "the hub one"]) == 0
+    assert [model["ablate"] for model in done] == [["aggregate"]]
+    said = capsys.readouterr().out
+    assert "less the hub one" in said
+    # The tables of the comparison stay.
+    assert (tmp_path / "kept/comparison.md").read_text() == table
+    assert (tmp_path / "kept/comparison.html").read_text() == page
+    assert (tmp_path / "kept/ablations_the_hub_one.html").exists()
+    kept = json.loads(
+        (tmp_path / "kept/ablations_the_hub_one.json").read_text()
+    )
+    assert kept["reference"] == "the hub one"
+    assert [m["label"] for m in kept["models"]] == ["the hub one", *arms]
+    differences = [
+        row["difference_low"] <= row["difference"] <= row["difference_high"]
+        for row in kept["rows"]
+        if row["model"] != "the hub one"
+    ]
+    assert len(differences) == 3 and all(differences)
+    assert main([*arguments, "the hubs"]) == 2
+    assert "'the hub one'" in capsys.readouterr().err

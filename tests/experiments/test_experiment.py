@@ -1,0 +1,97 @@
+"""Experiments refuse what would waste them."""
+
+import dataclasses
+import logging
+
+import numpy as np
+import pytest
+
+from keras_infnet.data import Encoder, datasets
+from keras_infnet.experiments import ExperimentSettings, evaluate_model
+from keras_infnet.experiments.experiment import (
+    ExperimentData,
+    build_model,
+    run_experiment,
+)
+from keras_infnet.training.resume import Resume
+
+LABELS = ("click", "like", "purchase")
+
+
+@pytest.fixture(scope="module")
+def data():
+    loaded = datasets.synthetic.load(num_users=20, num_items=30, num_rows=200)
+    encoder = Encoder(loaded.schema).fit(loaded.train)
+    return ExperimentData(encoder, loaded.train, None, loaded.test)
+
+
+def settings(**training):
+    return ExperimentSettings.from_dict(
+        {
+            "data": {"dataset": "synthetic"},
+            "model": {"name": "SharedBottom", "preset": "small"},
+            "training": training,
+        }
+    )
+
+
+def with_label(data, value, names):
+    rows = len(data.train)
+    train = data.train.with_columns(
+        {name: np.full(rows, value) for name in names}
+    )
+    return dataclasses.replace(data, train=train)
+
+
+def test_no_label_at_all(data):
+    with pytest.raises(ValueError, match="no row of the training part"):
+        run_experiment(settings(), with_label(data, np.nan, LABELS))
+
+
+@pytest.mark.parametrize(
+    "value, message", [(1.0, "no label but 1"), (np.nan, "no label in")]
+)
+def test_tasks_of_which_nothing_is_learned(data, value, message, caplog):
+    with caplog.at_level(logging.WARNING, "keras_infnet"):
+        run_experiment(settings(), with_label(data, value, ["like"]), verbose=0)
+    texts = [record.getMessage() for record in caplog.records]
+    (text,) = [text for text in texts if text.startswith("task ")]
+    assert text.startswith("task 'like' has")
+    assert message in text
+
+
+def test_training_that_diverges(data):
+    diverging = settings(learning_rate=1e30, batch_size=16, epochs=2)
+    with pytest.raises(ValueError, match="diverged.*Lower learning_rate"):
+        run_experiment(diverging, data, verbose=0)
+
+
+@pytest.mark.parametrize("moment", ["on_epoch_begin", "on_train_end"])
+def test_an_interrupted_run_counts_all_of_its_rows(
+    moment, data, tmp_path, monkeypatch
+):
+    twice = settings(batch_size=64, epochs=2)
+    whole = run_experiment(twice, data, verbose=0)
+    before = getattr(Resume, moment)
+
+    def interrupt(self, *arguments, **kwargs):
+        if self.finished_epochs:
+            raise KeyboardInterrupt
+        before(self, *arguments, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Resume, moment, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            run_experiment(twice, data, directory=tmp_path, verbose=0)
+    resumed = run_experiment(twice, data, directory=tmp_path, verbose=0)
+    assert resumed.rows == whole.rows == 2 * len(data.train)
+    assert resumed.curve == whole.curve
+    for task, results in whole.metrics.items():
+        assert resumed.metrics[task] == pytest.approx(results, abs=1e-6)
+
+
+def test_the_encoder_of_another_model(data):
+    model = build_model(settings(), data.encoder.schema)
+    other = Encoder(data.encoder.schema).fit(data.train.slice(0, 40))
+    with pytest.raises(ValueError, match=r"differ in table .* rows"):
+        evaluate_model(model, other, data.test)
