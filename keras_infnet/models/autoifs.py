@@ -15,7 +15,6 @@ from keras_infnet.layers import (
     InformationFlowGate,
     TaskTower,
 )
-from keras_infnet.layers.argument_checks import check_choice, check_positive
 from keras_infnet.layers.dense.mlp import batch_normalization, seeded_dropouts
 from keras_infnet.layers.dense.torch_initializers import torch_uniform
 from keras_infnet.models.base.feature_ranker import FeatureRanker
@@ -25,7 +24,11 @@ from keras_infnet.optimizers.row_sparse_optimizer import (
     is_table,
 )
 from keras_infnet.schema import Schema, nearest_name
-from keras_infnet.utils.argument_checks import check_number
+from keras_infnet.utils.argument_checks import (
+    check_choice,
+    check_number,
+    check_positive,
+)
 
 __all__ = ["AutoIFS"]
 

@@ -7,11 +7,11 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import TargetSequence, TransformerBlock
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.models.base.feature_ranker import hidden_layers
 from keras_infnet.models.base.features import Features, TargetView, flatten
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Schema, nearest_name
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["BST"]
 

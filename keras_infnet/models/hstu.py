@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import HSTULayer
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.models.base.features import Features
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.models.graph_parts.hstu_sequence import hstu_sequence
 from keras_infnet.schema import GAP_BUCKETS, Schema
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["HSTU"]
 

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import keras
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_choice
 from keras_infnet.models.base.features import make_inputs
 from keras_infnet.models.base.ranker import Ranker
 from keras_infnet.models.graph_parts.infnet_graph import INFNetGraph
 from keras_infnet.schema import Schema, nearest_name
+from keras_infnet.utils.argument_checks import check_choice
 
 __all__ = ["INFNet"]
 

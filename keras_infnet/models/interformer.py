@@ -13,11 +13,11 @@ from keras_infnet.layers import (
     InterFormerBlock,
     LearnedTokens,
 )
-from keras_infnet.layers.argument_checks import check_choice, check_positive
 from keras_infnet.models.base.feature_ranker import hidden_layers
 from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Numeric, Schema
+from keras_infnet.utils.argument_checks import check_choice, check_positive
 
 __all__ = ["InterFormer"]
 

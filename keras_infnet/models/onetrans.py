@@ -12,10 +12,10 @@ from keras_infnet.layers import (
     OneTransBlock,
     RecentTokens,
 )
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Schema
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["OneTrans"]
 

@@ -7,11 +7,11 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import RankMixerBlock, TokenDense
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.models.base.features import Features
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.models.graph_parts.behavior_views import interest_vector
 from keras_infnet.schema import Schema
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["RankMixer"]
 

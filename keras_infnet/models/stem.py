@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.models.base.feature_ranker import FeatureRanker, towers
 from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.models.graph_parts.expert_settings import (
@@ -15,6 +14,7 @@ from keras_infnet.models.graph_parts.expert_settings import (
     make_gate,
 )
 from keras_infnet.schema import Schema
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["STEM"]
 

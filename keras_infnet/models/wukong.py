@@ -5,11 +5,11 @@ from typing import Any, ClassVar
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import WuKongBlock
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.models.base.feature_ranker import hidden_layers
 from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Schema
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["WuKong"]
 

@@ -4,9 +4,18 @@ import collections.abc
 import math
 import types
 import typing
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["check_number", "fits", "in_words"]
+__all__ = [
+    "check_choice",
+    "check_number",
+    "check_positive",
+    "check_positive_or_none",
+    "check_rate",
+    "fits",
+    "in_words",
+]
 
 
 def fits(value: Any, hint: Any) -> bool:
@@ -80,6 +89,44 @@ def check_number(
         f"`{name}` must be {in_words(kind)}, {lower} and {upper}. "
         f"Received: {name}={value!r}."
     )
+
+
+def check_positive(**values: int | Sequence[int]) -> None:
+    """Raises `ValueError` unless all arguments hold positive integers.
+
+    Values are given under the names of their arguments: integers, or lists
+    and tuples of integers.
+    """
+    for name, value in values.items():
+        for size in value if isinstance(value, (list, tuple)) else [value]:
+            if not fits(size, int) or size < 1:
+                kind = "be a positive integer"
+                if size is not value:
+                    kind = "hold positive integers only"
+                raise ValueError(
+                    f"`{name}` must {kind}. Received: {name}={value!r}."
+                )
+
+
+def check_positive_or_none(**values: int | Sequence[int] | None) -> None:
+    """Does as `check_positive` with the arguments that are not `None`."""
+    given = {n: value for n, value in values.items() if value is not None}
+    check_positive(**given)
+
+
+def check_rate(**values: float) -> None:
+    """Raises `ValueError` unless all arguments are in `[0, 1)`."""
+    for name, value in values.items():
+        check_number(name, value, below=1.0)
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Raises `ValueError` where an argument is none of the choices."""
+    if value not in choices:
+        known = ", ".join(repr(choice) for choice in choices)
+        raise ValueError(
+            f"`{name}` must be one of {known}. Received: {name}={value!r}."
+        )
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

@@ -6,9 +6,9 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.layers.attention.masked_softmax import masked_softmax
 from keras_infnet.layers.dense.mlp import MLP, seeded_dropouts
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["TransformerBlock"]
 

@@ -7,9 +7,9 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_choice, check_positive
 from keras_infnet.layers.interformer.mask_net import MaskNet
 from keras_infnet.layers.sequence.event_order import count_back
+from keras_infnet.utils.argument_checks import check_choice, check_positive
 
 __all__ = ["EventStream"]
 

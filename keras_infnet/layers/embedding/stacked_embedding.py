@@ -8,10 +8,10 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.layers.embedding.large_table_initializer import (
     drawn_in_pieces,
 )
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["StackedEmbedding"]
 

@@ -7,13 +7,10 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import (
-    GROUPS,
-    check_groups,
-    check_positive,
-)
 from keras_infnet.layers.attention.cross_attention import CrossAttention
 from keras_infnet.layers.infnet.broadcast_gated_unit import BroadcastGatedUnit
+from keras_infnet.layers.infnet.token_groups import GROUPS, check_groups
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["HubBlock"]
 

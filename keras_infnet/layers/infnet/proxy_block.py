@@ -6,13 +6,10 @@ from typing import Any
 import keras
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import (
-    GROUPS,
-    check_groups,
-    check_positive,
-)
 from keras_infnet.layers.attention.cross_attention import CrossAttention
 from keras_infnet.layers.infnet.proxy_gated_unit import ProxyGatedUnit
+from keras_infnet.layers.infnet.token_groups import GROUPS, check_groups
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["ProxyBlock"]
 

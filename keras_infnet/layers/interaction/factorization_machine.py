@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_positive
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["FactorizationMachine"]
 

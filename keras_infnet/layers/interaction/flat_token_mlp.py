@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.layers.dense.mlp import MLP
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["FlatMLP"]
 

@@ -5,8 +5,8 @@ from typing import Any
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.layers.interaction.flat_token_mlp import FlatMLP
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["TokenCompression"]
 

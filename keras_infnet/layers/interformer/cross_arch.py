@@ -6,10 +6,10 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_choice, check_positive
 from keras_infnet.layers.attention.rotary_attention import RotaryAttention
 from keras_infnet.layers.embedding.learned_tokens import LearnedTokens
 from keras_infnet.layers.interformer.self_gate import SelfGate
+from keras_infnet.utils.argument_checks import check_choice, check_positive
 
 __all__ = ["CrossArch", "known_with_cls"]
 

@@ -6,12 +6,12 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_choice, check_positive
 from keras_infnet.layers.interaction.feature_cross import FeatureCross
 from keras_infnet.layers.interaction.interaction_ensemble import (
     InteractionEnsemble,
     pair_products,
 )
+from keras_infnet.utils.argument_checks import check_choice, check_positive
 
 __all__ = ["InteractionArch"]
 

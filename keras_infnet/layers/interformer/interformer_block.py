@@ -6,10 +6,10 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_choice, check_positive
 from keras_infnet.layers.interformer.cross_arch import CrossArch, known_with_cls
 from keras_infnet.layers.interformer.interaction_arch import InteractionArch
 from keras_infnet.layers.interformer.sequence_arch import SequenceArch
+from keras_infnet.utils.argument_checks import check_choice, check_positive
 
 __all__ = ["InterFormerBlock"]
 

@@ -6,10 +6,10 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_choice, check_positive
 from keras_infnet.layers.attention.rotary_attention import RotaryAttention
 from keras_infnet.layers.dense.mlp import seeded_dropouts
 from keras_infnet.layers.interformer.personalized_ffn import PersonalizedFFN
+from keras_infnet.utils.argument_checks import check_choice, check_positive
 
 __all__ = ["SequenceArch"]
 

@@ -6,10 +6,10 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.layers.attention.masked_softmax import masked_softmax
 from keras_infnet.layers.dense.mlp import seeded_dropouts
 from keras_infnet.layers.dense.token_dense import TokenDense
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["OneTransBlock"]
 

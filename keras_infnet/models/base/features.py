@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from keras_infnet.layers import StackedEmbedding
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.schema import Categorical, Schema
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = [
     "Features",

@@ -5,10 +5,10 @@ from typing import Any
 
 from keras import ops
 
-from keras_infnet.layers.argument_checks import check_positive
 from keras_infnet.models.base.feature_ranker import hidden_layers
 from keras_infnet.models.base.features import Features
 from keras_infnet.schema import nearest_name
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["cross_and_deep"]
 
