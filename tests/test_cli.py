@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keras_infnet.cli import commands, main
-from keras_infnet.cli.commands import serving
+from keras_infnet import serving
+from keras_infnet.cli import main
+from keras_infnet.cli.commands import export as export_command
 from keras_infnet.data import open_source, write_table
 from keras_infnet.data.datasets import synthetic
 
@@ -277,7 +278,7 @@ def test_a_folder_that_cannot_be_made_is_the_error(
         monkeypatch.setattr(os, "mkdir", read_only)
         pathlib.Path(options.output, "1").mkdir(parents=True)
 
-    monkeypatch.setattr(commands, "export", export)
+    monkeypatch.setattr(export_command, "run", export)
     output = tmp_path / "served"
     assert main(["export", "--model", "none", "--output", str(output)]) == 2
     printed = capsys.readouterr().err

@@ -17,15 +17,6 @@ def compiled_call(
     JAX compiles with XLA, TensorFlow to a graph; PyTorch runs eagerly, as
     Keras does.
 
-    Args:
-        layer: built `keras.layers.Layer` without state that changes.
-        inputs: array, or dict of arrays.
-        training: boolean. Whether to differentiate the sum of the outputs by
-            weights and inputs, too. Defaults to `False`.
-
-    Returns:
-        Function without arguments.
-
     Example:
 
     >>> layer = keras.layers.Dense(2)

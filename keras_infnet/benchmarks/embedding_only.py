@@ -13,15 +13,7 @@ __all__ = ["EmbeddingOnly"]
 
 
 class EmbeddingOnly(Ranker):
-    """Adds up the embeddings of all fields; one unit a task reads the sum.
-
-    Args:
-        schema: `Schema`, fitted.
-        dim: integer. Width of an embedding. Defaults to `32`.
-        embeddings_initializer: initializer of the table. Defaults to
-            `"uniform"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
-    """
+    """Adds up the embeddings of all fields; one unit a task reads the sum."""
 
     def __init__(
         self,

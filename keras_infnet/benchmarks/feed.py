@@ -32,18 +32,7 @@ _STEP = "INFNet hub, training"
 
 
 def measure(settings: FeedSettings, say: Callable[[str], None]) -> Report:
-    """Measures rows a second from a file, and into training.
-
-    Args:
-        settings: `FeedSettings`.
-        say: function of a string. Told of the progress.
-
-    Returns:
-        `Report`.
-
-    Raises:
-        ValueError: If the data has fewer rows than the batches want.
-    """
+    """Measures rows a second from a file, and into training."""
     machine = describe_machine()
     say("preparing the file")
     if settings.data is None:

@@ -48,19 +48,7 @@ def block_call(
     dim: int,
     training: bool = False,
 ) -> Callable[[], None]:
-    """Builds a block and returns a function that calls it.
-
-    Args:
-        name: string. One of `BLOCKS`.
-        count: integer. Categorical tokens.
-        length: integer. Sequence tokens.
-        batch_size: integer.
-        dim: integer. Width of a token.
-        training: boolean. See `compiled_call`. Defaults to `False`.
-
-    Returns:
-        Function without arguments.
-    """
+    """Builds a block and returns a function that calls it."""
     rng = np.random.default_rng(0)
     tokens = {"categorical": count, "sequence": length, "task": _TASKS}
     tokens |= _COMPACT.get(name, {})
@@ -75,14 +63,7 @@ def block_call(
 
 
 def call_seconds(call: Callable[[], None]) -> Callable[[], float]:
-    """Times calls, many at a time where one is over at once.
-
-    Args:
-        call: function without arguments.
-
-    Returns:
-        Function without arguments, which returns seconds a call.
-    """
+    """Times calls, many at a time where one is over at once."""
     times = 0
 
     def run() -> float:
@@ -109,20 +90,7 @@ def memory_of_block(
     dim: int,
     training: bool = False,
 ) -> int | None:
-    """Measures what a call adds to the memory of this process.
-
-    Args:
-        name: string. One of `BLOCKS`.
-        count: integer. Categorical tokens.
-        length: integer. Sequence tokens.
-        batch_size: integer.
-        dim: integer. Width of a token.
-        training: boolean. See `compiled_call`. Defaults to `False`.
-
-    Returns:
-        Bytes between the resident memory before the call and the peak in it;
-        `None` where the system cannot say it.
-    """
+    """Measures what a call adds to the memory of this process."""
     # What the backend loads and compiles with is not the block's.
     block_call(name, count, length, 1, dim, training)()
     call = block_call(name, count, length, batch_size, dim, training)

@@ -33,12 +33,6 @@ _VARIABLES = (
 def describe_machine() -> dict[str, Any]:
     """Describes machine, system and versions.
 
-    Returns:
-        Dict of plain values: `date` (UTC), `cpu`, `cores` (that this process
-        may use), `memory_bytes`, `accelerator` (name or `None`), `system`,
-        `backend`, `versions` by package and `environment`, the variables that
-        change how fast a backend is.
-
     Example:
 
     >>> describe_machine()["cores"] >= 1
@@ -69,14 +63,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def machine_lines(machine: dict[str, Any]) -> list[str]:
-    """Writes what `describe_machine` found, for the terminal.
-
-    Args:
-        machine: dict of `describe_machine`.
-
-    Returns:
-        List of lines.
-    """
+    """Writes what `describe_machine` found, for the terminal."""
     memory = machine["memory_bytes"]
     parts = [machine["cpu"], f"{machine['cores']} cores"]
     if memory is not None:

@@ -37,11 +37,7 @@ def peak_memory() -> int:
 
 
 def reset_peak() -> bool:
-    """Lets `peak_memory` count from now on.
-
-    Returns:
-        Whether the system can do that. Linux mostly can.
-    """
+    """Lets `peak_memory` count from now on."""
     before = _entry(_STATUS, "VmHWM")
     with contextlib.suppress(OSError):
         pathlib.Path("/proc/self/clear_refs").write_text("5")

@@ -38,15 +38,7 @@ Found = Mapping[str, float] | str
 
 
 def measure(settings: ParitySettings, say: Callable[[str], None]) -> Report:
-    """Trains, exports and compares every model of the package.
-
-    Args:
-        settings: `ParitySettings`.
-        say: function of a string. Told of the progress.
-
-    Returns:
-        `Report`.
-    """
+    """Trains, exports and compares every model of the package."""
     labels: dict[str, Mapping[str, Any]] = {
         **{name: {"name": name} for name in models.__all__},
         **_FORMS,

@@ -23,13 +23,7 @@ _MARKERS = "osD^vPX"
 def draw(
     charts: Sequence[Any], title: str, path: str | os.PathLike[str]
 ) -> None:
-    """Draws the charts of a report side by side.
-
-    Args:
-        charts: list of `keras_infnet.benchmarks.report.Chart`.
-        title: string. Above all of them.
-        path: path of the PNG file.
-    """
+    """Draws the charts of a report side by side."""
     # Without `pyplot`: no window, and no state that others see.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -54,13 +54,6 @@ _LIST_SHARE = 0.28  # of the places of a list of tags
 def field_schema(rows: int, fields: int) -> Schema:
     """Makes a schema of categorical fields alone, with a table each.
 
-    Args:
-        rows: integer. Rows of all tables together.
-        fields: integer.
-
-    Returns:
-        Fitted `Schema` with one task.
-
     Example:
 
     >>> field_schema(100, 3).table_sizes
@@ -78,12 +71,7 @@ def field_schema(rows: int, fields: int) -> Schema:
 
 
 def kuairand_schema() -> Schema:
-    """Makes the schema of KuaiRand-Pure without its files.
-
-    Returns:
-        Fitted `Schema`: 49 fields, three behaviours of 50 events, three
-        tasks, and tables as large as those of the data.
-    """
+    """Makes the schema of KuaiRand-Pure without its files."""
     statistics = PointInTimeStatistics(
         ("user_id", "video_id", "author_id"), FEEDBACKS, time="time_ms"
     )
@@ -99,14 +87,6 @@ def kuairand_schema() -> Schema:
 def serving_schema(length: int, tiny: bool = False) -> Schema:
     """Makes a schema of requests: one user with a history, many videos.
 
-    Args:
-        length: integer. Events of the history, the videos watched.
-        tiny: boolean. Whether it is that of `tiny_schema`, the video being on
-            offer. Defaults to `False`.
-
-    Returns:
-        Fitted `Schema`: the fields of `kuairand_schema`, and one behaviour.
-
     Example:
 
     >>> [b.max_length for b in serving_schema(100).behaviors]
@@ -121,11 +101,7 @@ def serving_schema(length: int, tiny: bool = False) -> Schema:
 
 
 def tiny_schema() -> Schema:
-    """Makes a schema with one part of every kind, for trying things out.
-
-    Returns:
-        Fitted `Schema`.
-    """
+    """Makes a schema with one part of every kind, for trying things out."""
     return Schema(
         fields=[
             Categorical("user_id"),
@@ -148,17 +124,6 @@ def random_batches(
     seed: int = 0,
 ) -> list[Any]:
     """Draws batches of random ids.
-
-    Args:
-        schema: fitted `Schema`.
-        batch_size: integer.
-        count: integer. Number of batches.
-        zipf: boolean. Whether small ids are more frequent, by Zipf's law with
-            the exponent 1. Defaults to `False`.
-        seed: integer. Defaults to `0`.
-
-    Returns:
-        List of `(inputs, labels, weights)`.
 
     Example:
 

@@ -28,13 +28,7 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True)
 class SectionTable:
-    """A table of a report.
-
-    Args:
-        title: string.
-        headings: list of strings.
-        rows: list of lists of strings, as long as the headings.
-    """
+    """A table of a report."""
 
     title: str
     headings: Sequence[str]
@@ -58,16 +52,7 @@ class SectionTable:
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """One picture of a plot.
-
-    Args:
-        title: string.
-        x_label: string.
-        y_label: string.
-        lines: dict of name to pairs of x, y and `None` or the pair of ends of
-            the spread. Empty for a chart of bars.
-        bars: dict of name to `Spread`. Defaults to `{}`.
-    """
+    """One picture of a plot."""
 
     title: str
     x_label: str

@@ -210,14 +210,7 @@ def _read_answers(content: bytes) -> list[Answer]:
 
 
 class SavedModelProgram:
-    """Loads and calls SavedModels in processes without Python.
-
-    Args:
-        path: path of the compiled program.
-        folder: path of a folder for what goes to and fro.
-        threads: integer. Threads of an operation, and operations at a time.
-            Defaults to `1`.
-    """
+    """Loads and calls SavedModels in processes without Python."""
 
     def __init__(self, path: Path, folder: Path, threads: int = 1) -> None:
         self.path = path
@@ -259,9 +252,6 @@ class SavedModelProgram:
         """Answers requests: pairs of a signature and its inputs.
 
         Inputs are arrays, or messages where these must be odd.
-
-        Raises:
-            Crashed: If the program ended before the last request.
         """
         count, answers = self._write(requests), self.folder / "answers"
         answers.unlink(missing_ok=True)

@@ -68,19 +68,7 @@ class _Served:
 
 
 def measure(settings: ServingSettings, say: Callable[[str], None]) -> Report:
-    """Measures requests in C++, as a server runs them, without a network.
-
-    Args:
-        settings: `ServingSettings`.
-        say: function of a string. Told of the progress.
-
-    Returns:
-        `Report`.
-
-    Raises:
-        ValueError: If the C++ program cannot be compiled here.
-        RuntimeError: If a model cannot be built.
-    """
+    """Measures requests in C++, as a server runs them, without a network."""
     why = problem()
     if why is not None:
         raise ValueError(f"bench serving runs models in C++: {why}.")

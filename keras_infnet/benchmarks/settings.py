@@ -24,14 +24,7 @@ _POLICIES = ("float32", "mixed_bfloat16")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What all benchmarks have in common.
-
-    Args:
-        repeats: integer. Rounds that count. Defaults to `5`.
-
-    Raises:
-        ValueError: If a number is out of range.
-    """
+    """What all benchmarks have in common."""
 
     repeats: int = 5
 
@@ -343,19 +336,6 @@ def choose_settings(
     name: str, quick: bool, given: Mapping[str, Any]
 ) -> Settings:
     """Makes the settings of a benchmark from options of a command line.
-
-    Args:
-        name: string. Name of the benchmark.
-        quick: boolean. Whether what is not given has tiny sizes.
-        given: mapping of option to value, `None` where it was not given. A
-            list of one number will do for a single number.
-
-    Returns:
-        Settings.
-
-    Raises:
-        ValueError: If the benchmark has no such option, or does not take the
-            value.
 
     Example:
 

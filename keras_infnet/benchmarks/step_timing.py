@@ -11,11 +11,7 @@ __all__ = ["Prepared", "StepTimer", "prepared", "step_seconds"]
 
 
 class Prepared(keras.utils.PyDataset):
-    """Batches that are in memory already.
-
-    Args:
-        batches: list of `(inputs, labels, weights)`.
-    """
+    """Batches that are in memory already."""
 
     def __init__(self, batches: Sequence[Any]) -> None:
         super().__init__(workers=0)
@@ -29,14 +25,7 @@ class Prepared(keras.utils.PyDataset):
 
 
 def prepared(batches: Sequence[Any]) -> Any:
-    """Returns batches in the form that costs the backend least.
-
-    Args:
-        batches: list of `(inputs, labels, weights)`, all of one shape.
-
-    Returns:
-        With TensorFlow a `tf.data.Dataset`, otherwise `Prepared`.
-    """
+    """Returns batches in the form that costs the backend least."""
     if keras.backend.backend() != "tensorflow":
         return Prepared(batches)
     import tensorflow as tf
@@ -74,16 +63,7 @@ class StepTimer(keras.callbacks.Callback):
 
 
 def step_seconds(model: Any, data: Any, steps: int) -> float:
-    """Trains for an epoch and returns its seconds a step.
-
-    Args:
-        model: compiled `keras.Model`.
-        data: result of `prepared`.
-        steps: integer. Number of its batches.
-
-    Returns:
-        Float.
-    """
+    """Trains for an epoch and returns its seconds a step."""
     timer = StepTimer()
     model.fit(data, epochs=1, verbose=0, shuffle=False, callbacks=[timer])
     return timer.seconds / steps

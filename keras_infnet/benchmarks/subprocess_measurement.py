@@ -24,18 +24,7 @@ _LINES = 20
 
 
 def call_in_child(function: str, arguments: Mapping[str, Any]) -> Any:
-    """Calls a function in a new process with the same backend.
-
-    Args:
-        function: string, `"module:name"`.
-        arguments: mapping of names to plain values.
-
-    Returns:
-        What the function returns, as JSON can say it.
-
-    Raises:
-        RuntimeError: If the process fails; holds the end of what it printed.
-    """
+    """Calls a function in a new process with the same backend."""
     package = str(pathlib.Path(version.__file__).parents[1])
     paths = [package, os.environ.get("PYTHONPATH")]
     result = subprocess.run(

@@ -19,14 +19,7 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One of the things that are compared.
-
-    Args:
-        name: string. What the tables call it.
-        run: function without arguments. Does a round of work and returns its
-            seconds, or seconds a unit of work. It returns when the work is
-            done, not when it is under way.
-    """
+    """One of the things that are compared."""
 
     name: str
     run: Callable[[], float]
@@ -34,15 +27,7 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """Where the middle of some numbers lies, and how far they spread.
-
-    Args:
-        median: float.
-        lower: float. First quartile.
-        upper: float. Third quartile.
-        smallest: float.
-        largest: float.
-    """
+    """Where the middle of some numbers lies, and how far they spread."""
 
     median: float
     lower: float
@@ -61,14 +46,6 @@ def interleave(
     A machine that slows down for a while slows all cases of a round, so that
     ratios within a round stay fair. Every second round goes backwards. A
     round that does not count comes first: it compiles and fills caches.
-
-    Args:
-        cases: list of `Case`.
-        repeats: integer. Rounds that count.
-        say: function of a string. Told of the progress.
-
-    Returns:
-        Dict of the case's name to what its rounds returned.
 
     Example:
 
@@ -96,12 +73,6 @@ def interleave(
 def spread(values: Sequence[float]) -> Spread:
     """Summarises the rounds of a case.
 
-    Args:
-        values: list of floats, one at least.
-
-    Returns:
-        `Spread`.
-
     Example:
 
     >>> spread([4.0, 1.0, 2.0, 3.0, 10.0])
@@ -122,14 +93,6 @@ def ratios(
 ) -> Spread:
     """Divides the times of two cases, round by round.
 
-    Args:
-        times: result of `interleave`.
-        above: string. Name of the case above the line.
-        below: string. Name of the case below the line.
-
-    Returns:
-        `Spread` of the quotients.
-
     Example:
 
     >>> times = {"slow": [4.0, 9.0, 8.0], "fast": [1.0, 3.0, 4.0]}
@@ -142,13 +105,6 @@ def ratios(
 
 def slope(sizes: Sequence[float], values: Sequence[float]) -> float:
     """Fits the exponent of growth: a straight line in log-log.
-
-    Args:
-        sizes: list of positive floats, two different ones at least.
-        values: list of positive floats.
-
-    Returns:
-        Float: 1 for linear growth, 2 for quadratic.
 
     Example:
 
@@ -164,12 +120,6 @@ def upper_half(sizes: Sequence[int]) -> list[int]:
     """Returns the larger half of the sizes, the middle one included.
 
     Small sizes measure what a call costs, large ones what a token costs.
-
-    Args:
-        sizes: list of integers in ascending order.
-
-    Returns:
-        List of integers, two at least where there are two.
 
     Example:
 

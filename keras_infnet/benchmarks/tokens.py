@@ -70,15 +70,7 @@ class _Sweep:
 
 
 def measure(settings: TokensSettings, say: Callable[[str], None]) -> Report:
-    """Measures blocks with more and more tokens.
-
-    Args:
-        settings: `TokensSettings`.
-        say: function of a string. Told of the progress.
-
-    Returns:
-        `Report`.
-    """
+    """Measures blocks with more and more tokens."""
     machine = describe_machine()
     sweeps = [
         _Sweep("L", tuple(settings.lengths), settings.count),

@@ -50,15 +50,7 @@ _REFERENCE = "INFNet hub, by rows"
 
 
 def measure(settings: TrainingSettings, say: Callable[[str], None]) -> Report:
-    """Measures steps of models on the schema of KuaiRand-Pure.
-
-    Args:
-        settings: `TrainingSettings`.
-        say: function of a string. Told of the progress.
-
-    Returns:
-        `Report`.
-    """
+    """Measures steps of models on the schema of KuaiRand-Pure."""
     machine = describe_machine()
     size, steps = settings.batch_size, settings.steps
     if settings.data is None:
@@ -111,30 +103,14 @@ def measure(settings: TrainingSettings, say: Callable[[str], None]) -> Report:
 
 
 def infnet_sizes(tiny: bool) -> dict[str, Any]:
-    """Returns the sizes of INFNet that are measured.
-
-    Args:
-        tiny: boolean. Whether one block is enough.
-    """
+    """Returns the sizes of INFNet that are measured."""
     return _INFNET | ({"num_blocks": 1} if tiny else {})
 
 
 def kuairand_batches(
     path: Any, batch_size: int, count: int
 ) -> tuple[Schema, list[Any]]:
-    """Encodes the last rows of the training part of KuaiRand-Pure.
-
-    Args:
-        path: folder of the data.
-        batch_size: integer.
-        count: integer. Number of batches.
-
-    Returns:
-        The fitted `Schema` and a list of `(inputs, labels, weights)`.
-
-    Raises:
-        ValueError: If there are fewer rows than that.
-    """
+    """Encodes the last rows of the training part of KuaiRand-Pure."""
     train = datasets.kuairand.load(path, validation=None)
     encoder = Encoder(train.schema).fit(train.train)
     wanted, found = batch_size * count, len(train.train)

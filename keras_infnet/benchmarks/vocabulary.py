@@ -41,18 +41,7 @@ __all__ = ["measure"]
 
 
 def measure(settings: VocabularySettings, say: Callable[[str], None]) -> Report:
-    """Measures steps of models whose tables have more and more rows.
-
-    Args:
-        settings: `VocabularySettings`.
-        say: function of a string. Told of the progress.
-
-    Returns:
-        `Report`.
-
-    Raises:
-        ValueError: If not even the smallest tables fit in memory.
-    """
+    """Measures steps of models whose tables have more and more rows."""
     machine = describe_machine()
     plans, notes = fitting_plans(settings)
     for note in notes:

@@ -40,13 +40,7 @@ _COPIES = {BY_ROWS: 1, DENSE: 4, STOCK: 4}
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """One case: a model, how it is trained, and the rows of its tables.
-
-    Args:
-        model: string. One of `MODELS`.
-        training: string. `BY_ROWS`, `DENSE` or `STOCK`.
-        rows: integer.
-    """
+    """One case: a model, how it is trained, and the rows of its tables."""
 
     model: str
     training: str
@@ -106,17 +100,7 @@ def make_model(
     settings: VocabularySettings,
     start: Any = "uniform",
 ) -> Any:
-    """Builds and compiles the model of a case.
-
-    Args:
-        plan: `Plan`.
-        schema: fitted `Schema`.
-        settings: `VocabularySettings`.
-        start: initializer of the tables. Defaults to `"uniform"`.
-
-    Returns:
-        A `keras.Model`.
-    """
+    """Builds and compiles the model of a case."""
     dim, dtype = settings.dim, settings.dtype
     if plan.training == STOCK:
         return stock_keras.embedding_only(schema, dim, dtype)

@@ -29,20 +29,7 @@ _PEAKS = {"step": ("training", False), "whole": ("all, with drawing", True)}
 def memory_of_training(
     model: str, rows: int, drawn: bool, options: Mapping[str, Any]
 ) -> int | None:
-    """Trains by rows in this process, and returns the memory it took.
-
-    Args:
-        model: string. `"embedding"` or `"infnet"`.
-        rows: integer. Rows of all tables.
-        drawn: boolean. Whether tables start with random numbers, as usual,
-            and drawing them counts. Otherwise they start as ones, and
-            only training counts: TensorFlow keeps what drawing took.
-        options: mapping. Settings of `VocabularySettings`, as plain values.
-
-    Returns:
-        Peak of the resident memory in bytes, `None` where the system cannot
-        say it.
-    """
+    """Trains by rows in this process, and returns the memory it took."""
     plain: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in options.items()
@@ -69,18 +56,7 @@ def peaks_of_training(
     settings: VocabularySettings,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Measures a model with few rows and with many.
-
-    Args:
-        model: string. One of `MODELS`.
-        rows: ascending integers; the first and the last count.
-        settings: `VocabularySettings`.
-        say: function of a string. Told of the progress.
-
-    Returns:
-        Dict of plain values. For every peak, the bytes of both and by what
-        share the larger one exceeds that of few rows and the tables.
-    """
+    """Measures a model with few rows and with many."""
     few, many = rows[0], rows[-1]
     # The tables of the small model are part of what it needs.
     tables = Plan(model, BY_ROWS, many).bytes(settings.dim)

@@ -18,20 +18,7 @@ __all__ = ["find_calibration", "validation_rows"]
 def find_calibration(
     options: argparse.Namespace, model: Any, encoder: Encoder
 ) -> Calibration | None:
-    """Finds what the command line asks for, and prints what it brings.
-
-    Args:
-        options: options of `export`.
-        model: a model of `keras_infnet.models`.
-        encoder: its `keras_infnet.data.Encoder`.
-
-    Returns:
-        `Calibration`, or `None` where nothing is asked for.
-
-    Raises:
-        ValueError: If the options contradict each other, or there are no
-            rows.
-    """
+    """Finds what the command line asks for, and prints what it brings."""
     rate = _words(options.negative_rate, "--negative-rate", number=True)
     method = _words(options.calibrate, "--calibrate", number=False)
     if method is None:
@@ -75,18 +62,7 @@ def find_calibration(
 
 
 def validation_rows(directory: str, encoder: Encoder) -> Any:
-    """Opens the validation rows that a model was trained with.
-
-    Args:
-        directory: string. Directory of the model, with `config.json`.
-        encoder: its `keras_infnet.data.Encoder`.
-
-    Returns:
-        Rows, something that `open_source` takes.
-
-    Raises:
-        ValueError: If the settings are not there, or name no such rows.
-    """
+    """Opens the validation rows that a model was trained with."""
     advice = "Name a table with labels: --calibration-rows TABLE."
     path = pathlib.Path(directory) / "config.json"
     if not path.exists():

@@ -17,18 +17,10 @@ def show_log() -> None:
 
 
 def say(text: str) -> None:
-    """Prints a line at once.
-
-    Args:
-        text: string.
-    """
+    """Prints a line at once."""
     print(text, flush=True)
 
 
 def progress() -> int:
-    """Chooses what `fit` shows.
-
-    Returns:
-        `verbose`: a moving bar on a terminal, one line an epoch in a file.
-    """
+    """Chooses what `fit` shows."""
     return 1 if sys.stdout.isatty() else 2

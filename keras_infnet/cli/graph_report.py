@@ -5,64 +5,25 @@ import shutil
 import statistics
 import tempfile
 import time
-from typing import Any
 
 import numpy as np
 
-from keras_infnet.data import Batches, Encoder, Table, open_source
-from keras_infnet.evaluation import evaluate
+from keras_infnet.cli.metrics import evaluate_export
+from keras_infnet.data import Encoder, Table
 from keras_infnet.serving import Servable
 from keras_infnet.serving.exporting.python_process import python
 from keras_infnet.serving.graph.graph_options import OPTIONS_FILE
 
-__all__ = ["describe_graph", "evaluate_export"]
+__all__ = ["describe_graph"]
 
 _SIZES = (1, 64, 1024)
 _ROUNDS = 11
 
 
-def evaluate_export(
-    servable: Servable, encoder: Encoder, source: Any, batch_size: int = 4096
-) -> dict[str, dict[str, float]]:
-    """Computes the exact metrics of an exported graph on labelled rows.
-
-    Args:
-        servable: `Servable`.
-        encoder: its `keras_infnet.data.Encoder`.
-        source: rows, anything that `open_source` takes.
-        batch_size: integer. Rows of one call. Defaults to `4096`.
-
-    Returns:
-        Results by task, as `keras_infnet.evaluation.evaluate` gives them.
-    """
-    source = open_source(source, encoder.text_columns)
-    rows = Batches(source, encoder, batch_size)
-    parts = [
-        servable.predict_raw(chunk, batch_size) for chunk in source.chunks()
-    ]
-    predictions = {
-        task: np.concatenate([part[task] for part in parts])
-        for task in encoder.schema.task_names
-    }
-    groups = None if encoder.schema.group is None else rows.group()
-    return evaluate(
-        rows.labels(), predictions, rows.weights(), encoder.schema, groups
-    )
-
-
 def describe_graph(
     version: pathlib.Path, encoder: Encoder, rows: Table | None
 ) -> str:
-    """Compares an export with the graph that it would be without options.
-
-    Args:
-        version: path of the version folder.
-        encoder: its `keras_infnet.data.Encoder`.
-        rows: rows to predict, with labels for their metrics, or `None`.
-
-    Returns:
-        Text of several lines.
-    """
+    """Compares an export with the graph that it would be without options."""
     with tempfile.TemporaryDirectory() as temporary:
         plain = pathlib.Path(temporary)
         for path in version.iterdir():

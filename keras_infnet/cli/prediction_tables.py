@@ -15,31 +15,14 @@ __all__ = ["is_export", "kept_columns", "prediction_name", "scorer"]
 
 
 def is_export(folder: pathlib.Path) -> bool:
-    """Tells an exported model, or a folder of its versions, from a trained one.
-
-    Args:
-        folder: path.
-
-    Returns:
-        Boolean. Of a folder that is neither it is `False`: the error for a
-        trained model says more.
-    """
+    """Whether a folder holds an export, or versions of one."""
     if (folder / "saved_model.pb").exists():
         return True
     return not (folder / "model.keras").exists() and bool(versions(folder))
 
 
 def scorer(path: str, batch_size: int) -> Any:
-    """Returns a function from raw rows to predictions, and an encoder.
-
-    Args:
-        path: string. Directory of a model, or an exported one.
-        batch_size: integer. Rows predicted at once.
-
-    Returns:
-        A function of a `Table` that returns arrays by task, and the
-        `Encoder`.
-    """
+    """Returns a function from raw rows to predictions, and an encoder."""
     folder = pathlib.Path(path)
     if not is_export(folder):
         model, encoder = load_model_directory(folder)
@@ -58,18 +41,7 @@ def scorer(path: str, batch_size: int) -> Any:
 
 
 def prediction_name(task: str, kept: Table) -> str:
-    """Names the column of predictions of a task beside columns that stay.
-
-    Args:
-        task: string.
-        kept: `Table`.
-
-    Returns:
-        String.
-
-    Raises:
-        ValueError: If the table has every name already.
-    """
+    """Names the column of predictions of a task beside columns that stay."""
     name = f"{task}_prediction" if task in kept else task
     if name in kept:
         raise ValueError(
@@ -82,16 +54,7 @@ def prediction_name(task: str, kept: Table) -> str:
 def kept_columns(
     chunk: Table, keep: Sequence[str] | None, suffix: str
 ) -> list[str]:
-    """Names the columns of a table that stay in a file of a format.
-
-    Args:
-        chunk: `Table`.
-        keep: names, or `None` for all that fit.
-        suffix: string. `".parquet"` or `".csv"`.
-
-    Returns:
-        List of names.
-    """
+    """Names the columns of a table that stay in a file of a format."""
     if keep is not None:
         for name in keep:
             chunk[name]  # an unknown name raises with the nearest one

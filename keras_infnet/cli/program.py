@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 
-from keras_infnet.cli.parser import make_parser
+from keras_infnet.cli.parser import load_command, make_parser
 
 __all__ = ["main"]
 
@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _quiet_start():
             import keras
 
-            from keras_infnet.cli import commands
-
+            # Loads the devices of the backend, with all their messages.
+            keras.ops.convert_to_tensor(0.0)
             if options.command in ("quickstart", "train", "compare", "sweep"):
                 # To seed it, Keras loads TensorFlow where it is installed,
                 # whatever the backend.
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ImportError as error:
         return _fail(f"{error}. {_install_hint()}")
     try:
-        getattr(commands, options.command.replace("-", "_"))(options)
+        load_command(options.command).run(options)
     except KeyboardInterrupt:
         sys.stderr.write("\ninterrupted\n")
         return 130

@@ -7,7 +7,7 @@ import pytest
 from keras_infnet import benchmarks
 from keras_infnet.benchmarks.settings import choose_settings
 from keras_infnet.cli import main
-from keras_infnet.cli.parser import BENCHMARKS
+from keras_infnet.cli.commands.bench import BENCHMARKS
 
 
 def test_the_program_knows_all_benchmarks():

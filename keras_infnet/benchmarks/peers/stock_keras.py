@@ -12,16 +12,7 @@ __all__ = ["embedding_only", "shared_bottom"]
 
 
 def embedding_only(schema: Schema, dim: int, dtype: str = "float32") -> Any:
-    """Builds the model of `EmbeddingOnly` from a layer a table.
-
-    Args:
-        schema: fitted `Schema` without behaviours and lists.
-        dim: integer. Width of an embedding.
-        dtype: string. Policy of the layers. Defaults to `"float32"`.
-
-    Returns:
-        A `keras.Model`, compiled with Adagrad.
-    """
+    """Builds the model of `EmbeddingOnly` from a layer a table."""
     inputs, tables = _inputs(schema), _tables(schema, dim, dtype)
     tokens = [
         tables[part.table_name](inputs[part.name]) for part in schema.fields
@@ -46,16 +37,6 @@ def shared_bottom(
     """Builds a Shared-Bottom from layers of Keras alone.
 
     Lists of ids and behaviours are averaged over all their places.
-
-    Args:
-        schema: fitted `Schema`.
-        dim: integer. Width of an embedding.
-        hidden_dims: sequence of integers. Defaults to `(128, 64)`.
-        tower_dims: sequence of integers. Defaults to `(64,)`.
-        dtype: string. Policy of the layers. Defaults to `"float32"`.
-
-    Returns:
-        A `keras.Model`, compiled with AdamW and a streaming AUC a task.
     """
     inputs, tables = _inputs(schema), _tables(schema, dim, dtype)
 

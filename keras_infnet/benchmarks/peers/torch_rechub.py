@@ -45,17 +45,6 @@ def mmoe_step(
     features, averaged over the events. Trainer and optimiser (Adam over all
     weights) are its own, with their defaults. Its data loader collects row by
     row; here it gets the batches as they are.
-
-    Args:
-        schema: fitted `Schema` of binary tasks.
-        batches: list of `(inputs, labels, weights)`.
-        dim: integer. Width of an embedding.
-        experts: integer. Defaults to `4`.
-        expert_dims: sequence of integers. Defaults to `(128, 64)`.
-        tower_dims: sequence of integers. Defaults to `(64,)`.
-
-    Returns:
-        Function without arguments, which returns seconds a step.
     """
     import torch
     from torch_rechub.models.multi_task import MMOE

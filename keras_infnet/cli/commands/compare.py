@@ -1,0 +1,50 @@
+"""`keras-infnet compare`: trains and compares several models."""
+
+import argparse
+
+from keras_infnet.cli.console import say, show_log
+from keras_infnet.cli.options import add_config_arguments, read_config
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "compare models on the same rows"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the command."""
+    add_config_arguments(parser, "runs, tables and the page")
+    parser.add_argument(
+        "--ablate",
+        metavar="LABEL",
+        help="compare this model of the settings with itself, parts of it "
+        "taken out",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Compares models as a settings file says."""
+    import keras
+
+    from keras_infnet.experiments.comparison.report import (
+        comparison_rows,
+        format_comparison,
+        write_comparison,
+    )
+    from keras_infnet.experiments.comparison.run_comparison import (
+        compare as compare_models,
+    )
+    from keras_infnet.experiments.comparison.settings import ComparisonSettings
+
+    show_log()
+    settings = ComparisonSettings.from_dict(read_config(options))
+    if options.ablate is not None:
+        settings = settings.ablate(options.ablate)
+    say(
+        f"Comparing on {keras.backend.backend()}; runs are kept in "
+        f"{settings.directory}."
+    )
+    comparison = compare_models(settings, say)
+    rows = comparison_rows(comparison)
+    say("\n" + format_comparison(comparison, rows, markdown=False))
+    paths = write_comparison(comparison, rows)
+    say("\nWrote " + ", ".join(map(str, paths)) + ".")
