@@ -40,7 +40,7 @@ Found = Mapping[str, float] | str
 def measure(settings: ParitySettings, say: Callable[[str], None]) -> Report:
     """Trains, exports and compares every model of the package."""
     labels: dict[str, Mapping[str, Any]] = {
-        **{name: {"name": name} for name in models.__all__},
+        **{name: {"name": name} for name in models.model_names()},
         **_FORMS,
     }
     if settings.tiny:

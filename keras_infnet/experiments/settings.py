@@ -239,8 +239,8 @@ class ExperimentSettings:
     def __post_init__(self) -> None:
         check_kinds(self, "settings")
         name = self.model.get("name", "INFNet")
-        if name not in models.__all__:
-            raise ValueError(nearest_name(name, models.__all__, "model"))
+        if name not in models.model_names():
+            raise ValueError(nearest_name(name, models.model_names(), "model"))
         cls = getattr(models, name)
         preset = self.model.get("preset")
         if not isinstance(preset, str | None):

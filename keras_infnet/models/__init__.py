@@ -7,6 +7,7 @@ from keras_infnet.models.dcnv2 import DCNv2
 from keras_infnet.models.deepfm import DeepFM
 from keras_infnet.models.dien import DIEN
 from keras_infnet.models.din import DIN
+from keras_infnet.models.find_model import find_model, model_names
 from keras_infnet.models.fm import FM
 from keras_infnet.models.gdcn import GDCN
 from keras_infnet.models.hstu import HSTU
@@ -42,4 +43,6 @@ __all__ = [
     "SharedBottom",
     "STEM",
     "WuKong",
+    "find_model",
+    "model_names",
 ]
