@@ -1,8 +1,8 @@
 """Docstrings say what the signatures say.
 
-What a room lists in its own `__all__` is public and documented in full. The
-modules of a room share helpers, too: what is written about those must agree
-with their signatures, but it may be brief.
+What a top-level folder lists in its `__all__` is public and documented in full.
+Docstrings of internal functions may be brief; the arguments they describe must
+agree with the signatures.
 """
 
 import importlib
@@ -54,10 +54,9 @@ def public_methods(cls: type) -> Iterator[tuple[str, Any]]:
             yield name, function
 
 
-def room_of(path: str) -> Any:
+def folder_of(path: str) -> Any:
     """The module whose `__all__` decides what of `path` is public."""
-    room = ".".join(path.split(".")[:2])
-    return importlib.import_module(room)
+    return importlib.import_module(".".join(path.split(".")[:2]))
 
 
 def sections_of(text: str) -> dict[str, str]:
@@ -160,21 +159,23 @@ def complaints_about(name: str, thing: Any, complete: bool) -> Iterator[str]:
             yield f"{name} has no section Returns"
 
 
-@pytest.mark.parametrize("path", MODULES)
-def test_docstrings_agree_with_signatures(path):
-    module = importlib.import_module(path)
+def test_docstrings_agree_with_signatures():
     complaints = []
-    if not (module.__doc__ or "").strip():
-        complaints.append("the module has no docstring")
-    for name, thing in public_things(module):
-        public = getattr(room_of(path), name, None) is thing
-        complaints += complaints_about(name, thing, complete=public)
-        if inspect.isclass(thing):
-            for method, function in public_methods(thing):
+    for path in MODULES:
+        module = importlib.import_module(path)
+        if not (module.__doc__ or "").strip():
+            complaints.append(f"{path} has no docstring")
+        for name, thing in public_things(module):
+            public = getattr(folder_of(path), name, None) is thing
+            found = list(complaints_about(name, thing, complete=public))
+            for method, function in (
+                public_methods(thing) if inspect.isclass(thing) else ()
+            ):
                 if function.__doc__:
-                    complaints += complaints_about(
+                    found += complaints_about(
                         f"{name}.{method}", function, complete=False
                     )
+            complaints += [f"{path}: {complaint}" for complaint in found]
     assert not complaints, "\n" + "\n".join(complaints)
 
 

@@ -1,6 +1,6 @@
 """The public names, compared with the list in `public_api.txt`.
 
-A change of the list is a change of what users can rely on. To write it anew:
+A change of the list is a change of what users can rely on. To write it again:
 
     python tests/test_public_api.py
 """
@@ -15,16 +15,16 @@ LIST = pathlib.Path(__file__).with_name("public_api.txt")
 
 
 def public_names() -> list[str]:
-    """`room.name` for every name that the package and its rooms list."""
+    """`folder.name` for every name that the package and its folders list."""
     package = importlib.import_module("keras_infnet")
-    rooms = {"keras_infnet": package}
+    folders = {"keras_infnet": package}
     for found in pkgutil.iter_modules(package.__path__, "keras_infnet."):
         if found.name not in NOT_FOR_USERS:
-            rooms[found.name] = importlib.import_module(found.name)
+            folders[found.name] = importlib.import_module(found.name)
     return sorted(
         f"{path}.{name}"
-        for path, room in rooms.items()
-        for name in getattr(room, "__all__", ())
+        for path, folder in folders.items()
+        for name in getattr(folder, "__all__", ())
     )
 
 
@@ -39,8 +39,8 @@ def test_public_names_are_those_of_the_list():
 
 def test_every_public_name_exists():
     for path in public_names():
-        room, _, name = path.rpartition(".")
-        assert hasattr(importlib.import_module(room), name), path
+        folder, _, name = path.rpartition(".")
+        assert hasattr(importlib.import_module(folder), name), path
 
 
 if __name__ == "__main__":

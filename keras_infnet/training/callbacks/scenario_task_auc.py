@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from keras import callbacks
-from sklearn.metrics import roc_auc_score
 
 from keras_infnet.training.prediction import predict_rows
 
@@ -60,6 +59,9 @@ class ScenarioTaskAUC(callbacks.Callback):
         self._validated = False
 
     def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+        # Here, since scikit-learn takes a second to import.
+        from sklearn.metrics import roc_auc_score
+
         # Here, and not at the end of the epoch: averages may stand in for
         # the weights while a model is validated.
         predictions = predict_rows(self.model, self.batches)
