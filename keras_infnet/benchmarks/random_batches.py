@@ -145,14 +145,14 @@ def _batch(
         shape = (batch_size, *shapes[part.name])
         inputs[part.name] = _ids(size, shape, zipf, rng, _is_list(part))
     for behavior in schema.behaviors:
-        name = f"{behavior.name}_mask"
+        name = behavior.mask_input
         length = shapes[name][0]
         share = _SHARES.get(behavior.name, 0.5)
         lengths = rng.binomial(length, share, (batch_size, 1))
         mask = np.arange(length) < lengths
         inputs[name] = mask
         for part in schema.attributes(behavior):
-            name = f"{behavior.name}_{part.name}"
+            name = behavior.column(part)
             size = schema.table_size(part.table_name)
             shape = (batch_size, *shapes[name])
             ids = _ids(size, shape, zipf, rng, _is_list(part))
@@ -160,7 +160,7 @@ def _batch(
             there = mask.reshape(mask.shape + (1,) * (ids.ndim - mask.ndim))
             inputs[name] = np.where(there, ids, 0)
         if behavior.timed:
-            name = f"{behavior.name}_gap"
+            name = behavior.gap_input
             gaps = _ids(GAP_BUCKETS + 1, (batch_size, length), False, rng)
             inputs[name] = np.where(mask, gaps, 0)
     labels = {

@@ -156,7 +156,7 @@ def _requests(
     inputs = example_inputs(schema, rows=max(counts), seed=1)
     for behavior in schema.behaviors:
         # Full histories: all models read as many events.
-        inputs[f"{behavior.name}_mask"][:] = True
+        inputs[behavior.mask_input][:] = True
     shared = schema.shared_inputs
     return [
         (

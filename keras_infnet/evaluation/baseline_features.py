@@ -48,15 +48,12 @@ def id_features(schema: Schema, encoded: Table, max_events: int) -> Any:
     """
     from scipy import sparse  # type: ignore[import-untyped]
 
-    blocks = [
-        _block(encoded[part.name], schema.table_size(part.table_name))
-        for part in schema.fields
-    ]
-    for behavior in schema.behaviors:
-        for part in schema.attributes(behavior):
-            events = encoded[f"{behavior.name}_{part.name}"]
-            size = schema.table_size(part.table_name)
-            blocks.append(_block(events.newest(max_events), size))
+    blocks = []
+    for name, part, behavior in schema.columns():
+        ids = encoded[name]
+        if behavior is not None:
+            ids = ids.newest(max_events)
+        blocks.append(_block(ids, schema.table_size(part.table_name)))
     return sparse.hstack(blocks, format="csr", dtype=np.float32)
 
 
@@ -129,13 +126,12 @@ def dense_features(
         else:
             columns += _categories(schema, part, encoded[part.name], use_ids)
     for behavior in schema.behaviors:
-        first = schema.attributes(behavior)[0].name
-        events = encoded[f"{behavior.name}_{first}"]
+        events = encoded[behavior.columns[0]]
         name = f"{behavior.name}_length"
         columns.append((name, events.lengths, False))
         if behavior.timed:
-            name = f"{behavior.name}_gap"
-            columns.append((name, _newest(encoded[name]), False))
+            gap = behavior.gap_input
+            columns.append((gap, _newest(encoded[gap]), False))
     if not columns:
         columns.append(("constant", np.zeros(len(table)), False))
     matrix = np.stack([c.astype(np.float32) for _, c, _ in columns], axis=1)

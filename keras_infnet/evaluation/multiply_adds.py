@@ -104,12 +104,12 @@ def _inputs(model: Any, rows: int) -> Any:
             "multiply-adds are counted in functional models, whose inputs are "
             f"known. Received: {type(model).__name__}."
         )
-    lengths: dict[str, int] = {}
     schema: Any = getattr(model, "schema", None)
-    for behavior in schema.behaviors if schema is not None else ():
-        parts = [part.name for part in schema.attributes(behavior)]
-        for part in (*parts, "mask", "gap"):
-            lengths[f"{behavior.name}_{part}"] = behavior.max_length
+    lengths = {
+        name: behavior.max_length
+        for behavior in (schema.behaviors if schema is not None else ())
+        for name in behavior.inputs
+    }
 
     def known(tensor: Any) -> Any:
         shape = [

@@ -304,9 +304,10 @@ def _first_state(
     """Tokens of the fields and of the events."""
     names = [behavior.name for behavior in features.schema.behaviors]
     inputs = {}
-    for name in names:
+    for behavior in features.schema.behaviors:
+        name = behavior.name
         inputs[f"{name}_events"] = features.events[name]
-        inputs[f"{name}_mask"] = features.inputs[f"{name}_mask"]
+        inputs[f"{name}_mask"] = features.inputs[behavior.mask_input]
     stream = EventStream(
         names,
         settings["token_dim"],

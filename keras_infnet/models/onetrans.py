@@ -214,9 +214,9 @@ def _events(features: Features, settings: Mapping[str, Any]) -> tuple[Any, Any]:
         if learned is not None and merged:
             token = token + learned[:, i : i + 1]
         tokens.append(token)
-        masks.append(features.inputs[f"{name}_mask"])
+        masks.append(features.inputs[behavior.mask_input])
         if merged:
-            gaps.append(features.inputs[f"{name}_gap"])
+            gaps.append(features.inputs[behavior.gap_input])
     return _recent(
         ops.concatenate(tokens, axis=1),
         ops.concatenate(masks, axis=1),

@@ -5,7 +5,7 @@ encoder learns its vocabularies and bins, the models build their inputs,
 tables and heads from it, the exporter names its signatures after it.
 """
 
-from keras_infnet.schema.behavior import Behavior
+from keras_infnet.schema.behavior import Behavior, SchemaColumn
 from keras_infnet.schema.fields import Categorical, Field, InputSpec, Numeric
 from keras_infnet.schema.names import nearest_name
 from keras_infnet.schema.schema import GAP_BUCKETS, Schema
@@ -19,6 +19,7 @@ __all__ = [
     "InputSpec",
     "Numeric",
     "Schema",
+    "SchemaColumn",
     "Task",
     "nearest_name",
 ]

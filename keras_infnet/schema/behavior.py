@@ -2,20 +2,28 @@
 
 import dataclasses
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from keras_infnet.schema.fields import Categorical, Field, Numeric
 from keras_infnet.schema.names import check_count, check_flag, check_name
 
-__all__ = ["Behavior"]
+__all__ = ["Behavior", "SchemaColumn", "sequence_column"]
+
+
+def sequence_column(behavior: str, attribute: str) -> str:
+    """Returns the name of a list column; `attribute` may be `"time"`."""
+    return f"{behavior}_{attribute}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Behavior:
     """A sequence of past events, the newest last.
 
-    In a table every attribute is a list column named
+    In a table every attribute is the list column `column(attribute)`,
     `"{behavior}_{attribute}"`, and the event times, where used, are the list
-    column `"{behavior}_time"`.
+    column `time_column`, `"{behavior}_time"`. A model reads the encoded
+    attributes under the same names, beside `mask_input`,
+    `"{behavior}_mask"`, and, where timed, `gap_input`, `"{behavior}_gap"`.
 
     Args:
         name: string.
@@ -31,8 +39,9 @@ class Behavior:
 
     Example:
 
-    >>> Behavior("like", ["video_id", "author_id"], max_length=20).max_length
-    20
+    >>> like = Behavior("like", ["video_id", "author_id"], max_length=20)
+    >>> like.column("author_id"), like.mask_input, like.time_column
+    ('like_author_id', 'like_mask', 'like_time')
     """
 
     name: str
@@ -66,3 +75,55 @@ class Behavior:
                     "names, Categorical or Numeric. "
                     f"Received: {attribute!r}."
                 )
+
+    def column(self, attribute: str | Field) -> str:
+        """Returns the name of the column and input of an attribute."""
+        name = attribute if isinstance(attribute, str) else attribute.name
+        return sequence_column(self.name, name)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns and inputs of all attributes, in order."""
+        return tuple(self.column(attribute) for attribute in self.attributes)
+
+    @property
+    def time_column(self) -> str:
+        """Name of the raw column of the event times."""
+        return sequence_column(self.name, "time")
+
+    @property
+    def mask_input(self) -> str:
+        """Name of the model input that is True at events, not padding."""
+        return f"{self.name}_mask"
+
+    @property
+    def gap_input(self) -> str:
+        """Name of the model input of the buckets of time gaps."""
+        return f"{self.name}_gap"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of all model inputs: attributes, mask and, if timed, gap."""
+        gap = (self.gap_input,) if self.timed else ()
+        return (*self.columns, self.mask_input, *gap)
+
+    @property
+    def raw_columns(self) -> tuple[str, ...]:
+        """Names of all raw columns: attributes and, if timed, event times."""
+        time = (self.time_column,) if self.timed else ()
+        return (*self.columns, *time)
+
+
+class SchemaColumn(NamedTuple):
+    """A field, or an attribute of a behavior, and the name of its column.
+
+    Args:
+        name: string. Raw column and model input.
+        part: `Categorical` or `Numeric`.
+        behavior: `Behavior` whose events the column holds; `None` for a
+            field.
+    """
+
+    name: str
+    part: Field
+    behavior: Behavior | None

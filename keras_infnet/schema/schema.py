@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from keras_infnet.schema.behavior import Behavior
+from keras_infnet.schema.behavior import Behavior, SchemaColumn
 from keras_infnet.schema.fields import (
     Field,
     InputSpec,
@@ -121,6 +121,32 @@ class Schema:
             for a in behavior.attributes
         )
 
+    def columns(self) -> tuple[SchemaColumn, ...]:
+        """Returns all fields and attributes with the names of their columns.
+
+        Attributes follow the fields. Columns under these names hold raw
+        values in a table and ids in the inputs of a model. The names of
+        times, masks and gaps are those of `Behavior` and `request_time`.
+
+        Example:
+
+        >>> from keras_infnet.schema import Categorical
+        >>> schema = Schema(
+        ...     [Categorical("item")],
+        ...     [Task("click")],
+        ...     [Behavior("seen", ["item"])],
+        ... )
+        >>> [column.name for column in schema.columns()]
+        ['item', 'seen_item']
+        """
+        fields = [SchemaColumn(part.name, part, None) for part in self.fields]
+        attributes = [
+            SchemaColumn(behavior.column(part), part, behavior)
+            for behavior in self.behaviors
+            for part in self.attributes(behavior)
+        ]
+        return (*fields, *attributes)
+
     # --------------------------------------------------------------- tables
 
     @property
@@ -178,12 +204,12 @@ class Schema:
             specs[part.name] = InputSpec(values_axis(part), "int32")
         for behavior in self.behaviors:
             for part in self.attributes(behavior):
-                specs[f"{behavior.name}_{part.name}"] = InputSpec(
+                specs[behavior.column(part)] = InputSpec(
                     (None, *values_axis(part)), "int32"
                 )
-            specs[f"{behavior.name}_mask"] = InputSpec((None,), "bool")
+            specs[behavior.mask_input] = InputSpec((None,), "bool")
             if behavior.timed:
-                specs[f"{behavior.name}_gap"] = InputSpec((None,), "int32")
+                specs[behavior.gap_input] = InputSpec((None,), "int32")
         return specs
 
     @property
@@ -200,11 +226,11 @@ class Schema:
         for behavior in self.behaviors:
             for part in self.attributes(behavior):
                 axis = (None,) if values_axis(part) else ()
-                specs[f"{behavior.name}_{part.name}"] = InputSpec(
+                specs[behavior.column(part)] = InputSpec(
                     (None, *axis), raw_dtype(part)
                 )
             if behavior.timed:
-                specs[f"{behavior.name}_time"] = InputSpec((None,), "int64")
+                specs[behavior.time_column] = InputSpec((None,), "int64")
         if self.request_time is not None and self.is_timed:
             specs[self.request_time] = InputSpec((), "int64")
         return specs

@@ -71,11 +71,9 @@ def _validate_names(schema: "Schema") -> None:
         check_unique([part.name for part in parts], what)
     names = [part.name for part in schema.fields]
     for behavior in schema.behaviors:
-        own = [f"{behavior.name}_{a.name}" for a in schema.attributes(behavior)]
-        own.append(f"{behavior.name}_mask")
+        names += behavior.inputs
         if behavior.timed:
-            own += [f"{behavior.name}_gap", f"{behavior.name}_time"]
-        names += own
+            names.append(behavior.time_column)
     check_unique(names, "inputs (fields and behavior attributes)")
     for task in schema.tasks:
         if task.name in names:

@@ -132,13 +132,12 @@ def ranking_request(
 def _readers(schema: Schema) -> dict[str, tuple[Field | None, bool]]:
     """The field of every raw input, and whether it tells of events."""
     readers: dict[str, tuple[Field | None, bool]] = {
-        part.name: (part, False) for part in schema.fields
+        name: (part, behavior is not None)
+        for name, part, behavior in schema.columns()
     }
     for behavior in schema.behaviors:
-        for part in schema.attributes(behavior):
-            readers[f"{behavior.name}_{part.name}"] = (part, True)
         if behavior.timed:
-            readers[f"{behavior.name}_time"] = (None, True)
+            readers[behavior.time_column] = (None, True)
     if schema.is_timed:
         readers[str(schema.request_time)] = (None, False)
     return readers
@@ -186,7 +185,7 @@ def encoded_request(
         length = behavior.max_length
         names = []
         for part in schema.attributes(behavior):
-            name = f"{behavior.name}_{part.name}"
+            name = behavior.column(part)
             names.append(name)
             column = encoded[name]
             assert isinstance(column, ListColumn)
@@ -195,12 +194,12 @@ def encoded_request(
                 shape += (part.max_values,)
             inputs[name] = column.pad(shape if len(shape) > 1 else length)
         if behavior.timed:
-            column = encoded[f"{behavior.name}_gap"]
+            column = encoded[behavior.gap_input]
             assert isinstance(column, ListColumn)
-            inputs[f"{behavior.name}_gap"] = column.pad(length)
+            inputs[behavior.gap_input] = column.pad(length)
         first = encoded[names[0]]
         assert isinstance(first, ListColumn)
-        inputs[f"{behavior.name}_mask"] = first.mask(length)
+        inputs[behavior.mask_input] = first.mask(length)
     return {name: inputs[name] for name in schema.inputs}
 
 

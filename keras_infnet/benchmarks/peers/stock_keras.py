@@ -45,12 +45,7 @@ def shared_bottom(
         places = tuple(range(1, len(vectors.shape) - 1))
         return ops.mean(vectors, axis=places) if places else vectors
 
-    parts = [read(part.name, part) for part in schema.fields]
-    for behavior in schema.behaviors:
-        parts += [
-            read(f"{behavior.name}_{part.name}", part)
-            for part in schema.attributes(behavior)
-        ]
+    parts = [read(name, part) for name, part, _ in schema.columns()]
     hidden = keras.layers.Concatenate(dtype=dtype)(parts)
     for width in hidden_dims:
         hidden = keras.layers.Dense(width, "relu", dtype=dtype)(hidden)

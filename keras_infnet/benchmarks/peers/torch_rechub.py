@@ -114,5 +114,5 @@ def _features(schema: Schema, dim: int) -> list[Any]:
         for part in schema.attributes(behavior):
             # It pools one axis: lists of lists are left out.
             if not (isinstance(part, Categorical) and part.multivalued):
-                add(f"{behavior.name}_{part.name}", part, True)
+                add(behavior.column(part), part, True)
     return features

@@ -17,7 +17,7 @@ def input_shapes(schema: Schema) -> dict[str, tuple[int, ...]]:
     lengths = {
         name: behavior.max_length
         for behavior in schema.behaviors
-        for name in _behavior_inputs(schema, behavior)
+        for name in behavior.inputs
     }
     for name, spec in schema.inputs.items():
         shapes[name] = tuple(
@@ -45,7 +45,7 @@ def input_arrays(schema: Schema, table: Table) -> dict[str, np.ndarray]:
             column = column.pad(shapes[part.name])
         arrays[part.name] = np.array(column, np.int32)
     for behavior in schema.behaviors:
-        arrays.update(_behavior_arrays(schema, behavior, table, shapes))
+        arrays.update(_behavior_arrays(behavior, table, shapes))
     return {name: arrays[name] for name in shapes}
 
 
@@ -59,23 +59,13 @@ def task_arrays(
     }
 
 
-def _behavior_inputs(schema: Schema, behavior: Behavior) -> list[str]:
-    names = [f"{behavior.name}_{p.name}" for p in schema.attributes(behavior)]
-    names.append(f"{behavior.name}_mask")
-    if behavior.timed:
-        names.append(f"{behavior.name}_gap")
-    return names
-
-
 def _behavior_arrays(
-    schema: Schema,
     behavior: Behavior,
     table: Table,
     shapes: dict[str, tuple[int, ...]],
 ) -> dict[str, np.ndarray]:
-    mask_name = f"{behavior.name}_mask"
-    names = _behavior_inputs(schema, behavior)
-    names.remove(mask_name)
+    mask_name = behavior.mask_input
+    names = [name for name in behavior.inputs if name != mask_name]
     arrays: dict[str, np.ndarray] = {}
     shared: ListColumn | None = None
     cells: Any = None

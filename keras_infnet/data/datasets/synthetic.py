@@ -25,6 +25,7 @@ from keras_infnet.data.datasets.simulator import (
 )
 from keras_infnet.data.sources.table import ListColumn, Table
 from keras_infnet.schema import Behavior, Categorical, Numeric, Schema, Task
+from keras_infnet.schema.behavior import sequence_column
 
 __all__ = ["load"]
 
@@ -195,7 +196,8 @@ def _to_table(
         values = {a: items[a][log.item.ravel()[events]] for a in attributes}
         values["time"] = log.time.ravel()[events]
         for attribute, value in values.items():
-            columns[f"{name}_{attribute}"] = ListColumn(value, starts, ends)
+            column = sequence_column(name, attribute)
+            columns[column] = ListColumn(value, starts, ends)
     for name, label in log.labels.items():
         columns[name] = label.ravel()[order]
     like = log.labels["like"].ravel()[order]

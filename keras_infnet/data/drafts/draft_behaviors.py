@@ -13,6 +13,7 @@ from keras_infnet.data.drafts.draft_fields import (
 )
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.schema import Behavior, Field, Numeric
+from keras_infnet.schema.behavior import sequence_column
 
 __all__ = ["group_lists"]
 
@@ -85,7 +86,7 @@ def _attribute(
         return None
     if name in fields or name in described:
         # Another kind of values under the same name: a table of its own.
-        return dataclasses.replace(field, table=f"{prefix}_{name}")
+        return dataclasses.replace(field, table=sequence_column(prefix, name))
     described[name] = field
     return field
 

@@ -8,6 +8,7 @@ import numpy as np
 from keras_infnet.data.encoding.bins import gap_ids
 from keras_infnet.data.encoding.cleaning import is_missing
 from keras_infnet.data.sources.list_column import ListColumn
+from keras_infnet.schema.behavior import sequence_column
 
 __all__ = ["History", "gap_column"]
 
@@ -34,7 +35,10 @@ class History:
         """All columns, the times last."""
         if self.times is None:
             return self.attributes
-        return {**self.attributes, f"{self.behavior}_time": self.times}
+        return {
+            **self.attributes,
+            sequence_column(self.behavior, "time"): self.times,
+        }
 
     def aligned(self) -> "History":
         """Returns the events with equal `starts` and `ends` everywhere.

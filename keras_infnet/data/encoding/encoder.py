@@ -216,7 +216,7 @@ class Encoder:
         parts = self.schema.attributes(behavior)
         attributes: dict[str, Any] = {}
         for part in parts:
-            name = f"{behavior.name}_{part.name}"
+            name = behavior.column(part)
             raw = arrange(table[name], part, Place(name), events=True)
             attributes[name] = cleaned(part, raw, Place(name))
         unit, event_times = self.schema.time_unit, None
@@ -228,7 +228,7 @@ class Encoder:
         history = history.newest(behavior.max_length)
         columns: dict[str, Column] = {}
         for part in parts:
-            name = f"{behavior.name}_{part.name}"
+            name = behavior.column(part)
             events = history.attributes[name]
             ids = self._ids(part, events.values)
             columns[name] = ListColumn(ids, events.starts, events.ends)
@@ -237,11 +237,11 @@ class Encoder:
             request = times(table[name], unit, Place(name))
             gaps, later = gap_column(history.times, request, unit)
             self._count_later(behavior, later, len(gaps.values))
-            columns[f"{behavior.name}_gap"] = gaps
+            columns[behavior.gap_input] = gaps
         return columns
 
     def _event_times(self, behavior: Behavior, table: Table) -> Any:
-        name = f"{behavior.name}_time"
+        name = behavior.time_column
         # Times are laid out as any single-valued attribute.
         raw = arrange(table[name], Numeric(name), Place(name), events=True)
         unit = self.schema.time_unit

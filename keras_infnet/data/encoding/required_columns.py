@@ -27,12 +27,7 @@ def raw_columns(schema: Schema, labels: bool = True) -> tuple[str, ...]:
     """
     names = [part.name for part in schema.fields]
     for behavior in schema.behaviors:
-        names += [
-            f"{behavior.name}_{part.name}"
-            for part in schema.attributes(behavior)
-        ]
-        if behavior.timed:
-            names.append(f"{behavior.name}_time")
+        names += behavior.raw_columns
     if schema.is_timed and schema.request_time is not None:
         names.append(schema.request_time)
     if labels:
@@ -100,11 +95,9 @@ def table_readers(
     """
     tables = set(tables)
     rest = set(tables)
-    for part in schema.fields:
-        if part.table_name in tables:
+    for name, part, behavior in schema.columns():
+        if behavior is None and part.table_name in tables:
             rest.discard(part.table_name)
-            yield part.name, part, False
-    for behavior in schema.behaviors:
-        for part in schema.attributes(behavior):
-            if part.table_name in rest:
-                yield f"{behavior.name}_{part.name}", part, True
+            yield name, part, False
+        if behavior is not None and part.table_name in rest:
+            yield name, part, True

@@ -22,6 +22,7 @@ from keras_infnet.data.history.event_index import (
 from keras_infnet.data.sources.arrow_conversion import concat_columns
 from keras_infnet.data.sources.table import Column, ListColumn, Table
 from keras_infnet.schema import nearest_name
+from keras_infnet.schema.behavior import sequence_column
 
 __all__ = ["SequenceSpec", "Sequences"]
 
@@ -136,7 +137,7 @@ class Sequences:
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that `add` adds."""
         return tuple(
-            f"{name}_{what}"
+            sequence_column(name, what)
             for name, spec in self.behaviors.items()
             for what in ("time", *self._attributes(spec))
         )
@@ -231,11 +232,14 @@ class Sequences:
         starts, ends = index.before(codes[0], row_times(rows, self.time))
         starts = np.maximum(starts, ends - spec.max_length)
         columns: dict[str, Column] = {
-            f"{name}_time": ListColumn(joined_times[index.order], starts, ends)
+            sequence_column(name, "time"): ListColumn(
+                joined_times[index.order], starts, ends
+            )
         }
         for attribute in self._attributes(spec):
             values = _join(logs, attribute).take(index.order)
-            columns[f"{name}_{attribute}"] = ListColumn(values, starts, ends)
+            column = sequence_column(name, attribute)
+            columns[column] = ListColumn(values, starts, ends)
         return columns
 
 

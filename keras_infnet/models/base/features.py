@@ -191,7 +191,7 @@ class Features:
             ]
             others = [i for i in range(len(parts)) if i not in paired]
             events = self.events[behavior.name]
-            mask = self.inputs[f"{behavior.name}_mask"]
+            mask = self.inputs[behavior.mask_input]
             fields = [places[parts[i].table_name] for i in paired]
             views.append(
                 TargetView(
@@ -218,7 +218,7 @@ class Features:
     def _with_means(self, fields: Any, events: Mapping[str, Any]) -> Any:
         parts = [fields]
         for behavior in self.schema.behaviors:
-            mask = self.inputs[f"{behavior.name}_mask"]
+            mask = self.inputs[behavior.mask_input]
             parts.append(mean_over_events(events[behavior.name], mask))
         return ops.concatenate(parts, axis=1) if parts[1:] else fields
 
@@ -309,7 +309,7 @@ def embed(
     ]
     for behavior in schema.behaviors:
         parts = schema.attributes(behavior)
-        names = [f"{behavior.name}_{part.name}" for part in parts]
+        names = behavior.columns
         # The prefix keeps a behaviour called "fields" apart.
         groups[f"behavior:{behavior.name}"] = [
             (name, part.table_name)

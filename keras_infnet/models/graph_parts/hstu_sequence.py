@@ -152,12 +152,13 @@ def _gaps(
     features: Features, views: list[TargetView]
 ) -> tuple[Any, bool, bool]:
     """Gap buckets, unknown without times; whether any, and all, have them."""
-    timed = [features.schema.behavior(view.name).timed for view in views]
+    behaviors = [features.schema.behavior(view.name) for view in views]
+    timed = [behavior.timed for behavior in behaviors]
     gaps = [
-        features.inputs[f"{view.name}_gap"]
-        if known
+        features.inputs[behavior.gap_input]
+        if behavior.timed
         else ops.zeros_like(view.mask, dtype="int32")
-        for view, known in zip(views, timed, strict=True)
+        for view, behavior in zip(views, behaviors, strict=True)
     ]
     return _join(gaps), any(timed), all(timed)
 

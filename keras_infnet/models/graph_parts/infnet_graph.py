@@ -87,7 +87,7 @@ class INFNetGraph:
         normalize = self._normalize("sequence")
         behaviors = []
         for behavior in self.schema.behaviors:
-            mask = inputs[f"{behavior.name}_mask"]
+            mask = inputs[behavior.mask_input]
             timed = behavior.timed and self.settings["use_time_gaps"]
             tokenize = EventTokenizer(
                 self.dim,
@@ -97,7 +97,7 @@ class INFNetGraph:
                 dtype=self.dtype,
                 name=f"{behavior.name}_tokens",
             )
-            gap = inputs[f"{behavior.name}_gap"] if timed else None
+            gap = inputs[behavior.gap_input] if timed else None
             tokens = tokenize(events[behavior.name], mask, gap)
             behaviors.append((behavior.name, normalize(tokens, mask), mask))
         if behaviors:

@@ -65,9 +65,7 @@ def _name_axes(path: Path, schema: Schema) -> None:
     names = {
         name: f"{behavior.name}_events"
         for behavior in schema.behaviors
-        for name in schema.inputs
-        if name.startswith(f"{behavior.name}_")
-        and schema.inputs[name].shape[:1] == (None,)
+        for name in behavior.inputs
     }
     content = onnx.load(path)
     for tensor in (*content.graph.input, *content.graph.output):

@@ -51,12 +51,10 @@ def example_request(encoder: Encoder | Schema) -> dict[str, Any]:
         row[part.name] = _nested(_value(encoder, part), specs[part.name])
     for behavior in schema.behaviors:
         for part in schema.attributes(behavior):
-            name = f"{behavior.name}_{part.name}"
+            name = behavior.column(part)
             row[name] = _nested(_value(encoder, part), specs[name])
         if behavior.timed:
-            row[f"{behavior.name}_time"] = [
-                now - round(6e4 / schema.milliseconds)
-            ]
+            row[behavior.time_column] = [now - round(6e4 / schema.milliseconds)]
     if schema.is_timed:
         row[str(schema.request_time)] = now
     return {name: row[name] for name in specs}

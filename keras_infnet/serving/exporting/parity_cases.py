@@ -107,10 +107,10 @@ class CaseBook:
         one = slice(rows.start, rows.start + 1)
         short, long = dict(inputs), dict(inputs)
         for behavior in self.schema.behaviors:
-            mask = inputs[f"{behavior.name}_mask"]
+            mask = inputs[behavior.mask_input]
             longest = max(1, int(mask.sum(axis=1).max(initial=0)))
             for key in inputs:
-                if key in _names_of(self.schema, behavior.name):
+                if key in behavior.inputs:
                     array = inputs[key]
                     widths = [(0, 0), (0, _EXTRA)] + [(0, 0)] * (array.ndim - 2)
                     short[key] = array[:, :longest]
@@ -324,8 +324,3 @@ def _without(table: Table, schema: Schema, names: list[str]) -> Table:
         else:
             columns[name] = column.take(none)
     return table.with_columns(columns)
-
-
-def _names_of(schema: Schema, behavior: str) -> list[str]:
-    own = [f"{behavior}_{part.name}" for part in schema.attributes(behavior)]
-    return [*own, f"{behavior}_mask", f"{behavior}_gap"]

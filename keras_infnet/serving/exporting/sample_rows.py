@@ -90,11 +90,11 @@ def example_inputs(
         for part in schema.attributes(behavior):
             drawn = ids(part, (rows, length))
             drawn[~mask] = 0
-            inputs[f"{behavior.name}_{part.name}"] = drawn
-        inputs[f"{behavior.name}_mask"] = mask
+            inputs[behavior.column(part)] = drawn
+        inputs[behavior.mask_input] = mask
         if behavior.timed:
             gaps = rng.integers(0, GAP_BUCKETS + 1, (rows, length))
-            inputs[f"{behavior.name}_gap"] = (gaps * mask).astype(np.int32)
+            inputs[behavior.gap_input] = (gaps * mask).astype(np.int32)
     return inputs
 
 
@@ -122,7 +122,7 @@ def _behavior(
     lengths = _lengths(behavior.max_length, rows, rng)
     events = int(lengths.sum())
     columns: dict[str, Column] = {
-        f"{behavior.name}_{part.name}": _lists(
+        behavior.column(part): _lists(
             _column(encoder, part, events, rng), lengths
         )
         for part in schema.attributes(behavior)
@@ -133,7 +133,7 @@ def _behavior(
         times = (_NOW - ago) * _second(schema)
         times += rng.integers(0, _second(schema), events)
         times[rng.random(events) < 0.1] = -1
-        columns[f"{behavior.name}_time"] = _lists(times, lengths)
+        columns[behavior.time_column] = _lists(times, lengths)
     return columns
 
 

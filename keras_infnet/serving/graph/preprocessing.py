@@ -92,7 +92,7 @@ class GraphEncoder:
         import tensorflow as tf
 
         parts = self.schema.attributes(behavior)
-        names = [f"{behavior.name}_{part.name}" for part in parts]
+        names = behavior.columns
         columns, known = [], []
         for part, name in zip(parts, names, strict=True):
             column = raw[name]
@@ -108,7 +108,7 @@ class GraphEncoder:
             known.append(given)
         fills = [_MISSING[column.dtype.name] for column in columns]
         if behavior.timed:
-            columns.append(raw[f"{behavior.name}_time"])
+            columns.append(raw[behavior.time_column])
             fills.append(_MISSING["int64"])
         tensors = pad_to_longest(
             [*known, *columns], [*[False] * len(known), *fills]
@@ -127,14 +127,14 @@ class GraphEncoder:
         encoded = {}
         for part, name, column in zip(parts, names, columns, strict=False):
             encoded[name] = self.ids(part, column)
-        encoded[f"{behavior.name}_mask"] = valid
+        encoded[behavior.mask_input] = valid
         if behavior.timed:
             gaps = gap_ids(
                 raw[str(self.schema.request_time)][:, None],
                 columns[-1],
                 self.schema,
             )
-            encoded[f"{behavior.name}_gap"] = gaps
+            encoded[behavior.gap_input] = gaps
         return encoded
 
     def ids(self, part: Field, values: Any) -> Any:
@@ -318,16 +318,14 @@ def tidy_inputs(
     }
     for behavior in schema.behaviors:
         ids = {
-            f"{behavior.name}_{part.name}": known(
-                part, encoded[f"{behavior.name}_{part.name}"]
-            )
+            behavior.column(part): known(part, encoded[behavior.column(part)])
             for part in schema.attributes(behavior)
         }
         if behavior.timed:
-            gaps = encoded[f"{behavior.name}_gap"]
+            gaps = encoded[behavior.gap_input]
             fits = (gaps >= 0) & (gaps <= GAP_BUCKETS)
-            ids[f"{behavior.name}_gap"] = tf.where(fits, gaps, 0)
-        mask_name = f"{behavior.name}_mask"
+            ids[behavior.gap_input] = tf.where(fits, gaps, 0)
+        mask_name = behavior.mask_input
         columns = pad_to_longest(
             [encoded[mask_name], *ids.values()], [False] + [0] * len(ids)
         )
