@@ -58,6 +58,7 @@ OPTIONAL = BACKENDS | {
     "onnx",
     "onnxruntime",
     "tensorflow_serving",
+    "vl_convert",
 }
 MAX_LINES = 400
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import html.parser
-import re
+import json
 
 import numpy as np
 
@@ -16,13 +16,22 @@ from keras_infnet.experiments import (
 )
 from keras_infnet.schema import Categorical, Schema, Task
 
-__all__ = ["HARD", "ONE_TASK", "Page", "diverged", "made", "read", "table_of"]
+__all__ = [
+    "HARD",
+    "ONE_TASK",
+    "Page",
+    "diverged",
+    "made",
+    "read",
+    "table_of",
+    "values_of",
+]
 
 ROWS = 240
 HARD = 'a <b>"hard"</b> & $x^2$ label'
 FIELDS = [Categorical("item_id")]
 ONE_TASK = [Task("click")]
-VOID = {"meta", "br"}
+VOID = {"meta", "br", "path", "circle"}
 
 
 def made(tmp_path, labels=("FM", HARD, "DCNv2"), tasks=None, seeds=(0, 1)):
@@ -115,62 +124,61 @@ def diverged(found, *labels):
 
 
 class Page(html.parser.HTMLParser):
-    """Elements, checked to be closed in the order of their opening."""
+    """Tables, charts and text of a page; every element must be closed."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
-        self.open, self.found, self.tables, self.ids = [], [], {}, []
-        self.text = self.caption = ""
-        self.line = None
+        self.open, self.found, self.tables = [], [], {}
+        self.text, self.scripts = "", []
+        self.lines, self.line = [], None
         self.feed(text)
         self.close()
         assert not self.open
+        self.text = " ".join(self.text.split())
+        self.specs = json.loads(self.scripts[1])
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
         self.found.append((tag, attributes))
-        if "id" in attributes:
-            self.ids.append(attributes["id"])
         if tag not in VOID:
             self.open.append(tag)
+        if attributes.get("role") == "region":
+            self.lines = self.tables[attributes["aria-label"]] = []
+        if tag == "script":
+            self.scripts.append("")
         if tag == "tr" and "tbody" in self.open:
-            self.line = {"text": [], "values": [], "class": None}
+            self.line = {"text": [], "values": []}
             self.line["class"] = attributes.get("class")
-            self.tables[self.caption].append(self.line)
+            self.lines.append(self.line)
         if self.line is not None and tag in ("th", "td"):
             self.line["text"].append("")
         if tag == "data" and self.line is not None:
             self.line["values"].append(float(attributes["value"]))
-        if tag == "caption":
-            self.caption = ""
 
     def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in VOID:
-            self.handle_endtag(tag)
+        self.found.append((tag, dict(attributes)))
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag, (tag, self.getpos())
-        if tag == "caption":
-            self.tables[self.caption] = []
-        if tag == "tr":
+        if tag == "tr" and self.line is not None:
+            texts = self.line["text"]
+            self.line["text"] = [" ".join(text.split()) for text in texts]
             self.line = None
 
     def handle_data(self, data):
-        if "style" not in self.open and "svg" not in self.open:
+        if "script" in self.open:
+            self.scripts[-1] += data
+        elif "style" not in self.open:
             self.text += data
-        if "caption" in self.open:
-            self.caption += data
-        if self.line is not None and "svg" not in self.open:
-            if self.line["text"]:
+            if self.line is not None and self.line["text"]:
                 self.line["text"][-1] += data
 
-    def labels(self, kind):
-        """What is said of plots whose description has some words."""
+    def charts(self, words):
+        """Descriptions, models and specifications of some charts."""
         return [
-            a["aria-label"]
-            for tag, a in self.found
-            if tag == "svg" and kind in a["aria-label"]
+            (a["aria-label"], a["data-model"], self.specs[int(a["data-chart"])])
+            for _, a in self.found
+            if "data-chart" in a and words in a["aria-label"]
         ]
 
 
@@ -178,21 +186,24 @@ def read(found):
     rows = comparison_rows(found)
     text = format_page(found, rows)
     page = Page(text)
-    assert len(page.ids) == len(set(page.ids))
-    targets = re.findall(r'href="#([^"]+)"', text)
-    targets += re.findall(r"url\(#([^)]+)\)", text)
-    assert set(targets) <= set(page.ids)
+    ids = [a["id"] for _, a in page.found if "id" in a]
+    assert len(ids) == len(set(ids))
     for tag, attributes in page.found:
-        assert tag not in ("script", "link", "img", "iframe", "object")
+        assert tag not in ("link", "img", "iframe", "object")
         assert not attributes.keys() & {"src", "srcset", "data", "onclick"}
-        assert attributes.get("href", "#").startswith("#")
-        if tag == "svg":
-            assert attributes["role"] == "img" and attributes["aria-label"]
+        if "href" in attributes:
+            assert attributes["href"][1:] in ids
+    own = text.replace(page.scripts[0], "")
     for foreign in ("http:", "https:", "@import", "file:", "NaN", "nan,"):
-        assert foreign not in text
+        assert foreign not in own
     return page, rows, text
 
 
 def table_of(page, words):
-    (caption,) = [name for name in page.tables if name.startswith(words)]
-    return page.tables[caption]
+    (name,) = [name for name in page.tables if name.startswith(words)]
+    return page.tables[name]
+
+
+def values_of(spec, model):
+    """The numbers that a chart has of a model."""
+    return [v for v in spec["data"]["values"] if v["model"] == model]

@@ -9,21 +9,21 @@ from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve as sklearn_curve
 
 from keras_infnet.experiments import Compared
-from keras_infnet.experiments.comparison.page.figures import error_ends
-from keras_infnet.experiments.comparison.page.panels import (
-    calibration_scale,
-    curve_limits,
-)
-from keras_infnet.experiments.comparison.page.points import (
+from keras_infnet.experiments.comparison.chart_points import (
     CalibrationPoints,
     Curve,
     calibration_points,
     epoch_curve,
+    error_ends,
     loss_curve,
     mean_quality,
     pareto_front,
     spread_out,
     verdict,
+)
+from keras_infnet.experiments.comparison.charts import (
+    curve_domain,
+    is_logarithmic,
 )
 
 
@@ -210,11 +210,11 @@ def test_the_steep_start_of_a_loss_is_cut_off_and_no_auc_is():
     x = np.arange(100.0)
     y = np.where(x < 3, 50.0, 1.0 + x / 1000)
     curve = Curve(x, y, y, y, 1)
-    low, high = curve_limits([curve], of_loss=True)
+    low, high = curve_domain([curve], of_loss=True)
     assert 0.98 < low < 1.003 and 1.09 < high < 1.2
-    assert curve_limits([curve])[1] > 50
+    assert curve_domain([curve])[1] > 50
     flat = Curve(x, x * 0 + 2, x * 0 + 2, x * 0 + 2, 1)
-    low, high = curve_limits([flat])
+    low, high = curve_domain([flat])
     assert low < 2 < high
 
 
@@ -223,11 +223,5 @@ def test_rare_rates_have_logarithmic_axes():
         values = np.array(values)
         return CalibrationPoints(values, values, values, values)
 
-    *_, logarithmic = calibration_scale([points([0.2, 0.4, 0.6])], True)
-    assert not logarithmic
-    low, high, logarithmic = calibration_scale(
-        [points([0.001, 0.0, 0.1])], True
-    )
-    assert logarithmic and 0 < low < 0.001 and high > 0.1
-    low, high, logarithmic = calibration_scale([points([-5.0, 900.0])], False)
-    assert not logarithmic and low < -5 and high > 900
+    assert not is_logarithmic([points([0.2, 0.4, 0.6])])
+    assert is_logarithmic([points([0.001, 0.0, 0.1])])

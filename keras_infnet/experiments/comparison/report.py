@@ -5,13 +5,17 @@ import json
 import logging
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_infnet.evaluation.confidence_intervals import auc_difference_interval
+from keras_infnet.experiments.comparison.chart_points import Rows
 from keras_infnet.experiments.comparison.page import write_page
+from keras_infnet.experiments.comparison.result_tables import (
+    HTML_COLUMNS,
+    result_table,
+)
 from keras_infnet.experiments.comparison.run_comparison import (
     Compared,
     Comparison,
@@ -19,6 +23,7 @@ from keras_infnet.experiments.comparison.run_comparison import (
 from keras_infnet.experiments.result_files import csv_text, made_with
 from keras_infnet.utils.atomic_files import write_text
 from keras_infnet.utils.json_values import json_safe
+from keras_infnet.utils.tables import aligned_table, markdown_table
 
 __all__ = ["comparison_rows", "format_comparison", "write_comparison"]
 
@@ -114,7 +119,7 @@ def _costs(model: Compared) -> dict[str, float]:
 
 
 def format_comparison(
-    comparison: Comparison, rows: Sequence[Mapping[str, Any]], markdown: bool
+    comparison: Comparison, rows: Rows, markdown: bool
 ) -> str:
     """Writes a table a task, the best AUC (or smallest error) first.
 
@@ -128,127 +133,24 @@ def format_comparison(
     """
     parts = []
     for task in comparison.labels:
-        mine = [row for row in rows if row["task"] == task]
-        binary = any("auc" in row for row in mine)
-        mine.sort(key=lambda row: _rank(row, binary))
-        title = task
-        if comparison.best is not None and task in comparison.best:
-            title += f" (best reachable AUC {comparison.best[task]:.4f})"
-        lines = [_headings(binary, comparison.reference)]
-        lines += [_cells(row, binary) for row in mine]
-        empty = {
-            i
-            for i in range(len(lines[0]))
-            if all(not line[i] for line in lines[1:])
-        }
-        lines = [
-            [cell for i, cell in enumerate(line) if i not in empty]
-            for line in lines
-        ]
-        table = _markdown(lines) if markdown else _aligned(lines)
+        table = result_table(comparison, rows, task, HTML_COLUMNS)
+        lines = [list(table.columns)]
+        for cells in table.lines:
+            notes = [f"{cell.text} {cell.note}".strip() for cell in cells]
+            lines.append([cells[0].text, *notes[1:]])
         parts.append(
-            f"### {title}\n\n{table}" if markdown else f"{title}\n{table}"
+            f"### {table.caption}\n\n{markdown_table(lines)}"
+            if markdown
+            else f"{table.caption}\n{aligned_table(lines)}"
         )
     return "\n\n".join(parts)
 
 
-def _rank(row: Mapping[str, Any], binary: bool) -> float:
-    value = row.get("auc" if binary else "rmse", math.nan)
-    if not math.isfinite(value):
-        return math.inf
-    return -value if binary else value
-
-
-def _headings(binary: bool, reference: str) -> list[str]:
-    head = ["model", "RMSE", "R2"]
-    if binary:
-        head = ["model", "AUC", f"less {reference}", "95 %", "p"]
-        head += ["GAUC", "log loss", "NE", "calibration"]
-    costs = ["dense weights", "table weights", "MACs/row"]
-    return [*head, *costs, "examples/s", "us/row", "runs"]
-
-
-def _cells(row: Mapping[str, Any], binary: bool) -> list[str]:
-    def number(name: str, form: str) -> str:
-        value = row.get(name)
-        if value is None:
-            return ""
-        return format(value, form) if math.isfinite(value) else "undefined"
-
-    def spread(name: str, form: str) -> str:
-        deviation = number(f"{name}_sd", form)
-        return number(name, form) + (f" ± {deviation}" if deviation else "")
-
-    cells = [str(row["model"])]
-    if binary:
-        ends = ""
-        if "difference_low" in row:
-            low, high = number("difference_low", "+.4f"), "difference_high"
-            ends = f"{low} to {number(high, '+.4f')}"
-        cells += [
-            spread("auc", ".4f"),
-            number("difference", "+.4f"),
-            ends,
-            number("p_value", ".3f"),
-            spread("gauc", ".4f"),
-            number("log_loss", ".4f"),
-            number("normalized_entropy", ".4f"),
-            number("calibration", ".3f"),
-        ]
-    else:
-        cells += [spread("rmse", ".5g"), spread("r2", ".4f")]
-    cells += [
-        number("dense_parameters", ",.0f"),
-        number("embedding_parameters", ",.0f"),
-        _compact(row.get("multiply_adds_a_row")),
-        number("examples_a_second", ",.0f"),
-        number("microseconds_a_row", ".1f"),
-    ]
-    diverged = row["diverged"]
-    note = f"{row['runs']}"
-    return [*cells, f"{note}, {diverged} diverged" if diverged else note]
-
-
-def _compact(count: int | None) -> str:
-    """Three digits and a letter."""
-    if count is None:
-        return ""
-    value, letters = float(count), ["T", "G", "M", "k", ""]
-    # What rounds to a thousand of one letter is one of the next.
-    while value >= 999.5 and letters[1:]:
-        value /= 1000
-        letters.pop()
-    return f"{value:.3g}{letters[-1]}"
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(
-                zip(line, widths, strict=True)
-            )
-        ).rstrip()
-        for line in lines
-    )
-
-
-def _markdown(lines: Sequence[Sequence[str]]) -> str:
-    rule = ["---"] + ["---:"] * (len(lines[0]) - 1)
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
-        for line in (lines[0], rule, *lines[1:])
-    )
-
-
-def write_comparison(
-    comparison: Comparison, rows: Sequence[Mapping[str, Any]]
-) -> list[pathlib.Path]:
+def write_comparison(comparison: Comparison, rows: Rows) -> list[pathlib.Path]:
     """Writes `comparison.md`, `.csv`, `.json` and `.html` to the directory.
 
-    The last one, a page with plots, is written where matplotlib is installed.
-    The files are named for the `title` of the settings.
+    The last one, a page with charts, needs the extra `plot`. The files are
+    named for the `title` of the settings.
 
     Args:
         comparison: `Comparison`.
@@ -285,9 +187,9 @@ def write_comparison(
         path = folder / f"{comparison.settings.title}.{suffix}"
         write_text(path, text)
         paths.append(path)
-    if importlib.util.find_spec("matplotlib") is None:
+    if importlib.util.find_spec("vl_convert") is None:
         _LOGGER.warning(
-            "No %s.html: matplotlib is not installed "
+            "No %s.html: vl-convert is not installed "
             '(python -m pip install "keras-infnet[plot]").',
             comparison.settings.title,
         )

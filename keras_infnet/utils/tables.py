@@ -1,0 +1,63 @@
+"""Tables as text: aligned for terminals, or Markdown."""
+
+from collections.abc import Collection, Sequence
+
+__all__ = ["aligned_table", "markdown_table"]
+
+
+def aligned_table(
+    lines: Sequence[Sequence[str]], left: Collection[int] = (0,)
+) -> str:
+    """Aligns columns, two blanks apart, the headings being the first line.
+
+    Columns in `left` are aligned at the left (negative numbers count from the
+    last one), all others at the right. Wide letters count as two.
+
+    Example:
+
+    >>> print(aligned_table([["task", "AUC"], ["click", "0.75"]]))
+    task    AUC
+    click  0.75
+    """
+    import rich.cells
+    import rich.console
+    import rich.table
+    import rich.text
+
+    count = len(lines[0])
+    table = rich.table.Table(box=None, pad_edge=False, show_header=False)
+    table.padding = (0, 2, 0, 0)
+    places = {place % count for place in left}
+    for place in range(count):
+        justify = "left" if place in places else "right"
+        table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for line in lines:
+        # As text objects, "[...]" in a cell is no markup.
+        table.add_row(*(rich.text.Text(cell) for cell in line))
+    widths = (
+        max(map(rich.cells.cell_len, column))
+        for column in zip(*lines, strict=True)
+    )
+    console = rich.console.Console(
+        width=sum(widths) + 2 * count, color_system=None
+    )
+    with console.capture() as captured:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    r"""Writes a table of Markdown, all columns but the first at the right.
+
+    Example:
+
+    >>> print(markdown_table([["task", "AUC"], ["a|b", "0.75"]]))
+    | task | AUC |
+    | --- | ---: |
+    | a\|b | 0.75 |
+    """
+    rule = ["---"] + ["---:"] * (len(lines[0]) - 1)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
+        for line in (lines[0], rule, *lines[1:])
+    )
