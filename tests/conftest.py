@@ -33,6 +33,16 @@ collect_ignore_glob = ["*conftest.py"]
 _MOST_MAPS = 20_000
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        # The C++ program takes a minute to compile.
+        if "compiled" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.long)
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.slow)  # for `-m "not slow"`
+
+
 @pytest.fixture(autouse=True)
 def _forget_compiled_programs():
     yield

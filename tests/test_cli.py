@@ -108,6 +108,7 @@ def test_predict_adds_a_column_a_task(folder, tmp_path, suffix):
         ).all()
 
 
+@pytest.mark.long
 def test_predict_with_an_export_equals_predict_with_the_model(folder, tmp_path):
     model = str(folder / "runs/model")
     target = str(tmp_path / "saved_models/tiny")
@@ -303,7 +304,7 @@ def test_the_program_chooses_the_backend(tmp_path):
     assert "x.toml" in result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_training_says_nothing_of_tensorflow_under_jax(tmp_path):
     program = pathlib.Path(sys.executable).parent / "keras-infnet"
     if not program.exists():

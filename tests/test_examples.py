@@ -30,6 +30,7 @@ def run(arguments, folder):
     return result.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example(path, tmp_path):
     arguments = [str(path), "--fast"]

@@ -14,7 +14,7 @@ from keras_infnet.version import __version__
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def run(*command, **options):

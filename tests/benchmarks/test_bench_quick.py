@@ -13,7 +13,19 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(
     scope="module",
-    params=["training", "vocabulary", "tokens", "feed", "serving", "parity"],
+    params=[
+        "feed",
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in (
+                "training",
+                "vocabulary",
+                "tokens",
+                "serving",
+                "parity",
+            )
+        ),
+    ],
 )
 def result(request, tmp_path_factory):
     """The name of a benchmark and what its quick run wrote."""

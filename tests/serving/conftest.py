@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import keras
 import pytest
 from serving_examples import make_model, make_schema, make_table
@@ -34,22 +35,40 @@ def model(encoder) -> keras.Model:
 
 
 @pytest.fixture(scope="session")
-def exported(model, encoder, table, tmp_path_factory) -> Path:
-    return export(
-        model,
-        encoder,
-        tmp_path_factory.mktemp("saved_models") / "news",
-        examples=table,
-        metrics={"click": {"auc": 0.75}},
-        description="Ranks it's news.",
-    )
+def shared_folder(tmp_path_factory) -> Path:
+    """A folder for what the workers of one run make once, under a lock."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder = folder / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture(scope="session")
-def exported_ids(model, encoder, tmp_path_factory) -> Path:
+def exported(model, encoder, table, shared_folder) -> Path:
+    folder = shared_folder / "news"
+    with filelock.FileLock(f"{folder}.lock"):
+        if (folder / "1").exists():
+            return folder / "1"
+        return export(
+            model,
+            encoder,
+            folder,
+            examples=table,
+            metrics={"click": {"auc": 0.75}},
+            description="Ranks it's news.",
+        )
+
+
+@pytest.fixture(scope="session")
+def exported_ids(model, encoder, shared_folder) -> Path:
     """The same without an encoder: encoded ids alone."""
-    directory = tmp_path_factory.mktemp("saved_models") / "ids"
-    return export(model, encoder.schema, directory)
+    folder = shared_folder / "ids"
+    with filelock.FileLock(f"{folder}.lock"):
+        if (folder / "1").exists():
+            return folder / "1"
+        return export(model, encoder.schema, folder)
 
 
 @pytest.fixture(scope="session")
@@ -71,17 +90,11 @@ def built(
 
 
 @pytest.fixture(scope="session")
-def compiled(tmp_path_factory) -> Path:
+def compiled(shared_folder) -> Path:
     problem = saved_model_program.problem()
     if problem is not None:
         pytest.skip(f"{problem}, which the C++ program needs")
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        # Shared by the workers: one of them compiles.
-        folder = folder.parent
-    folder = folder / "compiled"
-    folder.mkdir(exist_ok=True)
-    return saved_model_program.compile_program(folder)
+    return saved_model_program.compile_program(shared_folder)
 
 
 @pytest.fixture(scope="session")

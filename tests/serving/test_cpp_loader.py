@@ -44,7 +44,6 @@ def message_of(case):
     return {"inputs": np.array(serialized_examples(case.inputs), object)}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("label", FAMILIES)
 def test_every_signature_answers_as_predict_does(label, program, built, table):
     model, folder = built(label)

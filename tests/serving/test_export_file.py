@@ -77,7 +77,7 @@ def expect_answers(path, model, schema):
     "suffix",
     [
         pytest.param(".onnx", marks=in_another_process),
-        pytest.param(".tflite", marks=[*in_another_process, on_tensorflow]),
+        pytest.param(".tflite", marks=[pytest.mark.long, on_tensorflow]),
     ],
 )
 def test_the_file_answers_as_predict_does(schema, suffix, tmp_path):
@@ -92,7 +92,7 @@ def test_the_file_answers_as_predict_does(schema, suffix, tmp_path):
 
 
 @on_tensorflow
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("label", "suffix"),
     [("INFNet", ".onnx"), ("INFNet", ".tflite"), ("BST", ".tflite")],
@@ -143,7 +143,7 @@ def test_axes_of_onnx_have_names(schema, tmp_path):
 
 
 @on_tensorflow
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.serving
 @pytest.mark.parametrize("suffix", [".onnx", ".tflite"])
 def test_operations_without_counterpart(suffix, tmp_path):

@@ -27,7 +27,13 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("label", LABELS)
+@pytest.mark.parametrize(
+    "label",
+    [
+        pytest.param(label, marks=() if label == "DIN" else pytest.mark.long)
+        for label in LABELS
+    ],
+)
 def test_answers_as_predict_does(label, encoder, table, tmp_path):
     schema = encoder.schema
     model = randomize(small_model(label, schema))

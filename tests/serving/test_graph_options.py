@@ -106,7 +106,9 @@ def rounded(values, dtype):
 
 
 @in_this_process
-@pytest.mark.parametrize("dtype", ["float16", "int8"])
+@pytest.mark.parametrize(
+    "dtype", ["int8", pytest.param("float16", marks=pytest.mark.long)]
+)
 def test_tables_in_fewer_bits(dtype, trained, encoder, table, tmp_path):
     model, folder = trained
     before = predictions(model, encoder, table)
@@ -153,7 +155,9 @@ def test_rounded_tables_take_the_place_of_the_others(
 
 
 @in_this_process
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "dtype", ["bfloat16", pytest.param("float16", marks=pytest.mark.long)]
+)
 def test_layers_compute_in_fewer_bits(dtype, trained, encoder, table, tmp_path):
     model, _ = trained
     served = built(trained, tmp_path, compute_dtype=dtype)

@@ -51,7 +51,7 @@ POINTS = [
 ]
 LONGEST = 300.0
 
-pytestmark = [pytest.mark.serving, pytest.mark.slow]
+pytestmark = [pytest.mark.serving, pytest.mark.long]
 
 
 @pytest.fixture

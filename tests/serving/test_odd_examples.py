@@ -10,7 +10,7 @@ from keras_infnet.data.encoding.encoder import Encoder
 
 pytestmark = [
     pytest.mark.serving,
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(
         keras.backend.backend() != "tensorflow",
         reason="what is exported is the same on every backend",

@@ -12,7 +12,7 @@ from keras_infnet.serving.request import encoded_request, ranking_request
 
 pytestmark = [
     pytest.mark.serving,
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.skipif(
         keras.backend.backend() != "tensorflow",
         reason="what is exported is the same on every backend",

@@ -241,7 +241,7 @@ def test_lengths_that_examples_need():
         check_names(schema)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_field_called_as_the_input_of_examples(tmp_path):
     schema = Schema([Categorical("inputs", hash_buckets=3)], [Task("click")])
     rows = Table({"inputs": [1, 2, 3], "click": [0, 1, 0]})

@@ -154,7 +154,7 @@ def test_the_package_cannot_be_imported_there(tmp_path):
     shutil.copy(run_saved_model.__file__, tmp_path)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "import isolated; run_saved_model._hide_package()\n"
+        "import run_saved_model; run_saved_model._hide_package()\n"
         "try:\n    import keras_infnet.schema\n"
         "except ModuleNotFoundError as error:\n    print(error)\n"
     )
