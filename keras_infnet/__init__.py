@@ -25,6 +25,7 @@ __all__ = [
     "models",
     "optimizers",
     "serving",
+    "testing",
     "training",
 ]
 
@@ -39,6 +40,7 @@ _ROOMS = (
     "models",
     "optimizers",
     "serving",
+    "testing",
     "training",
 )
 

@@ -26,6 +26,7 @@ FLOORS = (
     {"evaluation"},
     {"serving"},
     {"experiments"},
+    {"testing"},
     {"benchmarks"},
     {"cli"},
     {"__init__"},

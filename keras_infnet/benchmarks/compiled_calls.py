@@ -39,7 +39,9 @@ def _jax(layer: Any, inputs: Any, training: bool) -> Callable[[], None]:
     others = [variable.value for variable in layer.non_trainable_variables]
 
     def forward(weights: Any, inputs: Any) -> Any:
-        return layer.stateless_call(weights, others, inputs)[0]
+        args = () if isinstance(inputs, dict) else (inputs,)
+        named = inputs if isinstance(inputs, dict) else {}
+        return layer.stateless_call(weights, others, *args, **named)[0]
 
     if training:
         # Masks have no gradient; the layer casts what it needs.
@@ -61,7 +63,7 @@ def _tensorflow(layer: Any, inputs: Any, training: bool) -> Callable[[], None]:
     moving, fixed = _by_kind(inputs)
 
     def forward(moving: Any) -> Any:
-        return layer(_merge(moving, fixed))
+        return _call(layer, _merge(moving, fixed))
 
     def backward(moving: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -91,7 +93,7 @@ def _torch(layer: Any, inputs: Any, training: bool) -> Callable[[], None]:
 
     def run() -> None:
         with torch.set_grad_enabled(training):
-            outputs = layer(_merge(moving, fixed))
+            outputs = _call(layer, _merge(moving, fixed))
         if training:
             torch.autograd.grad(
                 _total(outputs),
@@ -102,6 +104,11 @@ def _torch(layer: Any, inputs: Any, training: bool) -> Callable[[], None]:
             torch.cuda.synchronize()
 
     return run
+
+
+def _call(layer: Any, inputs: Any) -> Any:
+    """Calls a layer; a dict holds its named arguments."""
+    return layer(**inputs) if isinstance(inputs, dict) else layer(inputs)
 
 
 def _by_kind(inputs: Any) -> tuple[Any, Any]:

@@ -56,9 +56,9 @@ def block_call(
         group: rng.standard_normal((batch_size, size, dim), np.float32)
         for group, size in tokens.items()
     }
-    state["sequence_mask"] = np.ones((batch_size, length), bool)
     layer = BLOCKS[name]()
-    layer.build({group: tensor.shape for group, tensor in state.items()})
+    layer.build(**{f"{name}_shape": x.shape for name, x in state.items()})
+    state["sequence_mask"] = np.ones((batch_size, length), bool)
     return compiled_call(layer, state, training)
 
 

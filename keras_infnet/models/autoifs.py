@@ -15,8 +15,8 @@ from keras_infnet.layers import (
     InformationFlowGate,
     TaskTower,
 )
+from keras_infnet.layers.dense.initializers import torch_uniform
 from keras_infnet.layers.dense.mlp import batch_normalization, seeded_dropouts
-from keras_infnet.layers.dense.torch_initializers import torch_uniform
 from keras_infnet.models.base.feature_ranker import FeatureRanker
 from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.optimizers.row_sparse_optimizer import (

@@ -243,8 +243,8 @@ class InterFormer(TrunkRanker):
                 name=f"block_{i}",
                 **shared,
             )
-            state = {**state, **block(state)}
-        names = ("tokens", "events", "valid", "recent", "cls")
+            state = {**state, **block(**state)}
+        names = ("tokens", "events", "events_mask", "recent", "cls")
         sums = CrossArch(
             num_recent_tokens=num_recent, name="final_cross", **shared
         )(**{name: state[name] for name in names if name in state})
@@ -303,11 +303,10 @@ def _first_state(
 ) -> dict[str, Any]:
     """Tokens of the fields and of the events."""
     names = [behavior.name for behavior in features.schema.behaviors]
-    inputs = {}
-    for behavior in features.schema.behaviors:
-        name = behavior.name
-        inputs[f"{name}_events"] = features.events[name]
-        inputs[f"{name}_mask"] = features.inputs[behavior.mask_input]
+    masks = {
+        behavior.name: features.inputs[behavior.mask_input]
+        for behavior in features.schema.behaviors
+    }
     stream = EventStream(
         names,
         settings["token_dim"],
@@ -316,10 +315,11 @@ def _first_state(
         activation=settings["activation"],
         dtype=features.dtype,
         name="event_stream",
-    )(inputs)
+    )({name: features.events[name] for name in names}, mask=masks)
     return {
         "tokens": _field_tokens(features, settings["token_dim"]),
         "events": stream.pop("tokens"),
+        "events_mask": stream.pop("mask"),
         **stream,
     }
 

@@ -98,7 +98,8 @@ def check_positive(**values: int | Sequence[int]) -> None:
     and tuples of integers.
     """
     for name, value in values.items():
-        for size in value if isinstance(value, (list, tuple)) else [value]:
+        sizes: Any = value if isinstance(value, (list, tuple)) else [value]
+        for size in sizes:
             if not fits(size, int) or size < 1:
                 kind = "be a positive integer"
                 if size is not value:

@@ -19,9 +19,9 @@ EXPERTS = 3
 TARGET = {
     "query": normal(2, D),
     "events": normal(EVENTS, 2, D),
-    "valid": some_mask(),
+    "events_mask": some_mask(),
 }
-OF_EVENTS = {"padded": ("events",), "mask": "valid"}
+OF_EVENTS = {"padded": ("events",), "mask": "events_mask"}
 
 CASES = [
     case(

@@ -20,16 +20,16 @@ S_SUM = SUMMARY + 2 + 2  # with two learned queries and two events
 POSITIONS = np.array([[3, 2, 0, 1, 0], [1, 0, 0, 0, 0], [0] * 5], "int32")
 RECENT = np.array([[0, 1, 0, 2, 0], [2, 0, 0, 0, 0], [0] * 5], "int32")
 
-OF_EVENTS = {"padded": ("events", "recent"), "mask": "valid"}
+OF_EVENTS = {"padded": ("events", "recent"), "mask": "events_mask"}
 OF_SEQUENCE = {
     "padded": ("sequence", "positions"),
-    "mask": "valid",
+    "mask": "sequence_mask",
     "zero_padding": True,
     "empty_is_zero": True,
 }
 OF_STATE = {
     "padded": ("events", "positions", "recent"),
-    "mask": "valid",
+    "mask": "events_mask",
     "zero_padding": True,
 }
 
@@ -58,7 +58,7 @@ def both(cls=True):
     inputs = {
         "tokens": normal(FIELDS, D),
         "events": normal(EVENTS, D),
-        "valid": some_mask(),
+        "events_mask": some_mask(),
         "recent": RECENT,
     }
     return {**inputs, "cls": normal(SUMMARY, D)} if cls else inputs
@@ -66,24 +66,21 @@ def both(cls=True):
 
 def state(*more):
     return {
-        "state": {
-            **both(cls=False),
-            "events": normal(EVENTS, D) * some_mask()[..., None],
-            "positions": POSITIONS,
-            **{name: normal(SUMMARY, D) for name in more},
-        }
+        **both(cls=False),
+        "events": normal(EVENTS, D) * some_mask()[..., None],
+        "positions": POSITIONS,
+        **{name: normal(SUMMARY, D) for name in more},
     }
 
 
 def two_behaviors():
     likes = np.array([[0, 1, 1], [1, 1, 1], [0, 0, 0]], bool)
     return {
-        "inputs": {
-            "clicks_events": normal(EVENTS, 2, 3),
-            "clicks_mask": some_mask(),
-            "likes_events": normal(3, 1, 3),
-            "likes_mask": likes,
-        }
+        "events": {
+            "clicks": normal(EVENTS, 2, 3),
+            "likes": normal(3, 1, 3),
+        },
+        "mask": {"clicks": some_mask(), "likes": likes},
     }
 
 
@@ -95,19 +92,19 @@ SIZES = {
 }
 PAIR = {"tokens": normal(FIELDS, D), "summary": normal(SUMMARY, D)}
 PERSONAL = {"sequence": normal(EVENTS, D), "summary": normal(SUMMARY, D)}
-MASKED = {**PERSONAL, "valid": some_mask(), "positions": POSITIONS}
+MASKED = {**PERSONAL, "sequence_mask": some_mask(), "positions": POSITIONS}
 SEEN = FIELDS + SUMMARY
 
 CASES = [
     case(
         "MaskNet",
         {"dim": 3, "activation": "relu"},
-        {"x": normal(EVENTS, 6), "valid": some_mask()},
+        {"x": normal(EVENTS, 6), "mask": some_mask()},
         6,
         dense(6, 6, 6) + dense(6, 3),
         ({"dim": 0}, "`dim`"),
         padded=("x",),
-        mask="valid",
+        mask="mask",
         zero_padding=True,
         empty_is_zero=True,
     ),
@@ -133,7 +130,7 @@ CASES = [
         {
             "query": normal(HUBS, D),
             "source": normal(EVENTS, 3),
-            "valid": some_mask(),
+            "source_mask": some_mask(),
             "query_positions": np.array([[0, 1, 7]] * ROWS, "int32"),
             "positions": POSITIONS,
         },
@@ -141,16 +138,15 @@ CASES = [
         2 * D * D + 2 * 3 * D + 3 * D,
         ({"num_heads": 0}, "`num_heads`"),
         padded=("source", "positions"),
-        mask="valid",
+        mask="source_mask",
+        output_masks={},
     ),
     case(
         "EventStream",
         {"behaviors": ("clicks",), "dim": D, "num_recent_tokens": 1},
         {
-            "inputs": {
-                "clicks_events": normal(EVENTS, 2, 3),
-                "clicks_mask": some_mask(),
-            }
+            "events": {"clicks": normal(EVENTS, 2, 3)},
+            "mask": {"clicks": some_mask()},
         },
         6,
         dense(6, 6, 6) + dense(6, D),

@@ -1,5 +1,6 @@
 """Inputs and parameters of the cases of `check_layer`."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -32,7 +33,15 @@ def state(suffix, task_tokens, compact=True):
         tensors[f"categorical_{suffix}"] = normal(HUBS, D)
         tensors[f"sequence_{suffix}"] = normal(BEHAVIORS, D)
         tensors[f"task_{suffix}"] = normal(task_tokens, D)
-    return {"state": tensors}
+    return tensors
+
+
+def symbols(inputs):
+    """Symbolic inputs of the shapes of arrays."""
+    return {
+        name: keras.Input(np.shape(x)[1:], dtype=np.asarray(x).dtype.name)
+        for name, x in inputs.items()
+    }
 
 
 def dense(*widths):

@@ -6,7 +6,7 @@ from layer_cases import EVENTS, FIELDS, D, case, dense, normal, some_mask
 HSTU = {
     "tokens": normal(EVENTS, D),
     "position": np.cumsum(some_mask(), axis=1, dtype="int32") - 1,
-    "valid": some_mask(),
+    "tokens_mask": some_mask(),
 }
 # The second token is older than its neighbours; one time is unknown.
 GAPS = np.array([[3, 32, 7, 0, 1], [4] * EVENTS, [0] * EVENTS], "int32")
@@ -14,7 +14,7 @@ HSTU_WEIGHTS = 4 * D + 2 * dense(D, 2 * D) + D * D
 ONE_TRANS = {
     "sequence": normal(EVENTS, D),
     "fields": normal(FIELDS, D),
-    "valid": some_mask(),
+    "sequence_mask": some_mask(),
 }
 # Query, key, value and result of the attention; a hidden layer.
 OF_FIELDS = FIELDS * (4 * dense(D, D) + dense(D, 3 * D, D))
@@ -29,7 +29,7 @@ CASES = [
         ({"num_heads": 0}, "`num_heads`"),
         ({"max_length": 0}, "`max_length`"),
         padded=("tokens", "position", "gap"),
-        mask="valid",
+        mask="tokens_mask",
     ),
     case(
         "HSTULayer",
@@ -50,7 +50,7 @@ CASES = [
         ({"expansion": 0}, "`expansion`"),
         ({"num_queries": -1}, "`num_queries`"),
         padded=("sequence",),
-        mask="valid",
+        mask="sequence_mask",
     ),
     case(
         "OneTransBlock",
@@ -60,7 +60,7 @@ CASES = [
         2 * D + OF_FIELDS + 2 * dense(D, D) - D,
         label="_last",
         padded=("sequence",),
-        mask="valid",
+        mask="sequence_mask",
     ),
     case(
         "OneTransBlock",
@@ -73,23 +73,29 @@ CASES = [
     case(
         "RecentTokens",
         {"length": 2},
-        {"tokens": normal(EVENTS, D), "valid": some_mask()},
+        {"tokens": normal(EVENTS, D), "mask": some_mask()},
         0,
         0,
         ({"length": 0}, "`length`"),
         padded=("tokens",),
-        mask="valid",
+        mask="mask",
+        output_masks={"outputs": [[1, 1], [0, 1], [0, 0]]},
         empty_is_zero=True,
     ),
     case(
         "RecentTokens",
         {"length": 7},
-        {"tokens": normal(EVENTS, D), "valid": some_mask(), "gap": GAPS},
+        {
+            "tokens": normal(EVENTS, D),
+            "tokens_mask": some_mask(),
+            "gap": GAPS,
+        },
         0,
         0,
         label="_timed",
         padded=("tokens", "gap"),
-        mask="valid",
+        mask="tokens_mask",
+        output_masks={"outputs": [[0] * 4 + [1] * 3, [0] * 6 + [1], [0] * 7]},
         empty_is_zero=True,
     ),
 ]

@@ -28,21 +28,18 @@ def call(layer, **inputs):
 def stream(merge="feature", num_recent_tokens=2, **masks):
     """Positions and all that, of events that do not matter."""
     layer = layers.EventStream(sorted(masks), 3, num_recent_tokens, merge=merge)
-    inputs = {}
-    for name, mask in masks.items():
-        mask = np.array([mask], bool)
-        inputs[f"{name}_mask"] = mask
-        inputs[f"{name}_events"] = np.ones((*mask.shape, 1, 2), "float32")
-    found = layer(inputs)
+    masks = {name: np.array([mask], bool) for name, mask in masks.items()}
+    events = {n: np.ones((*mask.shape, 1, 2)) for n, mask in masks.items()}
+    found = layer(events, mask=masks)
     return {
         name: numpy(found[name])[0].tolist()
-        for name in ("valid", "positions", "recent")
+        for name in ("mask", "positions", "recent")
     }
 
 
 def test_positions_count_valid_events_back():
     assert stream(a=[1, 1, 0, 1, 0]) == {
-        "valid": [True, True, False, True, False],
+        "mask": [True, True, False, True, False],
         "positions": [3, 2, 0, 1, 0],
         "recent": [0, 1, 0, 2, 0],
     }
@@ -56,7 +53,7 @@ def test_a_single_event_is_the_last_of_the_recent():
 
 def test_behaviours_meet_at_their_newest_events():
     found = stream(a=[1, 0, 1, 0], b=[1, 1, 1])
-    assert found["valid"] == [False, True, True, True]
+    assert found["mask"] == [False, True, True, True]
     assert found["positions"] == [0, 3, 2, 1]
     assert found["recent"] == [0, 0, 1, 2]
 
@@ -65,7 +62,7 @@ def test_behaviours_follow_each_other_in_time():
     found = stream("time", a=[1, 0, 1, 0], b=[1, 1, 1])
     assert found["positions"] == [2, 0, 1, 0, 3, 2, 1]
     assert found["recent"] == [1, 0, 2, 0, 0, 3, 4]
-    assert found["valid"] == [p > 0 for p in found["positions"]]
+    assert found["mask"] == [p > 0 for p in found["positions"]]
 
 
 def test_events_are_merged_by_recency():
@@ -74,18 +71,19 @@ def test_events_are_merged_by_recency():
     a = np.array([[[[1.0]], [[9.0]], [[2.0]]]])
     b = np.array([[[[5.0]], [[7.0]]]])
     inputs = {
-        "a_events": a,
-        "a_mask": np.array([[True, False, True]]),
-        "b_events": b,
-        "b_mask": np.array([[False, True]]),
+        "events": {"a": a, "b": b},
+        "mask": {
+            "a": np.array([[True, False, True]]),
+            "b": np.array([[False, True]]),
+        },
     }
-    layer(inputs)
+    layer(**inputs)
     net = layer.mask_nets["merged"]
     net.mask_layer.kernel.assign(np.zeros((2, 2)))
     net.mask_layer.bias.assign([40.0, 40.0])  # lets all pass
     net.output_layer.kernel.assign(np.eye(2))
     np.testing.assert_allclose(
-        numpy(layer(inputs)["tokens"])[0],
+        numpy(layer(**inputs)["tokens"])[0],
         [[0.0, 0.0], [1.0, 0.0], [2.0, 7.0]],
         rtol=1e-6,
     )
@@ -118,7 +116,7 @@ def test_missing_events_are_zero_in_the_summary(how, kept):
     inputs = {
         "tokens": normal(FIELDS, D),
         "events": events,
-        "valid": valid,
+        "events_mask": valid,
         "recent": RECENT,
     }
     found = numpy(call(layer, **inputs)["sequence"])
@@ -139,7 +137,7 @@ def test_a_place_among_the_recent_does_not_make_padding_count():
     inputs = {
         "tokens": normal(FIELDS, D),
         "events": normal(EVENTS, D),
-        "valid": some_mask(),
+        "events_mask": some_mask(),
         "recent": RECENT,
     }
     expected = numpy(call(layer, **inputs)["sequence"])
@@ -153,7 +151,7 @@ def test_the_summary_of_fields_stands_in_for_cls():
     inputs = {
         "tokens": normal(FIELDS, D),
         "events": normal(EVENTS, D),
-        "valid": some_mask(),
+        "events_mask": some_mask(),
         "recent": RECENT,
     }
     sums = call(layer, **inputs)
@@ -205,7 +203,9 @@ def test_scores_depend_on_differences_of_positions():
         )
 
     inputs = {"query_positions": places, "positions": places}
-    expected = numpy(call(layer, query=x, source=x, valid=valid, **inputs))
+    expected = numpy(
+        call(layer, query=x, source=x, source_mask=valid, **inputs)
+    )
     moved = read(places + 7, places + 7)
     np.testing.assert_allclose(moved, expected, rtol=1e-3, atol=1e-4)
     # The first row has events at unlike positions.
@@ -263,7 +263,7 @@ def test_without_positions_order_is_nothing():
             {
                 "tokens": normal(FIELDS, D),
                 "events": normal(EVENTS, D),
-                "valid": some_mask(),
+                "events_mask": some_mask(),
                 "recent": RECENT,
             },
             "`cls` must be given",
@@ -271,9 +271,9 @@ def test_without_positions_order_is_nothing():
         (
             layers.InterFormerBlock(exchange="s2n"),
             state("cls"),
-            "without `summary`",
+            "`summary`.*s2n.*missing",
         ),
-        (layers.InterFormerBlock(), state("summary"), "with `summary`"),
+        (layers.InterFormerBlock(), state("summary"), "`summary`.*both.*given"),
     ],
 )
 def test_what_does_not_fit_is_named(layer, inputs, message):
@@ -316,12 +316,10 @@ def test_flow(exchange, fields_reach_events, events_reach_fields):
         ("tokens", "events", fields_reach_events),
         ("events", "tokens", events_reach_fields),
     ):
-        changed = {"state": dict(inputs["state"])}
-        moved = changed["state"][name] + normal(1, D)
+        moved = inputs[name] + normal(1, D)
         if name == "events":
             moved = moved * some_mask()[..., None]
-        changed["state"][name] = moved
-        after = run(block, changed)
+        after = run(block, {**inputs, name: moved})
         assert np.abs(numpy(after[name]) - numpy(before[name])).max() > 1e-3
         change = np.abs(numpy(after[other]) - numpy(before[other])).max()
         assert change > 1e-4 if reach else change < 1e-5
@@ -333,4 +331,4 @@ def test_blocks_keep_all_shapes():
     found = block(**inputs)
     assert set(found) == {"tokens", "events", "cls"}
     for name, x in found.items():
-        assert tuple(x.shape) == inputs["state"][name].shape
+        assert tuple(x.shape) == inputs[name].shape

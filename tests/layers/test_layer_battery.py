@@ -6,7 +6,6 @@ import interformer_cases
 import numpy as np
 import pytest
 import sequence_cases
-from layer_battery import check_layer
 from layer_cases import (
     BEHAVIORS,
     EVENTS,
@@ -26,9 +25,10 @@ from layer_cases import (
 )
 
 from keras_infnet import layers
+from keras_infnet.testing import check_layer
 
 start_again()
-EVENT_INPUTS = {"padded": ("tokens",), "mask": "valid"}
+EVENT_INPUTS = {"padded": ("tokens",), "mask": "mask"}
 SEQUENCE = {"padded": ("sequence",), "mask": "sequence_mask"}
 BAD_GROUPS = (
     ({"updates": ["tasks"]}, "`updates`"),
@@ -63,7 +63,7 @@ CASES = [
     case(
         "BehaviorPooling",
         {"reduction": "mean", "hidden_dim": 6},
-        {"tokens": normal(EVENTS, D), "valid": some_mask()},
+        {"tokens": normal(EVENTS, D), "mask": some_mask()},
         4,
         dense(D, 6, D),
         ({"reduction": "max"}, "`reduction`"),
@@ -73,7 +73,7 @@ CASES = [
     case(
         "BehaviorPooling",
         {"reduction": "sum"},
-        {"tokens": normal(EVENTS, D), "valid": some_mask()},
+        {"tokens": normal(EVENTS, D), "mask": some_mask()},
         2,
         dense(D, D),
         label="_sum",
@@ -86,11 +86,12 @@ CASES = [
         {
             "tokens": normal(EVENTS, D),
             "hubs": normal(HUBS, D),
-            "valid": some_mask(),
+            "tokens_mask": some_mask(),
         },
         6,
         dense(HUBS * D, 2 * D, 2 * D) + 2 * D,
-        **EVENT_INPUTS,
+        padded=("tokens",),
+        mask="tokens_mask",
         zero_padding=True,
         empty_is_zero=True,
     ),
@@ -100,7 +101,7 @@ CASES = [
         {
             "query": normal(HUBS, D),
             "source": normal(EVENTS, 3),
-            "valid": some_mask(),
+            "source_mask": some_mask(),
             "gate": normal(1, 3),
         },
         3,
@@ -108,7 +109,7 @@ CASES = [
         BAD_HEADS,
         BAD_SIZES,
         padded=("source",),
-        mask="valid",
+        mask="source_mask",
         empty_is_zero=True,
     ),
     case(
@@ -117,13 +118,13 @@ CASES = [
         {
             "query": normal(HUBS, D),
             "source": normal(EVENTS, 3),
-            "valid": some_mask(),
+            "source_mask": some_mask(),
         },
         2,
         2 * 3 * D,
         label="_plain",
         padded=("source",),
-        mask="valid",
+        mask="source_mask",
         empty_is_zero=True,
     ),
     case(
@@ -139,14 +140,14 @@ CASES = [
         {"dim": D, "max_length": 3, "num_gaps": 4},
         {
             "attributes": normal(EVENTS, 2, 3),
-            "valid": some_mask(),
+            "attributes_mask": some_mask(),
             # Every bucket occurs among the valid events.
             "gap": np.array([[0, 1, 2, 2, 1], [3] * 5, [0] * 5], "int32"),
         },
         4,
         dense(2 * 3, D) + 3 * D + 4 * D,
         padded=("attributes", "gap"),
-        mask="valid",
+        mask="attributes_mask",
         zero_padding=True,
         empty_is_zero=True,
     ),
@@ -245,7 +246,7 @@ CASES = [
     case(
         "TokenNormalization",
         {"epsilon": 1e-4},
-        {"tokens": normal(EVENTS, D), "valid": some_mask()},
+        {"tokens": normal(EVENTS, D), "mask": some_mask()},
         2,
         2 * D,
         **EVENT_INPUTS,
@@ -262,15 +263,14 @@ CASES += interformer_cases.CASES + autoifs_cases.CASES
 @pytest.mark.parametrize(
     ("cls", "kwargs", "inputs", "weights", "parameters", "bad", "more"), CASES
 )
-def test_layer(cls, kwargs, inputs, weights, parameters, bad, more, tmp_path):
+def test_layer(cls, kwargs, inputs, weights, parameters, bad, more):
     check_layer(
         cls,
         kwargs,
         inputs,
-        weights,
-        parameters,
-        bad,
-        directory=tmp_path,
+        num_weights=weights,
+        num_parameters=parameters,
+        bad_arguments=bad,
         **more,
     )
 

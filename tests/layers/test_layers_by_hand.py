@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from gradients import run
 from keras import ops
-from layer_battery import symbols
+from layer_cases import symbols
 from numpy_infnet import attend
 from tiny import randomize
 
@@ -70,7 +70,7 @@ def test_attention_with_a_gate(fold, num_heads):
     inputs = {
         "query": query.astype("float32"),
         "source": source.astype("float32"),
-        "valid": MASK,
+        "source_mask": MASK,
         "gate": gate.astype("float32"),
     }
     layer(**symbols(inputs))
@@ -112,7 +112,7 @@ def test_all_to_all(variant):
     }
     state["sequence"] *= MASK[..., None]
     layer = layers.AllToAllBlock(variant=variant, num_heads=2, expansion=1)
-    inputs = {"state": {**state, "sequence_mask": MASK}}
+    inputs = {**state, "sequence_mask": MASK}
     layer(**symbols(inputs))
     w = weights(randomize(layer))
 

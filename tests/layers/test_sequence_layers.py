@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from gradients import projected, run, without_gradient
 from keras import ops
-from layer_battery import symbols
-from layer_cases import EVENTS, D, normal, some_mask
+from layer_cases import EVENTS, D, normal, some_mask, symbols
 from tiny import randomize
 
 from keras_infnet import layers
@@ -71,10 +70,10 @@ def test_positions_count_back_from_the_target():
 def test_transformer_in_numpy(heads):
     width, x, valid = 6, normal(EVENTS, 6), some_mask()
     layer = layers.TransformerBlock(heads, hidden_dim=5, activation="relu")
-    layer(**symbols({"tokens": x, "valid": valid}))
+    layer(**symbols({"tokens": x, "mask": valid}))
     randomize(layer)
     w = {v.path.split("/", 1)[1]: numpy(v) for v in layer.weights}
-    got = numpy(run(layer, {"tokens": x, "valid": valid}))
+    got = numpy(run(layer, {"tokens": x, "mask": valid}))
     size = width // heads
     for row, mask, found in zip(x, valid, got, strict=True):
         if not mask.any():
@@ -110,7 +109,7 @@ def norm(x, w, name):
 
 def test_every_weight_of_the_transformer_learns():
     layer = layers.TransformerBlock(2, dropout=0.1)
-    inputs = {"tokens": normal(EVENTS, D), "valid": some_mask()}
+    inputs = {"tokens": normal(EVENTS, D), "mask": some_mask()}
     layer(**inputs)
     randomize(layer)
     missed = without_gradient(

@@ -14,7 +14,7 @@ from small_models import small_model
 from tiny import random_batch, randomize
 
 from keras_infnet import layers, models
-from keras_infnet.layers.sequence.event_order import event_ranks
+from keras_infnet.layers.sequence.positions import event_ranks
 from keras_infnet.schema import Behavior, Categorical, Schema, Task
 
 TIMED = [(True, True), (True, False), (False, False)]
@@ -102,7 +102,7 @@ def test_every_pair_of_gaps():
     inputs = {
         "tokens": np.ones((len(gap), 2, 2), "float32"),
         "position": np.tile(np.array([[0, 1]], "int32"), (len(gap), 1)),
-        "valid": np.array([[True, True]] * len(gap)),
+        "tokens_mask": np.array([[True, True]] * len(gap)),
         "gap": gap,
     }
     layer(**inputs)
@@ -111,7 +111,7 @@ def test_every_pair_of_gaps():
     bias, visible = layer._bias(
         *(
             ops.convert_to_tensor(inputs[n])
-            for n in ("position", "valid", "gap")
+            for n in ("position", "tokens_mask", "gap")
         )
     )
     bias, visible = ops.convert_to_numpy(bias), ops.convert_to_numpy(visible)
@@ -126,7 +126,7 @@ def test_nothing_is_read_from_what_comes_later():
     layer = layers.HSTULayer(2, max_length=5)
     tokens, valid = normal(EVENTS, D), np.ones((3, EVENTS), bool)
     position = np.tile(np.array([[3, 0, 4, 1, 2]], "int32"), (3, 1))
-    inputs = {"tokens": tokens, "position": position, "valid": valid}
+    inputs = {"tokens": tokens, "position": position, "tokens_mask": valid}
     layer(**inputs)
     randomize(layer)
     before = ops.convert_to_numpy(run(layer, inputs))
@@ -143,7 +143,7 @@ def test_the_last_token_is_that_of_all_tokens():
     inputs = {
         "tokens": normal(EVENTS, D),
         "position": np.tile(np.arange(EVENTS, dtype="int32"), (3, 1)),
-        "valid": some_mask(),
+        "tokens_mask": some_mask(),
         "gap": np.tile(np.array([[0, 3, 2, 2, 1]], "int32"), (3, 1)),
     }
     every(**inputs), last(**inputs)

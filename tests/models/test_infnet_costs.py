@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from costs import shapes_and_costs
 from keras import ops
-from layer_battery import symbols
+from layer_cases import symbols
 from tiny import SMALL, random_batch
 
 from keras_infnet import layers
@@ -68,9 +68,9 @@ def block_cost(block, suffix, events):
         f"sequence_{suffix}": np.ones((ROWS, 2, D), "float32"),
         f"task_{suffix}": np.ones((ROWS, 4, D), "float32"),
     }
-    block(**symbols({"state": state}))  # builds it
+    block(**symbols(state))  # builds it
     state = {name: ops.convert_to_tensor(x) for name, x in state.items()}
-    return shapes_and_costs(lambda inputs: block(inputs), state)[1]
+    return shapes_and_costs(lambda inputs: block(**inputs), state)[1]
 
 
 @pytest.mark.parametrize(

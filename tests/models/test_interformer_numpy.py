@@ -278,12 +278,7 @@ def sequence_arch(n_sum, d):
 
 def test_parameters_of_a_block_are_those_of_the_formula():
     block = layers.InterFormerBlock()
-    shapes = {
-        "tokens": (None, 20, 64),
-        "events": (None, None, 64),
-        **dict.fromkeys(("valid", "positions", "recent"), (None, None)),
-    }
-    block.build(shapes)
+    block.build(events_shape=(None, None, 64), tokens_shape=(None, 20, 64))
     parts = (block.cross_arch, block.interaction_arch, block.sequence_arch)
     counts = [part.count_params() for part in parts]
     assert counts == [

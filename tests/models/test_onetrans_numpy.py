@@ -124,7 +124,9 @@ def test_queries_of_a_tail_are_those_of_all(queries):
     inputs = {
         "sequence": normal(EVENTS, D),
         "fields": normal(FIELDS, D),
-        "valid": np.array([[0, 0, 0, 1, 1], [0, 1, 1, 1, 1], [1] * 5], bool),
+        "sequence_mask": np.array(
+            [[0, 0, 0, 1, 1], [0, 1, 1, 1, 1], [1] * 5], bool
+        ),
     }
     whole(**inputs), tail(**inputs)
     randomize(whole)
@@ -147,7 +149,7 @@ def test_attention_is_causal():
     inputs = {
         "sequence": normal(EVENTS, D),
         "fields": normal(FIELDS, D),
-        "valid": np.ones((3, EVENTS), bool),
+        "sequence_mask": np.ones((3, EVENTS), bool),
     }
     layer(**inputs)
     randomize(layer)

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.attention.masked_softmax import masked_softmax
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.masking import masked_softmax
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["CrossAttention"]
 
 
 @export("keras_infnet.layers.CrossAttention")
-class CrossAttention(keras.layers.Layer):
+class CrossAttention(BaseLayer):
     """Lets a few query tokens read a source of many tokens.
 
     `softmax((Q W_Q)(X W_K)^T / sqrt(d_k)) (X W_V)`, head by head, without
@@ -32,8 +32,8 @@ class CrossAttention(keras.layers.Layer):
     many more queries of that row: nothing of it is repeated. Queries of one
     row read every row of a source.
 
-    Masking: scores of masked tokens are lowered before the softmax, and a
-    row whose source is masked entirely yields zeros.
+    Masking: masked tokens of the source are not read, and a row whose source
+    is masked entirely yields zeros. The mask of the query is passed on.
 
     Args:
         dim: integer. Width of the result, all heads together.
@@ -50,8 +50,8 @@ class CrossAttention(keras.layers.Layer):
             for all.
         source: tensor of shape `(batch, tokens, source_dim)`, or of one row
             for all.
-        valid: boolean tensor of shape `(batch, tokens)`, `True` where
-            a token counts; of one row where the source is. Optional.
+        source_mask: boolean tensor of shape `(batch, tokens)`; of one row
+            where the source is. Optional.
         gate: tensor of shape `(batch, 1, source_dim)` by which every
             source token is multiplied. Optional.
 
@@ -98,14 +98,9 @@ class CrossAttention(keras.layers.Layer):
         self.project_query = project_query
         self.fold = fold
         self.head_dim = dim // num_heads
+        self.supports_masking = True
 
-    def build(
-        self,
-        query_shape: Any,
-        source_shape: Any,
-        valid_shape: Any = None,
-        gate_shape: Any = None,
-    ) -> None:
+    def build(self, query_shape: Any, source_shape: Any) -> None:
         if not self.project_query and query_shape[-1] != self.dim:
             raise ValueError(
                 "queries that are not projected must be `dim` wide. "
@@ -113,39 +108,34 @@ class CrossAttention(keras.layers.Layer):
                 f"dim={self.dim}."
             )
         # One token gets all the attention whatever its score.
-        self.scored = source_shape[1] != 1
+        self.scored, width = source_shape[1] != 1, source_shape[-1]
         self.query_kernel = self.key_kernel = None
         if self.scored:
             if self.project_query:
-                self.query_kernel = self._kernel("query", query_shape[-1])
-            self.key_kernel = self._kernel("key", source_shape[-1])
-        self.value_kernel = self._kernel("value", source_shape[-1])
-        self.built = True
-
-    def _kernel(self, name: str, features: int) -> Any:
-        return self.add_weight(
-            name=f"{name}_kernel",
-            shape=(features, self.dim),
-            initializer="glorot_uniform",
-        )
+                self.query_kernel = self._kernel(
+                    "query_kernel", query_shape[-1], self.dim
+                )
+            self.key_kernel = self._kernel("key_kernel", width, self.dim)
+        self.value_kernel = self._kernel("value_kernel", width, self.dim)
 
     def call(
         self,
         query: Any,
         source: Any,
-        valid: Any = None,
+        source_mask: Any = None,
         gate: Any = None,
     ) -> Any:
+        mask = source_mask
         if not self.scored:
-            return self._single(query, source, valid, gate)
+            return self._single(query, source, mask, gate)
         if self.query_kernel is not None:
             query = ops.matmul(query, self.query_kernel)
         query = query * (self.head_dim**-0.5)
         if self._folds(query, source, gate):
-            return self._folded(query, source, valid, gate)
+            return self._folded(query, source, mask, gate)
         if gate is not None:
             source = source * gate
-        return self._plain(query, source, valid)
+        return self._plain(query, source, mask)
 
     def _folds(self, query: Any, source: Any, gate: Any) -> bool:
         shared = source.shape[0] == 1
@@ -166,22 +156,22 @@ class CrossAttention(keras.layers.Layer):
         folded = 2 * queries * width * (self.dim + length * self.num_heads)
         return folded < plain
 
-    def _single(self, query: Any, source: Any, valid: Any, gate: Any) -> Any:
+    def _single(self, query: Any, source: Any, mask: Any, gate: Any) -> Any:
         if gate is not None:
             source = source * gate
         value = ops.matmul(source, self.value_kernel)  # (batch, 1, dim)
-        if valid is not None:
-            value = value * ops.cast(ops.expand_dims(valid, -1), value.dtype)
+        if mask is not None:
+            value = value * ops.cast(ops.expand_dims(mask, -1), value.dtype)
         if value.shape[0] == 1 and query.shape[0] != 1:
             rows = ops.shape(query)[0]
             value = ops.broadcast_to(value, (rows, *value.shape[1:]))
         return ops.repeat(value, query.shape[1], axis=1)
 
-    def _plain(self, query: Any, source: Any, valid: Any) -> Any:
+    def _plain(self, query: Any, source: Any, mask: Any) -> Any:
         key = ops.matmul(source, self.key_kernel)
         value = ops.matmul(source, self.value_kernel)
         if self.num_heads == 1:
-            return self._read(query, key, value, valid)
+            return self._read(query, key, value, mask)
         queries, heads = query.shape[1], (self.num_heads, self.head_dim)
         query = _with_rows_of(key, query)
         query = ops.reshape(query, (-1, ops.shape(query)[1], *heads))
@@ -189,28 +179,28 @@ class CrossAttention(keras.layers.Layer):
         key = ops.reshape(key, (-1, length, *heads))
         value = ops.reshape(value, (-1, length, *heads))
         scores = ops.einsum("bqhe,blhe->bhql", query, key)
-        weights = self._softmax(scores, valid)
+        weights = self._softmax(scores, mask)
         result = ops.einsum("bhql,blhe->bqhe", weights, value)
         return ops.reshape(result, (-1, queries, self.dim))
 
-    def _read(self, query: Any, key: Any, value: Any, valid: Any) -> Any:
+    def _read(self, query: Any, key: Any, value: Any, mask: Any) -> Any:
         """Attention of one head, scores scaled already."""
         queries = query.shape[1]
         query = _with_rows_of(key, query)
         scores = ops.einsum("bqd,bld->bql", query, key)
-        weights = self._softmax(scores, valid)
+        weights = self._softmax(scores, mask)
         result = ops.einsum("bql,bld->bqd", weights, value)
         if result.shape[1] != queries:
             result = ops.reshape(result, (-1, queries, value.shape[-1]))
         return result
 
-    def _folded(self, query: Any, source: Any, valid: Any, gate: Any) -> Any:
+    def _folded(self, query: Any, source: Any, mask: Any, gate: Any) -> Any:
         queries, width = query.shape[1], source.shape[-1]
         query = self._into_source(query, queries, width)
         if gate is not None:
             query = query * gate
         # The heads of a query read the same source: they are more queries.
-        result = self._read(query, source, source, valid)
+        result = self._read(query, source, source, mask)
         if gate is not None:
             result = result * gate
         return self._out_of_source(result, queries, width)
@@ -234,30 +224,14 @@ class CrossAttention(keras.layers.Layer):
         result = ops.einsum("bqhd,dhe->bqhe", result, kernel)
         return ops.reshape(result, (-1, queries, self.dim))
 
-    def _softmax(self, scores: Any, valid: Any) -> Any:
-        if valid is not None:
+    def _softmax(self, scores: Any, mask: Any) -> Any:
+        if mask is not None:
             for _ in range(len(scores.shape) - 2):
-                valid = ops.expand_dims(valid, 1)
-        return masked_softmax(scores, valid)
+                mask = ops.expand_dims(mask, 1)
+        return masked_softmax(scores, mask)
 
-    def compute_output_shape(
-        self,
-        query_shape: Any,
-        source_shape: Any,
-        valid_shape: Any = None,
-        gate_shape: Any = None,
-    ) -> Any:
+    def compute_output_shape(self, query_shape: Any, source_shape: Any) -> Any:
         return (*query_shape[:-1], self.dim)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            dim=self.dim,
-            num_heads=self.num_heads,
-            project_query=self.project_query,
-            fold=self.fold,
-        )
-        return config
 
 
 def _with_rows_of(source: Any, query: Any) -> Any:

@@ -2,22 +2,25 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.masking import masked_softmax
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["FieldAttention"]
 
 
 @export("keras_infnet.layers.FieldAttention")
-class FieldAttention(keras.layers.Layer):
+class FieldAttention(BaseLayer):
     """One interacting layer of AutoInt.
 
     `E' = relu([head_1, ..., head_H] + E W_res)`, with
     `head = softmax((E W_Q)(E W_K)^T) (E W_V)`, without biases. Its cost grows
     with the square of the number of fields.
+
+    Masking: masked tokens are not read, and the mask is passed on.
 
     Args:
         num_heads: integer. Defaults to `1`.
@@ -28,6 +31,7 @@ class FieldAttention(keras.layers.Layer):
 
     Call arguments:
         tokens: tensor of shape `(batch, tokens, dim)`.
+        mask: boolean tensor of shape `(batch, tokens)`. Optional.
 
     Returns:
         Tensor of shape `(batch, tokens, num_heads * head_dim)`.
@@ -59,28 +63,23 @@ class FieldAttention(keras.layers.Layer):
         self.num_heads = num_heads
         self.head_dim = head_dim
         self.use_scale = use_scale
+        self.supports_masking = True
 
     def build(self, tokens_shape: Any) -> None:
-        if tokens_shape[1] < 2:
+        if tokens_shape[1] == 1:
             raise ValueError(
                 "fields attend to each other: there must be two at least, "
                 "counting attributes of behaviours. Received: one. Use a "
                 "model without attention of fields, such as DCNv2."
             )
-        shape = (tokens_shape[-1], self.num_heads * self.head_dim)
-        names = ("query", "key", "value", "residual")
+        width = self.num_heads * self.head_dim
         self.kernels = {
-            name: self.add_weight(
-                name=f"{name}_kernel",
-                shape=shape,
-                initializer="glorot_uniform",
-            )
-            for name in names
+            name: self._kernel(f"{name}_kernel", tokens_shape[-1], width)
+            for name in ("query", "key", "value", "residual")
         }
-        self.built = True
 
-    def call(self, tokens: Any) -> Any:
-        heads = (-1, tokens.shape[1], self.num_heads, self.head_dim)
+    def call(self, tokens: Any, mask: Any = None) -> Any:
+        heads = (-1, ops.shape(tokens)[1], self.num_heads, self.head_dim)
         query, key, value = (
             ops.reshape(ops.matmul(tokens, self.kernels[name]), heads)
             for name in ("query", "key", "value")
@@ -88,7 +87,9 @@ class FieldAttention(keras.layers.Layer):
         scores = ops.cast(ops.einsum("bihd,bjhd->bhij", query, key), "float32")
         if self.use_scale:
             scores = scores / self.head_dim**0.5
-        weights = ops.cast(ops.softmax(scores, axis=-1), value.dtype)
+        if mask is not None:
+            mask = ops.expand_dims(mask, (1, 2))
+        weights = ops.cast(masked_softmax(scores, mask), value.dtype)
         read = ops.einsum("bhij,bjhd->bihd", weights, value)
         read = ops.reshape(read, (*heads[:2], self.num_heads * self.head_dim))
         kept = ops.matmul(tokens, self.kernels["residual"])
@@ -96,12 +97,3 @@ class FieldAttention(keras.layers.Layer):
 
     def compute_output_shape(self, tokens_shape: Any) -> Any:
         return (*tokens_shape[:2], self.num_heads * self.head_dim)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_heads=self.num_heads,
-            head_dim=self.head_dim,
-            use_scale=self.use_scale,
-        )
-        return config

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.attention.masked_softmax import masked_softmax
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.masking import masked_softmax
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["RotaryAttention"]
 
 
 @export("keras_infnet.layers.RotaryAttention")
-class RotaryAttention(keras.layers.Layer):
+class RotaryAttention(BaseLayer):
     """Attention of several heads with rotary positions and a key mask.
 
     A head computes `softmax(R(Q) R(K)^T / sqrt(d_head)) V`; the heads side by
@@ -26,7 +26,8 @@ class RotaryAttention(keras.layers.Layer):
     learn.
 
     Masking: padding is never read. Without any valid source, what is read is
-    zero. Softmax, mask and angles are computed in float32.
+    zero. The mask of the query is passed on. Softmax, mask and angles are
+    computed in float32.
 
     Args:
         num_heads: integer. Must divide the width of the query; with positions
@@ -37,7 +38,7 @@ class RotaryAttention(keras.layers.Layer):
     Call arguments:
         query: tensor of shape `(batch, queries, dim)`.
         source: tensor of shape `(batch, tokens, width)`.
-        valid: boolean tensor of shape `(batch, tokens)`. Optional.
+        source_mask: boolean tensor of shape `(batch, tokens)`. Optional.
         query_positions: integer tensor of shape `(batch, queries)`. Optional.
         positions: integer tensor of shape `(batch, tokens)`. Optional.
 
@@ -69,12 +70,12 @@ class RotaryAttention(keras.layers.Layer):
         check_positive(num_heads=num_heads)
         self.num_heads = num_heads
         self.base = base
+        self.supports_masking = True
 
     def build(
         self,
         query_shape: Any,
         source_shape: Any,
-        valid_shape: Any = None,
         query_positions_shape: Any = None,
         positions_shape: Any = None,
     ) -> None:
@@ -96,32 +97,19 @@ class RotaryAttention(keras.layers.Layer):
                 f"positions turn pairs. Received: num_heads={self.num_heads}, "
                 f"tokens of width {dim}."
             )
-        self.query_kernel = self._kernel("query", dim, dim)
-        self.key_kernel = self._kernel("key", width, dim)
-        self.value_kernel = self._kernel("value", width, dim)
-        self.output_kernel = self._kernel("output", dim, dim)
-        self.query_bias = self._bias("query", dim)
-        self.value_bias = self._bias("value", dim)
-        self.output_bias = self._bias("output", dim)
-        self.built = True
-
-    def _kernel(self, name: str, inputs: int, outputs: int) -> Any:
-        return self.add_weight(
-            name=f"{name}_kernel",
-            shape=(inputs, outputs),
-            initializer="glorot_uniform",
-        )
-
-    def _bias(self, name: str, width: int) -> Any:
-        return self.add_weight(
-            name=f"{name}_bias", shape=(width,), initializer="zeros"
-        )
+        self.query_kernel = self._kernel("query_kernel", dim, dim)
+        self.key_kernel = self._kernel("key_kernel", width, dim)
+        self.value_kernel = self._kernel("value_kernel", width, dim)
+        self.output_kernel = self._kernel("output_kernel", dim, dim)
+        self.query_bias = self._zeros("query_bias", dim)
+        self.value_bias = self._zeros("value_bias", dim)
+        self.output_bias = self._zeros("output_bias", dim)
 
     def call(
         self,
         query: Any,
         source: Any,
-        valid: Any = None,
+        source_mask: Any = None,
         query_positions: Any = None,
         positions: Any = None,
     ) -> Any:
@@ -134,9 +122,9 @@ class RotaryAttention(keras.layers.Layer):
         # Scaled first: in float16 the products could leave its range.
         q = q * (q.shape[-1] ** -0.5)
         scores = ops.einsum("bqhe,blhe->bhql", q, k)
-        if valid is not None:
-            valid = ops.expand_dims(ops.expand_dims(valid, 1), 1)
-        weights = masked_softmax(scores, valid)
+        if source_mask is not None:
+            source_mask = ops.expand_dims(source_mask, (1, 2))
+        weights = masked_softmax(scores, source_mask)
         read = ops.einsum("bhql,blhe->bqhe", weights, v)
         read = ops.reshape(read, (-1, ops.shape(query)[1], query.shape[-1]))
         return ops.matmul(read, self.output_kernel) + self.output_bias
@@ -160,17 +148,5 @@ class RotaryAttention(keras.layers.Layer):
         )
         return ops.cast(turned, x.dtype)
 
-    def compute_output_shape(
-        self,
-        query_shape: Any,
-        source_shape: Any,
-        valid_shape: Any = None,
-        query_positions_shape: Any = None,
-        positions_shape: Any = None,
-    ) -> Any:
+    def compute_output_shape(self, query_shape: Any, source_shape: Any) -> Any:
         return query_shape
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(num_heads=self.num_heads, base=self.base)
-        return config

@@ -7,15 +7,16 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.attention.masked_softmax import masked_softmax
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.dice import Dice
+from keras_infnet.layers.masking import event_mask, masked_softmax
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["TargetAttention"]
 
 
 @export("keras_infnet.layers.TargetAttention")
-class TargetAttention(keras.layers.Layer):
+class TargetAttention(BaseLayer):
     """Adds up the events of a behaviour, each as much as it fits the target.
 
     `a_t = MLP([q, h_t, q - h_t, q * h_t])` and `y = sum_t a_t h_t` over the
@@ -23,6 +24,8 @@ class TargetAttention(keras.layers.Layer):
     an event side by side. The weights are no distribution unless
     `use_softmax` makes them one. The first layer is applied to the four parts
     one by one: they are never put together.
+
+    Masking: masked events do not count. The result has no mask.
 
     Args:
         hidden_dims: sequence of integers. Hidden widths of the MLP. Defaults
@@ -36,7 +39,9 @@ class TargetAttention(keras.layers.Layer):
     Call arguments:
         query: tensor of shape `(batch, attributes, dim)`, the target.
         events: tensor of shape `(batch, events, attributes, dim)`.
-        valid: boolean tensor of shape `(batch, events)`.
+        events_mask: boolean tensor of shape `(batch, events)`, or `(batch,
+            events, attributes)`: an event counts where any attribute does.
+            Optional.
         training: boolean. Whether `Dice` uses the statistics of the batch.
 
     Returns:
@@ -49,8 +54,7 @@ class TargetAttention(keras.layers.Layer):
 
     >>> import numpy as np
     >>> query, events = np.ones((2, 3, 4)), np.ones((2, 5, 3, 4))
-    >>> valid = np.ones((2, 5), bool)
-    >>> tuple(TargetAttention()(query, events, valid).shape)
+    >>> tuple(TargetAttention()(query, events).shape)
     (2, 3, 4)
 
     Reference:
@@ -74,56 +78,50 @@ class TargetAttention(keras.layers.Layer):
         )
         self.use_softmax = use_softmax
 
-    def build(
-        self, query_shape: Any, events_shape: Any, valid_shape: Any
-    ) -> None:
+    def build(self, query_shape: Any, events_shape: Any) -> None:
         width = query_shape[-2] * query_shape[-1]
         widths = (*self.hidden_dims, 1)
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(4 * width, widths[0]),
-            initializer="glorot_uniform",
-        )
+        self.kernel = self._kernel("kernel", 4 * width, widths[0])
         # A softmax does not see what all scores have in common.
         last = not self.use_softmax
         self.bias = None
         if self.hidden_dims or last:
-            self.bias = self.add_weight(
-                name="bias", shape=(widths[0],), initializer="zeros"
-            )
+            self.bias = self._zeros("bias", widths[0])
         self.activations, self.dense_layers = [], []
         for i, width in enumerate(self.hidden_dims):
             shape = (None, None, width)
             if self.activation == "dice":
-                dice = Dice(dtype=self.dtype_policy, name=f"dice_{i}")
-                dice.build(shape)
-                self.activations.append(dice)
-            layer = keras.layers.Dense(
-                widths[i + 1],
+                self.activations.append(self._part(Dice, f"dice_{i}", shape))
+            layer = self._part(
+                keras.layers.Dense,
+                f"dense_{i}",
+                shape,
+                units=widths[i + 1],
                 use_bias=last or i + 1 < len(self.hidden_dims),
-                dtype=self.dtype_policy,
-                name=f"dense_{i}",
             )
-            layer.build(shape)
             self.dense_layers.append(layer)
-        self.built = True
 
     def call(
-        self, query: Any, events: Any, valid: Any, training: bool | None = None
+        self,
+        query: Any,
+        events: Any,
+        events_mask: Any = None,
+        training: bool | None = None,
     ) -> Any:
+        mask = event_mask(events, events_mask)
         _, count, dim = query.shape
         query = ops.reshape(query, (-1, 1, count * dim))
         length = ops.shape(events)[1]
         events = ops.reshape(events, (-1, length, count * dim))
-        scores = self._scores(query, events, valid, training)
-        weights = self._weights(ops.cast(scores, "float32")[..., 0], valid)
+        scores = self._scores(query, events, mask, training)
+        weights = self._weights(ops.cast(scores, "float32")[..., 0], mask)
         pooled = ops.einsum(
             "bt,btw->bw", ops.cast(weights, events.dtype), events
         )
         return ops.reshape(pooled, (-1, count, dim))
 
     def _scores(
-        self, query: Any, events: Any, valid: Any, training: bool | None
+        self, query: Any, events: Any, mask: Any, training: bool | None
     ) -> Any:
         of_query, of_event, of_difference, of_product = ops.split(
             ops.cast(self.kernel, self.compute_dtype), 4, axis=0
@@ -137,29 +135,19 @@ class TargetAttention(keras.layers.Layer):
             x = x + ops.cast(self.bias, self.compute_dtype)
         for i, layer in enumerate(self.dense_layers):
             if self.activation == "dice":
-                x = self.activations[i](x, valid, training=training)
+                x = self.activations[i](x, mask=mask, training=training)
             else:
                 x = self.activation(x)
             x = layer(x)
         return x
 
-    def _weights(self, scores: Any, valid: Any) -> Any:
+    def _weights(self, scores: Any, mask: Any) -> Any:
         if self.use_softmax:
-            return masked_softmax(scores, valid)
-        return scores * ops.cast(valid, "float32")
+            return masked_softmax(scores, mask)
+        return scores * ops.cast(mask, "float32")
 
-    def compute_output_shape(
-        self, query_shape: Any, events_shape: Any, valid_shape: Any
-    ) -> Any:
+    def compute_output_shape(self, query_shape: Any, events_shape: Any) -> Any:
         return query_shape
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            hidden_dims=self.hidden_dims,
-            activation=self.activation
-            if self.activation == "dice"
-            else keras.activations.serialize(self.activation),
-            use_softmax=self.use_softmax,
-        )
-        return config
+    def compute_mask(self, query: Any, previous_mask: Any) -> Any:
+        return None

@@ -6,20 +6,27 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.attention.masked_softmax import masked_softmax
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP, seeded_dropouts
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.layers.masking import masked_softmax
+from keras_infnet.utils.argument_checks import (
+    check_positive,
+    check_positive_or_none,
+    check_rate,
+)
 
 __all__ = ["TransformerBlock"]
 
 
 @export("keras_infnet.layers.TransformerBlock")
-class TransformerBlock(keras.layers.Layer):
+class TransformerBlock(BaseLayer):
     """One block of a transformer, normalised behind each part.
 
     `X = LN(X + MHA(X))` and `X = LN(X + FFN(X))`, with one hidden layer and
-    attention without biases. Padding is never read; what stands at padding
-    means nothing.
+    attention without biases.
+
+    Masking: padding is never read; what stands there means nothing. The mask is
+    passed on.
 
     Args:
         num_heads: integer. Must divide the width of a token. Defaults to `2`.
@@ -33,7 +40,7 @@ class TransformerBlock(keras.layers.Layer):
 
     Call arguments:
         tokens: tensor of shape `(batch, tokens, dim)`.
-        valid: boolean tensor of shape `(batch, tokens)`. Optional.
+        mask: boolean tensor of shape `(batch, tokens)`. Optional.
         training: boolean. Whether dropout is active.
 
     Returns:
@@ -64,14 +71,15 @@ class TransformerBlock(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_positive(num_heads=num_heads)
-        if hidden_dim is not None:
-            check_positive(hidden_dim=hidden_dim)
+        check_positive_or_none(hidden_dim=hidden_dim)
+        check_rate(dropout=dropout)
         self.num_heads = num_heads
         self.hidden_dim = hidden_dim
         self.activation = keras.activations.get(activation)
         self.dropout = dropout
+        self.supports_masking = True
 
-    def build(self, tokens_shape: Any, valid_shape: Any = None) -> None:
+    def build(self, tokens_shape: Any) -> None:
         width = tokens_shape[-1]
         if width % self.num_heads:
             raise ValueError(
@@ -79,44 +87,35 @@ class TransformerBlock(keras.layers.Layer):
                 f"num_heads={self.num_heads}, tokens of width {width}."
             )
         self.kernels = {
-            name: self.add_weight(
-                name=f"{name}_kernel",
-                shape=(width, width),
-                initializer="glorot_uniform",
-            )
+            name: self._kernel(f"{name}_kernel", width, width)
             for name in ("query", "key", "value", "output")
         }
         self.weight_dropouts = seeded_dropouts(
             1, self.dropout, self.dtype_policy
         )
-        self.feed_forward = MLP(
-            width,
+        self.feed_forward = self._part(
+            MLP,
+            "feed_forward",
+            tokens_shape,
+            units=width,
             hidden_dims=(self.hidden_dim or width,),
             activation=self.activation,
             dropout=self.dropout,
-            dtype=self.dtype_policy,
-            name="feed_forward",
         )
-        self.feed_forward.build(tokens_shape)
         self.normalizations = [
-            keras.layers.LayerNormalization(
-                epsilon=1e-5, dtype=self.dtype_policy, name=f"normalization_{i}"
-            )
+            self._layer_norm(f"normalization_{i}", tokens_shape)
             for i in range(2)
         ]
-        for layer in self.normalizations:
-            layer.build(tokens_shape)
-        self.built = True
 
     def call(
-        self, tokens: Any, valid: Any = None, training: bool | None = None
+        self, tokens: Any, mask: Any = None, training: bool | None = None
     ) -> Any:
-        read = self._attend(tokens, valid, training)
+        read = self._attend(tokens, mask, training)
         tokens = self.normalizations[0](tokens + read)
         changed = self.feed_forward(tokens, training=training)
         return self.normalizations[1](tokens + changed)
 
-    def _attend(self, tokens: Any, valid: Any, training: bool | None) -> Any:
+    def _attend(self, tokens: Any, mask: Any, training: bool | None) -> Any:
         length, width = ops.shape(tokens)[1], tokens.shape[2]
         heads = (-1, length, self.num_heads, width // self.num_heads)
         query, key, value = (
@@ -125,27 +124,15 @@ class TransformerBlock(keras.layers.Layer):
         )
         scores = ops.cast(ops.einsum("bihd,bjhd->bhij", query, key), "float32")
         scores = scores / (width // self.num_heads) ** 0.5
-        if valid is not None:
+        if mask is not None:
             # LiteRT has no slice with two new axes.
-            valid = ops.expand_dims(valid, (1, 2))
-        weights = ops.cast(masked_softmax(scores, valid), value.dtype)
+            mask = ops.expand_dims(mask, (1, 2))
+        weights = ops.cast(masked_softmax(scores, mask), value.dtype)
         for dropout in self.weight_dropouts:
             weights = dropout(weights, training=training)
         read = ops.einsum("bhij,bjhd->bihd", weights, value)
         read = ops.reshape(read, (-1, length, width))
         return ops.matmul(read, self.kernels["output"])
 
-    def compute_output_shape(
-        self, tokens_shape: Any, valid_shape: Any = None
-    ) -> Any:
+    def compute_output_shape(self, tokens_shape: Any) -> Any:
         return tokens_shape
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_heads=self.num_heads,
-            hidden_dim=self.hidden_dim,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config

@@ -7,13 +7,14 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["DecoupledDense"]
 
 
 @export("keras_infnet.layers.DecoupledDense")
-class DecoupledDense(keras.layers.Layer):
+class DecoupledDense(BaseLayer):
     """Maps a vector by shared weights and, apart, by those of its group.
 
     `shared = x W + b` and `specific_g = (x A_g) B_g + b_g` for every group
@@ -62,6 +63,7 @@ class DecoupledDense(keras.layers.Layer):
         self.units = units
         self.num_groups = num_groups
         self.rank = rank
+        self.supports_masking = True
 
     def build(self, x_shape: Any, chosen_shape: Any = None) -> None:
         width = x_shape[-1]
@@ -74,9 +76,7 @@ class DecoupledDense(keras.layers.Layer):
             shape=(width, self.units),
             initializer="glorot_normal",
         )
-        self.bias = self.add_weight(
-            name="bias", shape=(self.units,), initializer="zeros"
-        )
+        self.bias = self._zeros("bias", self.units)
         self.down_kernels = self.add_weight(
             name="down_kernels",
             shape=(self.num_groups, width, self.rank),
@@ -87,12 +87,9 @@ class DecoupledDense(keras.layers.Layer):
             shape=(self.num_groups, self.rank, self.units),
             initializer="zeros",
         )
-        self.group_biases = self.add_weight(
-            name="group_biases",
-            shape=(self.num_groups, self.units),
-            initializer="zeros",
+        self.group_biases = self._zeros(
+            "group_biases", self.num_groups, self.units
         )
-        self.built = True
 
     def call(self, x: Any, chosen: Any = None) -> tuple[Any, Any]:
         shared = ops.matmul(x, self.kernel) + self.bias
@@ -114,9 +111,5 @@ class DecoupledDense(keras.layers.Layer):
             return shared, shared
         return shared, (*x_shape[:-1], self.num_groups, self.units)
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            units=self.units, num_groups=self.num_groups, rank=self.rank
-        )
-        return config
+    def compute_mask(self, x: Any, previous_mask: Any) -> Any:
+        return previous_mask, previous_mask

@@ -6,17 +6,21 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 
 __all__ = ["Dice"]
 
 
 @export("keras_infnet.layers.Dice")
-class Dice(keras.layers.Layer):
+class Dice(BaseLayer):
     """Lets through what is above the mean of its unit, a share of the rest.
 
     `y = p x + alpha (1 - p) x` with `p = sigmoid(BatchNorm(x))`. `alpha` is
     learned, one a unit, and starts at 0. The batch norm has neither scale nor
-    offset. Padding counts neither in its mean nor in its variance.
+    offset.
+
+    Masking: padding counts neither in the mean nor in the variance. The mask is
+    passed on.
 
     Args:
         momentum: float. Of the moving mean and variance. Defaults to `0.99`.
@@ -25,7 +29,7 @@ class Dice(keras.layers.Layer):
 
     Call arguments:
         x: tensor of shape `(batch, ..., units)`.
-        valid: boolean tensor of the shape of `x` without its last axis.
+        mask: boolean tensor of the shape of `x` without its last axis.
             Optional.
         training: boolean. Whether the statistics are those of the batch.
 
@@ -48,6 +52,7 @@ class Dice(keras.layers.Layer):
         super().__init__(**kwargs)
         self.momentum = momentum
         self.epsilon = epsilon
+        self.supports_masking = True
         self.normalization = keras.layers.BatchNormalization(
             momentum=momentum,
             epsilon=epsilon,
@@ -58,28 +63,18 @@ class Dice(keras.layers.Layer):
             name="normalization",
         )
 
-    def build(self, x_shape: Any, valid_shape: Any = None) -> None:
+    def build(self, x_shape: Any) -> None:
         self.normalization.build(x_shape)
-        self.alpha = self.add_weight(
-            name="alpha", shape=(x_shape[-1],), initializer="zeros"
-        )
-        self.built = True
+        self.alpha = self._zeros("alpha", x_shape[-1])
 
     def call(
-        self, x: Any, valid: Any = None, training: bool | None = None
+        self, x: Any, mask: Any = None, training: bool | None = None
     ) -> Any:
         normal = self.normalization(
-            ops.cast(x, "float32"), training=training, mask=valid
+            ops.cast(x, "float32"), training=training, mask=mask
         )
         share = ops.cast(ops.sigmoid(normal), x.dtype)
         return x * (share + self.alpha * (1.0 - share))
 
-    def compute_output_shape(
-        self, x_shape: Any, valid_shape: Any = None
-    ) -> Any:
+    def compute_output_shape(self, x_shape: Any) -> Any:
         return x_shape
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(momentum=self.momentum, epsilon=self.epsilon)
-        return config

@@ -7,13 +7,18 @@ from typing import Any
 import keras
 
 from keras_infnet.api_export import export
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.utils.argument_checks import (
+    check_positive,
+    check_positive_or_none,
+    check_rate,
+)
 
 __all__ = ["MLP", "batch_normalization", "seeded_dropouts"]
 
 
 @export("keras_infnet.layers.MLP")
-class MLP(keras.layers.Layer):
+class MLP(BaseLayer):
     """Hidden dense layers with an activation, then a linear output layer.
 
     `outputs = Dense(units)(act(Dense(h_n)(... act(Dense(h_1)(x)))))`, with
@@ -39,6 +44,8 @@ class MLP(keras.layers.Layer):
         x: tensor of shape `(..., features)`.
         training: boolean. Whether dropout is active, and batches are
             normalised by their own mean and variance.
+        mask: boolean tensor of shape `(...)`. What is masked does not count
+            in the batch normalization. Optional.
 
     Returns:
         Tensor of shape `(..., units)`.
@@ -66,9 +73,9 @@ class MLP(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_positive(hidden_dims=hidden_dims)
-        if units is not None:
-            check_positive(units=units)
-        elif not hidden_dims:
+        check_positive_or_none(units=units)
+        check_rate(dropout=dropout)
+        if units is None and not hidden_dims:
             raise ValueError(
                 "`hidden_dims` must name at least one hidden layer where "
                 "there is no output layer. Received: hidden_dims=()."
@@ -79,6 +86,7 @@ class MLP(keras.layers.Layer):
         self.dropout = dropout
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.use_batch_norm = use_batch_norm
+        self.supports_masking = True
         inside = None if use_batch_norm else self.activation
         self.hidden_layers = [
             self._dense(width, inside, f"hidden_{i}")
@@ -114,13 +122,14 @@ class MLP(keras.layers.Layer):
                 self.normalizations[i].build((*x_shape[:-1], width))
         if self.output_layer is not None:
             self.output_layer.build((*x_shape[:-1], width))
-        self.built = True
 
-    def call(self, x: Any, training: bool | None = None) -> Any:
+    def call(
+        self, x: Any, training: bool | None = None, mask: Any = None
+    ) -> Any:
         for i, layer in enumerate(self.hidden_layers):
             x = layer(x)
             if self.normalizations:
-                x = self.normalizations[i](x, training=training)
+                x = self.normalizations[i](x, training=training, mask=mask)
                 x = self.activation(x)
             if self.dropout_layers:
                 x = self.dropout_layers[i](x, training=training)
@@ -130,32 +139,11 @@ class MLP(keras.layers.Layer):
         width = self.hidden_dims[-1] if self.units is None else self.units
         return (*x_shape[:-1], width)
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            units=self.units,
-            hidden_dims=self.hidden_dims,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-            kernel_initializer=keras.initializers.serialize(
-                self.kernel_initializer
-            ),
-            use_batch_norm=self.use_batch_norm,
-        )
-        return config
-
 
 def batch_normalization(dtype: Any, name: str) -> Any:
-    """Makes a layer of batch normalisation, with PyTorch's numbers.
+    """Makes a layer of batch normalization, with PyTorch's numbers.
 
     Keras's own move the averages of evaluation ten times as slowly.
-
-    Args:
-        dtype: dtype policy.
-        name: string.
-
-    Returns:
-        Layer.
     """
     return keras.layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, dtype=dtype, name=name
@@ -167,14 +155,6 @@ def seeded_dropouts(count: int, rate: float, dtype: Any) -> list[Any]:
 
     With a seed their state is a variable on PyTorch, too, so that a run that
     is resumed leaves out the same.
-
-    Args:
-        count: integer.
-        rate: float in `[0, 1)`.
-        dtype: dtype policy.
-
-    Returns:
-        List of layers, empty at rate 0.
     """
     if not rate:
         return []

@@ -7,13 +7,15 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
+from keras_infnet.utils.argument_checks import check_choice, check_rate
 
 __all__ = ["TaskTower"]
 
 
 @export("keras_infnet.layers.TaskTower")
-class TaskTower(keras.layers.Layer):
+class TaskTower(BaseLayer):
     """Predicts one task from one vector.
 
     `y = sigmoid(MLP(x) + offset)` for a binary task and
@@ -59,11 +61,8 @@ class TaskTower(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if kind not in ("binary", "regression"):
-            raise ValueError(
-                "`kind` must be 'binary' or 'regression'. "
-                f"Received: kind={kind!r}."
-            )
+        check_choice("kind", kind, ("binary", "regression"))
+        check_rate(dropout=dropout)
         self.hidden_dims = None if hidden_dims is None else tuple(hidden_dims)
         self.kind = kind
         self.activation = keras.activations.get(activation)
@@ -82,7 +81,6 @@ class TaskTower(keras.layers.Layer):
     def build(self, x_shape: Any, offset_shape: Any = None) -> None:
         if self.mlp is not None:
             self.mlp.build(x_shape)
-        self.built = True
 
     def call(
         self, x: Any, offset: Any = None, training: bool | None = None
@@ -97,13 +95,3 @@ class TaskTower(keras.layers.Layer):
         self, x: Any, offset: Any = None, training: bool | None = None
     ) -> Any:
         return keras.KerasTensor((x.shape[0], 1), dtype="float32")
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            hidden_dims=self.hidden_dims,
-            kind=self.kind,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config

@@ -6,13 +6,15 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.dense.initializers import glorot_of_each_matrix
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["TokenDense"]
 
 
 @export("keras_infnet.layers.TokenDense")
-class TokenDense(keras.layers.Layer):
+class TokenDense(BaseLayer):
     """Passes every token through weights that belong to its place.
 
     `y_t = act(x_t W_t + b_t)`
@@ -48,22 +50,17 @@ class TokenDense(keras.layers.Layer):
         super().__init__(**kwargs)
         check_positive(units=units)
         self.units = units
+        self.supports_masking = True
         self.activation = keras.activations.get(activation)
 
     def build(self, tokens_shape: Any) -> None:
         _, count, width = tokens_shape
-        # Glorot's rule for the matrix of one token: of a tensor with three
-        # axes it would take the first for the size of a window.
-        limit = (6.0 / (width + self.units)) ** 0.5
         self.kernel = self.add_weight(
             name="kernel",
             shape=(count, width, self.units),
-            initializer=keras.initializers.RandomUniform(-limit, limit),
+            initializer=glorot_of_each_matrix(width, self.units),
         )
-        self.bias = self.add_weight(
-            name="bias", shape=(count, self.units), initializer="zeros"
-        )
-        self.built = True
+        self.bias = self._zeros("bias", count, self.units)
 
     def call(self, tokens: Any) -> Any:
         y = ops.einsum("bti,tio->bto", tokens, self.kernel)
@@ -71,11 +68,3 @@ class TokenDense(keras.layers.Layer):
 
     def compute_output_shape(self, tokens_shape: Any) -> Any:
         return (*tokens_shape[:2], self.units)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            units=self.units,
-            activation=keras.activations.serialize(self.activation),
-        )
-        return config

@@ -3,22 +3,23 @@
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.masking import zero_padding
 
 __all__ = ["TokenNormalization"]
 
 
 @export("keras_infnet.layers.TokenNormalization")
-class TokenNormalization(keras.layers.Layer):
+class TokenNormalization(BaseLayer):
     """Normalises every token on its own.
 
     `LN(x) = gamma * (x - mean(x)) / sqrt(var(x) + epsilon) + beta` over the
     width of the token.
 
-    Masking: tokens of padding are set to zero again, since `beta` would make
-    them count.
+    Masking: tokens of padding are zero, since `beta` would make them count,
+    and the mask is passed on.
 
     Args:
         epsilon: float. Added to the variance. Defaults to `1e-5`.
@@ -26,7 +27,7 @@ class TokenNormalization(keras.layers.Layer):
 
     Call arguments:
         tokens: tensor of shape `(batch, tokens, dim)`.
-        valid: boolean tensor of shape `(batch, tokens)`. Optional.
+        mask: boolean tensor of shape `(batch, tokens)`. Optional.
 
     Returns:
         Tensor with the shape of `tokens`.
@@ -44,24 +45,16 @@ class TokenNormalization(keras.layers.Layer):
     def __init__(self, epsilon: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.supports_masking = True
         self.normalization = keras.layers.LayerNormalization(
             epsilon=epsilon, dtype=self.dtype_policy, name="normalization"
         )
 
-    def build(self, tokens_shape: Any, valid_shape: Any = None) -> None:
+    def build(self, tokens_shape: Any) -> None:
         self.normalization.build(tokens_shape)
-        self.built = True
 
-    def call(self, tokens: Any, valid: Any = None) -> Any:
-        tokens = self.normalization(tokens)
-        if valid is None:
-            return tokens
-        return tokens * ops.cast(ops.expand_dims(valid, -1), tokens.dtype)
+    def call(self, tokens: Any, mask: Any = None) -> Any:
+        return zero_padding(self.normalization(tokens), mask)
 
-    def compute_output_shape(
-        self, tokens_shape: Any, valid_shape: Any = None
-    ) -> Any:
+    def compute_output_shape(self, tokens_shape: Any) -> Any:
         return tokens_shape
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "epsilon": self.epsilon}

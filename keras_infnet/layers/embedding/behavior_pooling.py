@@ -6,13 +6,18 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.masking import event_mask
+from keras_infnet.utils.argument_checks import (
+    check_choice,
+    check_positive_or_none,
+)
 
 __all__ = ["BehaviorPooling"]
 
 
 @export("keras_infnet.layers.BehaviorPooling")
-class BehaviorPooling(keras.layers.Layer):
+class BehaviorPooling(BaseLayer):
     """Pools the events of a behaviour to one token.
 
     `outputs = sum_t f(s_t)` or the mean, over the valid events. `f` is linear
@@ -21,7 +26,7 @@ class BehaviorPooling(keras.layers.Layer):
     and not once an event: `sum_t (h_t W + b) = (sum_t h_t) W + n b`.
 
     Masking: events of padding do not count. Without any valid event the
-    result is zero.
+    result is zero. The result has no mask.
 
     Args:
         reduction: `"mean"` or `"sum"`. Defaults to `"mean"`.
@@ -33,7 +38,7 @@ class BehaviorPooling(keras.layers.Layer):
 
     Call arguments:
         tokens: tensor of shape `(batch, events, dim)`.
-        valid: boolean tensor of shape `(batch, events)`.
+        mask: boolean tensor of shape `(batch, events)`. Optional.
 
     Returns:
         Tensor of shape `(batch, 1, dim)`.
@@ -45,8 +50,7 @@ class BehaviorPooling(keras.layers.Layer):
 
     >>> import numpy as np
     >>> tokens = np.ones((2, 50, 8), "float32")
-    >>> pooled = BehaviorPooling(hidden_dim=8)(tokens, np.ones((2, 50), bool))
-    >>> tuple(pooled.shape)
+    >>> tuple(BehaviorPooling(hidden_dim=8)(tokens).shape)
     (2, 1, 8)
 
     Reference:
@@ -61,42 +65,34 @@ class BehaviorPooling(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if reduction not in ("mean", "sum"):
-            raise ValueError(
-                "`reduction` must be 'mean' or 'sum'. "
-                f"Received: reduction={reduction!r}."
-            )
-        check_positive(hidden_dim=1 if hidden_dim is None else hidden_dim)
+        check_choice("reduction", reduction, ("mean", "sum"))
+        check_positive_or_none(hidden_dim=hidden_dim)
         self.reduction = reduction
         self.hidden_dim = hidden_dim
         self.activation = keras.activations.get(activation)
 
-    def build(self, tokens_shape: Any, valid_shape: Any) -> None:
+    def build(self, tokens_shape: Any) -> None:
         width = dim = tokens_shape[-1]
         self.hidden_layer = None
         if self.hidden_dim is not None:
-            self.hidden_layer = keras.layers.Dense(
-                self.hidden_dim,
+            self.hidden_layer = self._part(
+                keras.layers.Dense,
+                "hidden",
+                tokens_shape,
+                units=self.hidden_dim,
                 activation=self.activation,
-                dtype=self.dtype_policy,
-                name="hidden",
             )
-            self.hidden_layer.build(tokens_shape)
             width = self.hidden_dim
-        self.kernel = self.add_weight(
-            name="kernel", shape=(width, dim), initializer="glorot_uniform"
-        )
-        self.bias = self.add_weight(
-            name="bias", shape=(dim,), initializer="zeros"
-        )
-        self.built = True
+        self.kernel = self._kernel("kernel", width, dim)
+        self.bias = self._zeros("bias", dim)
 
-    def call(self, tokens: Any, valid: Any) -> Any:
+    def call(self, tokens: Any, mask: Any = None) -> Any:
+        mask = event_mask(tokens, mask)
         if self.hidden_layer is not None:
             tokens = self.hidden_layer(tokens)
         dtype = tokens.dtype
         # Sums over long behaviours leave the range of half precision.
-        counted = ops.cast(ops.expand_dims(valid, 1), "float32")
+        counted = ops.cast(ops.expand_dims(mask, 1), "float32")
         count = ops.sum(counted, axis=-1, keepdims=True)  # (batch, 1, 1)
         weights = counted
         if self.reduction == "mean":
@@ -109,14 +105,8 @@ class BehaviorPooling(keras.layers.Layer):
         bias = ops.cast(self.bias, "float32")
         return ops.cast(ops.matmul(pooled, kernel) + count * bias, dtype)
 
-    def compute_output_shape(self, tokens_shape: Any, valid_shape: Any) -> Any:
+    def compute_output_shape(self, tokens_shape: Any) -> Any:
         return (tokens_shape[0], 1, tokens_shape[-1])
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            reduction=self.reduction,
-            hidden_dim=self.hidden_dim,
-            activation=keras.activations.serialize(self.activation),
-        )
-        return config
+    def compute_mask(self, tokens: Any, previous_mask: Any) -> Any:
+        return None

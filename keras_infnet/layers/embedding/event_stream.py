@@ -1,21 +1,23 @@
 """Events of all behaviours as one sequence of tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.interformer.mask_net import MaskNet
-from keras_infnet.layers.sequence.event_order import count_back
+from keras_infnet.layers.masking import event_mask
+from keras_infnet.layers.sequence.positions import count_back
 from keras_infnet.utils.argument_checks import check_choice, check_positive
 
 __all__ = ["EventStream"]
 
 
 @export("keras_infnet.layers.EventStream")
-class EventStream(keras.layers.Layer):
+class EventStream(BaseLayer):
     """Merges the events of all behaviours to one sequence of tokens.
 
     `merge="feature"`: the newest events of all behaviours make one token, the
@@ -23,6 +25,8 @@ class EventStream(keras.layers.Layer):
     them. What is short is filled with zeros, and an event exists where any of
     the behaviours has one. `merge="time"`: each behaviour has a MaskNet of
     its own for its attributes, and the results follow each other.
+
+    Masking: tokens of padding are zero, and the tokens carry the mask.
 
     A position is the number of valid events of the behaviour at or after the
     event: the newest has position 1, wherever padding lies.
@@ -38,29 +42,29 @@ class EventStream(keras.layers.Layer):
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        inputs: dict. For a behaviour `b`, under `"b_events"` a tensor of shape
-            `(batch, events, attributes, width)` and under `"b_mask"` a boolean
-            tensor of shape `(batch, events)`.
+        events: dict of the tensors of the behaviors, each of shape `(batch,
+            events, attributes, width)`.
+        mask: dict of boolean tensors of shape `(batch, events)`, or `(batch,
+            events, attributes)`: an event counts where any attribute does.
+            Without a mask all events of a behavior count. Optional.
 
     Returns:
-        Dict: `"tokens"`, `(batch, events, dim)`, zero at padding; `"valid"`,
+        Dict: `"tokens"`, `(batch, events, dim)`, zero at padding; `"mask"`,
         booleans, `(batch, events)`; `"positions"`, integers of that shape, 0
         at padding; and `"recent"`, the same, which numbers the newest events
         from 1, the oldest of them first, and is 0 elsewhere.
 
     Raises:
-        ValueError: If a size is not a positive integer, `merge` is not known
-            or there is no behaviour.
+        ValueError: If a size is not a positive integer, `merge` is not known,
+            or a behavior is missing in `behaviors`, `events` or `mask`.
 
     Example:
 
     >>> import numpy as np
     >>> stream = EventStream(["clicks", "likes"], dim=8)
     >>> outputs = stream({
-    ...     "clicks_events": np.ones((2, 5, 3, 4), "float32"),
-    ...     "clicks_mask": np.ones((2, 5), bool),
-    ...     "likes_events": np.ones((2, 2, 1, 4), "float32"),
-    ...     "likes_mask": np.ones((2, 2), bool),
+    ...     "clicks": np.ones((2, 5, 3, 4), "float32"),
+    ...     "likes": np.ones((2, 2, 1, 4), "float32"),
     ... })
     >>> tuple(outputs["tokens"].shape)
     (2, 5, 8)
@@ -93,64 +97,88 @@ class EventStream(keras.layers.Layer):
         self.merge = merge
         self.activation = keras.activations.get(activation)
 
-    def build(self, inputs_shape: Any) -> None:
-        shapes = dict(inputs_shape)
+    def build(self, events_shape: Any) -> None:
+        self._check_behaviors("events", events_shape)
         widths = {}
         for name in self.behaviors:
-            _, _, attributes, width = shapes[f"{name}_events"]
+            _, _, attributes, width = events_shape[name]
             widths[name] = attributes * width
         if self.merge == "feature":
             widths = {"merged": sum(widths.values())}
         self.mask_nets = {}
         for name, width in widths.items():
-            layer = MaskNet(
-                self.dim,
-                self.activation,
-                dtype=self.dtype_policy,
-                name=f"{name}_mask_net",
+            self.mask_nets[name] = self._part(
+                MaskNet,
+                f"{name}_mask_net",
+                (None, None, width),
+                dim=self.dim,
+                activation=self.activation,
             )
-            layer.build((None, None, width))
-            self.mask_nets[name] = layer
-        self.built = True
 
-    def call(self, inputs: Any) -> Any:
-        events, positions = [], []
+    def _check_behaviors(self, argument: str, values: Any) -> None:
+        if set(values) != set(self.behaviors):
+            raise ValueError(
+                f"`{argument}` must have the behaviors as its keys. Received: "
+                f"{argument} of {sorted(values)}, "
+                f"behaviors={self.behaviors}."
+            )
+
+    def call(self, events: Any, mask: Any = None) -> Any:
+        flat = []
         for name in self.behaviors:
-            x = inputs[f"{name}_events"]
+            x = events[name]
             width = x.shape[-2] * x.shape[-1]
-            events.append(ops.reshape(x, (-1, ops.shape(x)[1], width)))
-            positions.append(count_back(inputs[f"{name}_mask"]))
+            flat.append(ops.reshape(x, (-1, ops.shape(x)[1], width)))
+        positions = self._positions(events, mask)
         if self.merge == "feature":
-            return self._by_feature(events, positions)
-        return self._by_time(events, positions)
+            return self._by_feature(flat, positions)
+        return self._by_time(flat, positions)
+
+    def _positions(self, events: Any, mask: Any) -> list[Any]:
+        if mask is None:
+            mask = dict.fromkeys(self.behaviors)
+        self._check_behaviors("mask", mask)
+        return [
+            count_back(event_mask(events[name], mask[name]))
+            for name in self.behaviors
+        ]
+
+    def compute_mask(self, events: Any, previous_mask: Any) -> Any:
+        if keras.utils.is_keras_tensor(events[self.behaviors[0]]):
+            # The mask itself is computed anew when the graph runs.
+            mask = self.compute_output_spec(events)["mask"]
+        else:
+            positions = self._positions(events, previous_mask)
+            if self.merge == "time":
+                mask = ops.concatenate(positions, axis=1) > 0
+            else:
+                mask = _merged_positions(positions) > 0
+        outputs = dict.fromkeys(("tokens", "mask", "positions", "recent"))
+        return {**outputs, "tokens": mask}
 
     def _by_feature(self, events: list[Any], positions: list[Any]) -> Any:
         merged, place = events[0], positions[0]
         if len(events) > 1:
             slots = _slots(positions)
-            parts, places = [], []
+            parts = []
             for x, position in zip(events, positions, strict=True):
                 # (batch, slots, events): a one, at most, a slot.
                 chosen = ops.expand_dims(position, 1) == slots
                 weights = ops.cast(chosen, x.dtype)
                 parts.append(ops.einsum("bst,btw->bsw", weights, x))
-                places.append(ops.any(chosen, axis=-1))
             merged = ops.concatenate(parts, axis=-1)
-            known = places[0]
-            for other in places[1:]:
-                known = ops.logical_or(known, other)
-            place = ops.cast(known, "int32") * slots[:, 0]
-        valid = place > 0
+            place = _merged_positions(positions)
+        mask = place > 0
         return {
-            "tokens": self.mask_nets["merged"](merged, valid),
-            "valid": valid,
+            "tokens": self.mask_nets["merged"](merged, mask=mask),
+            "mask": mask,
             "positions": place,
             "recent": self._recent(place, 0),
         }
 
     def _by_time(self, events: list[Any], positions: list[Any]) -> Any:
         tokens = [
-            self.mask_nets[name](x, place > 0)
+            self.mask_nets[name](x, mask=place > 0)
             for name, x, place in zip(
                 self.behaviors, events, positions, strict=True
             )
@@ -159,7 +187,7 @@ class EventStream(keras.layers.Layer):
         place = ops.concatenate(positions, axis=1)
         return {
             "tokens": ops.concatenate(tokens, axis=1),
-            "valid": place > 0,
+            "mask": place > 0,
             "positions": place,
             "recent": ops.concatenate(recent, axis=1),
         }
@@ -171,29 +199,30 @@ class EventStream(keras.layers.Layer):
         number = (behavior + 1) * count + 1 - positions
         return ops.cast(taken, "int32") * number
 
-    def compute_output_spec(self, inputs: Mapping[str, Any]) -> Any:
-        shapes = [inputs[f"{name}_mask"].shape for name in self.behaviors]
+    def compute_output_spec(self, events: Any, mask: Any = None) -> Any:
+        shapes = [events[name].shape for name in self.behaviors]
         batch, lengths = shapes[0][0], [shape[1] for shape in shapes]
         combine = max if self.merge == "feature" else sum
         length = None if None in lengths else combine(lengths)
         flat = (batch, length)
         return {
             "tokens": keras.KerasTensor((*flat, self.dim), self.compute_dtype),
-            "valid": keras.KerasTensor(flat, "bool"),
+            "mask": keras.KerasTensor(flat, "bool"),
             "positions": keras.KerasTensor(flat, "int32"),
             "recent": keras.KerasTensor(flat, "int32"),
         }
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            behaviors=self.behaviors,
-            dim=self.dim,
-            num_recent_tokens=self.num_recent_tokens,
-            merge=self.merge,
-            activation=keras.activations.serialize(self.activation),
-        )
-        return config
+
+def _merged_positions(positions: list[Any]) -> Any:
+    """Positions of slots; one exists where any behavior has an event."""
+    if len(positions) == 1:
+        return positions[0]
+    slots = _slots(positions)
+    known = ops.any(ops.expand_dims(positions[0], 1) == slots, axis=-1)
+    for other in positions[1:]:
+        there = ops.any(ops.expand_dims(other, 1) == slots, axis=-1)
+        known = ops.logical_or(known, there)
+    return ops.cast(known, "int32") * slots[:, 0]
 
 
 def _slots(positions: list[Any]) -> Any:

@@ -6,15 +6,20 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.embedding.row_lookup import look_up
-from keras_infnet.layers.sequence.event_order import count_back
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.masking import event_mask, zero_padding
+from keras_infnet.layers.sequence.positions import (
+    check_gap,
+    count_back,
+    look_up,
+)
+from keras_infnet.utils.argument_checks import check_number, check_positive
 
 __all__ = ["EventTokenizer"]
 
 
 @export("keras_infnet.layers.EventTokenizer")
-class EventTokenizer(keras.layers.Layer):
+class EventTokenizer(BaseLayer):
     """Combines the attributes of every event of a behaviour to one token.
 
     `s_t = Dense([e_1 ; ... ; e_A]) + position(t) + gap(t)`. The position is
@@ -22,7 +27,7 @@ class EventTokenizer(keras.layers.Layer):
     padding lies. The gap is the bucket of the time between the event and the
     request. Both are learned.
 
-    Masking: tokens of padding are zero.
+    Masking: tokens of padding are zero, and the mask is passed on.
 
     Args:
         dim: integer. Width of a token.
@@ -35,22 +40,26 @@ class EventTokenizer(keras.layers.Layer):
 
     Call arguments:
         attributes: tensor of shape `(batch, events, attributes, width)`.
-        valid: boolean tensor of shape `(batch, events)`, `True` for events.
+        mask: boolean tensor of shape `(batch, events)`, or `(batch, events,
+            attributes)`: an event counts where any attribute does. Optional.
         gap: integer tensor of shape `(batch, events)`, bucket of the time
             gap. Needed if `num_gaps` is not 0.
+        attributes_mask: the same as `mask`. Keras sets it from the mask of
+            `attributes` where `gap` is given too.
 
     Returns:
         Tensor of shape `(batch, events, dim)`.
 
     Raises:
-        ValueError: If a size is not a positive integer.
+        ValueError: If a size is not a positive integer, or `gap` is missing or
+            of no use.
 
     Example:
 
     >>> import numpy as np
     >>> tokenize = EventTokenizer(dim=8, max_length=20)
     >>> attributes = np.ones((2, 20, 3, 4), "float32")
-    >>> tuple(tokenize(attributes, np.ones((2, 20), bool)).shape)
+    >>> tuple(tokenize(attributes).shape)
     (2, 20, 8)
 
     Reference:
@@ -67,17 +76,18 @@ class EventTokenizer(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_positive(dim=dim, max_length=max_length)
+        check_number("num_gaps", num_gaps, kind=int)
         self.dim = dim
         self.max_length = max_length
         self.num_gaps = num_gaps
         self.use_positions = use_positions
+        self.supports_masking = True
         self.projection = keras.layers.Dense(
             dim, dtype=self.dtype_policy, name="projection"
         )
 
-    def build(
-        self, attributes_shape: Any, valid_shape: Any, gap_shape: Any = None
-    ) -> None:
+    def build(self, attributes_shape: Any, gap_shape: Any = None) -> None:
+        check_gap(self.num_gaps, gap_shape)
         self.projection.build(
             (None, None, attributes_shape[-2] * attributes_shape[-1])
         )
@@ -93,29 +103,31 @@ class EventTokenizer(keras.layers.Layer):
                 shape=(self.num_gaps, self.dim),
                 initializer=keras.initializers.RandomNormal(stddev=0.02),
             )
-        self.built = True
 
-    def call(self, attributes: Any, valid: Any, gap: Any = None) -> Any:
+    def call(
+        self,
+        attributes: Any,
+        mask: Any = None,
+        gap: Any = None,
+        attributes_mask: Any = None,
+    ) -> Any:
+        mask = attributes_mask if mask is None else mask
+        known = event_mask(attributes, mask)
         shape = ops.shape(attributes)
         width = attributes.shape[-2] * attributes.shape[-1]
         tokens = self.projection(ops.reshape(attributes, (-1, shape[1], width)))
         if self.use_positions:
-            tokens = tokens + look_up(self.positions, count_back(valid) - 1)
+            tokens = tokens + look_up(self.positions, count_back(known) - 1)
         if self.num_gaps:
             tokens = tokens + look_up(self.gaps, gap)
-        return tokens * ops.cast(ops.expand_dims(valid, -1), tokens.dtype)
+        return zero_padding(tokens, known)
 
     def compute_output_shape(
-        self, attributes_shape: Any, valid_shape: Any, gap_shape: Any = None
+        self, attributes_shape: Any, gap_shape: Any = None
     ) -> Any:
         return (*attributes_shape[:2], self.dim)
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            dim=self.dim,
-            max_length=self.max_length,
-            num_gaps=self.num_gaps,
-            use_positions=self.use_positions,
-        )
-        return config
+    def compute_mask(self, attributes: Any, previous_mask: Any) -> Any:
+        if previous_mask is None:
+            return None
+        return event_mask(attributes, previous_mask)

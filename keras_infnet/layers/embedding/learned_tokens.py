@@ -6,13 +6,14 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["LearnedTokens"]
 
 
 @export("keras_infnet.layers.LearnedTokens")
-class LearnedTokens(keras.layers.Layer):
+class LearnedTokens(BaseLayer):
     """Gives every row the same learned tokens.
 
     The task tokens and the shared task tokens of INFNet.
@@ -67,7 +68,6 @@ class LearnedTokens(keras.layers.Layer):
             shape=(self.num_tokens, self.dim),
             initializer=self.initializer,
         )
-        self.built = True
 
     def call(self, like: Any) -> Any:
         tokens = ops.cast(self.tokens, self.compute_dtype)
@@ -79,11 +79,5 @@ class LearnedTokens(keras.layers.Layer):
     def compute_output_shape(self, like_shape: Any) -> Any:
         return (like_shape[0], self.num_tokens, self.dim)
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_tokens=self.num_tokens,
-            dim=self.dim,
-            initializer=keras.initializers.serialize(self.initializer),
-        )
-        return config
+    def compute_mask(self, like: Any, previous_mask: Any) -> Any:
+        return None

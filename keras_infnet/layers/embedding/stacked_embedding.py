@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.embedding.large_table_initializer import (
     drawn_in_pieces,
 )
@@ -17,7 +18,7 @@ __all__ = ["StackedEmbedding"]
 
 
 @export("keras_infnet.layers.StackedEmbedding")
-class StackedEmbedding(keras.layers.Layer):
+class StackedEmbedding(BaseLayer):
     """Embeds the ids of a row from one table.
 
     The tables of all features lie below each other in one variable; a
@@ -128,7 +129,6 @@ class StackedEmbedding(keras.layers.Layer):
         )
         # Optimisers of `keras_infnet.optimizers` update it by rows.
         self.embeddings.row_sparse = True
-        self.built = True
 
     def call(self, inputs: Any) -> Any:
         rows = self.rows(inputs)
@@ -259,23 +259,6 @@ class StackedEmbedding(keras.layers.Layer):
                 shape = shape[:-1]
             shapes[group] = (*shape, len(members), self.dim)
         return shapes
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            table_sizes=self.table_sizes,
-            groups={
-                group: [list(pair) for pair in members]
-                for group, members in self.groups.items()
-            },
-            multivalued=list(self.multivalued),
-            dim=self.dim,
-            row_multiple=self.row_multiple,
-            embeddings_initializer=keras.initializers.serialize(
-                self.embeddings_initializer
-            ),
-        )
-        return config
 
 
 def _mean_of_values(slots: list[Any], ids: Any, dtype: Any) -> Any:

@@ -7,13 +7,15 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
+from keras_infnet.utils.argument_checks import check_rate
 
 __all__ = ["ExpertGate"]
 
 
 @export("keras_infnet.layers.ExpertGate")
-class ExpertGate(keras.layers.Layer):
+class ExpertGate(BaseLayer):
     """Mixes the outputs of experts by a softmax over them.
 
     `y = sum_e softmax(MLP(x) W)_e experts_e`. Without hidden layers the gate
@@ -59,6 +61,7 @@ class ExpertGate(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_rate(dropout=dropout)
         self.hidden_dims = tuple(hidden_dims)
         self.activation = keras.activations.get(activation)
         self.dropout = dropout
@@ -85,12 +88,7 @@ class ExpertGate(keras.layers.Layer):
             self.hidden.build(x_shape)
             width = self.hidden_dims[-1]
         # Without a bias: the paper's gate is a linear map.
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(width, experts_shape[1]),
-            initializer="glorot_uniform",
-        )
-        self.built = True
+        self.kernel = self._kernel("kernel", width, experts_shape[1])
 
     def call(self, x: Any, experts: Any, training: bool | None = None) -> Any:
         if self.hidden is not None:
@@ -101,12 +99,3 @@ class ExpertGate(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape: Any, experts_shape: Any) -> Any:
         return (experts_shape[0], experts_shape[2])
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            hidden_dims=self.hidden_dims,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config

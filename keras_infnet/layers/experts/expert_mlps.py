@@ -7,14 +7,16 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.dense.initializers import glorot_of_each_matrix
 from keras_infnet.layers.dense.mlp import seeded_dropouts
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.utils.argument_checks import check_positive, check_rate
 
 __all__ = ["ExpertMLPs"]
 
 
 @export("keras_infnet.layers.ExpertMLPs")
-class ExpertMLPs(keras.layers.Layer):
+class ExpertMLPs(BaseLayer):
     """Passes one vector through several MLPs with weights of their own.
 
     `y_e = act(... act(x W_{e,1} + b_{e,1}) ...)` for every expert `e`. The
@@ -61,6 +63,7 @@ class ExpertMLPs(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_positive(num_experts=num_experts, hidden_dims=hidden_dims)
+        check_rate(dropout=dropout)
         if not hidden_dims:
             raise ValueError(
                 "`hidden_dims` must name at least one layer of an expert. "
@@ -78,25 +81,17 @@ class ExpertMLPs(keras.layers.Layer):
         self.kernels, self.biases = [], []
         inputs = x_shape[-1]
         for i, outputs in enumerate(self.hidden_dims):
-            # What Glorot's rule says of one expert: of a tensor with three
-            # axes it would take the first for the size of a window.
-            limit = (6.0 / (inputs + outputs)) ** 0.5
             self.kernels.append(
                 self.add_weight(
                     name=f"kernel_{i}",
                     shape=(self.num_experts, inputs, outputs),
-                    initializer=keras.initializers.RandomUniform(-limit, limit),
+                    initializer=glorot_of_each_matrix(inputs, outputs),
                 )
             )
             self.biases.append(
-                self.add_weight(
-                    name=f"bias_{i}",
-                    shape=(self.num_experts, outputs),
-                    initializer="zeros",
-                )
+                self._zeros(f"bias_{i}", self.num_experts, outputs)
             )
             inputs = outputs
-        self.built = True
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         for i, (kernel, bias) in enumerate(
@@ -110,13 +105,3 @@ class ExpertMLPs(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape: Any) -> Any:
         return (x_shape[0], self.num_experts, self.hidden_dims[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_experts=self.num_experts,
-            hidden_dims=self.hidden_dims,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -11,14 +10,19 @@ from keras_infnet.layers.attention.cross_attention import CrossAttention
 from keras_infnet.layers.dense.token_normalization import TokenNormalization
 from keras_infnet.layers.infnet.broadcast_gated_unit import BroadcastGatedUnit
 from keras_infnet.layers.infnet.proxy_gated_unit import ProxyGatedUnit
-from keras_infnet.layers.infnet.token_groups import GROUPS, check_groups
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.layers.infnet.token_groups import (
+    GROUPS,
+    TokenGroupBlock,
+    given,
+)
+from keras_infnet.layers.masking import event_mask, zero_padding
+from keras_infnet.utils.argument_checks import check_choice
 
 __all__ = ["AllToAllBlock"]
 
 
 @export("keras_infnet.layers.AllToAllBlock")
-class AllToAllBlock(keras.layers.Layer):
+class AllToAllBlock(TokenGroupBlock):
     """Self-attention over the tokens of all groups, without hubs.
 
     ```
@@ -50,9 +54,9 @@ class AllToAllBlock(keras.layers.Layer):
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        state: dict. Tokens of the groups that exist, under `"categorical"`,
-            `"sequence"` and `"task"`, each of shape `(batch, tokens, dim)`,
-            and with a sequence `"sequence_mask"`.
+        sequence, categorical, task: tensors of shape `(batch, tokens, dim)`,
+            the tokens of the groups that exist.
+        sequence_mask: boolean tensor of shape `(batch, tokens)`. Optional.
         training: boolean. Whether dropout is active.
 
     Returns:
@@ -67,7 +71,7 @@ class AllToAllBlock(keras.layers.Layer):
     >>> import numpy as np
     >>> token = np.ones((2, 3, 8), "float32")
     >>> block = AllToAllBlock(updates=["task"], broadcasts=["task"])
-    >>> sorted(block({"categorical": token, "task": token}))
+    >>> sorted(block(categorical=token, task=token))
     ['task']
 
     Reference:
@@ -85,107 +89,98 @@ class AllToAllBlock(keras.layers.Layer):
         dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if variant not in ("hub", "proxy"):
-            raise ValueError(
-                f"`variant` must be 'hub' or 'proxy'. Received: {variant!r}."
-            )
-        check_groups(updates, broadcasts)
-        check_positive(num_heads=num_heads, expansion=expansion)
+        super().__init__(
+            updates,
+            broadcasts,
+            num_heads,
+            expansion,
+            activation,
+            dropout,
+            **kwargs,
+        )
+        check_choice("variant", variant, ("hub", "proxy"))
         self.variant = variant
-        self.updates = tuple(updates)
-        self.broadcasts = tuple(broadcasts)
-        self.num_heads = num_heads
-        self.expansion = expansion
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
 
-    def build(self, state_shape: Any) -> None:
-        shapes = dict(state_shape)
-        self.sources = [group for group in GROUPS if group in shapes]
-        dim = shapes[self.sources[0]][-1]
-        self.attention = CrossAttention(
-            dim,
+    def build(
+        self,
+        sequence_shape: Any = None,
+        categorical_shape: Any = None,
+        task_shape: Any = None,
+    ) -> None:
+        shapes = given(
+            categorical=categorical_shape,
+            sequence=sequence_shape,
+            task=task_shape,
+        )
+        self.sources, dim = self._checked(shapes)
+        self.attention = self._part(
+            CrossAttention,
+            "attention",
+            (None, None, dim),
+            (None, None, dim),
+            dim=dim,
             num_heads=self.num_heads,
             fold=False,
-            dtype=self.dtype_policy,
-            name="attention",
         )
-        self.attention.build((None, None, dim), (None, None, dim))
+        units = {"hub": BroadcastGatedUnit, "proxy": ProxyGatedUnit}
         self.normalizations, self.units = {}, {}
         for group in self.updates:
             if self.variant == "hub":
-                norm = TokenNormalization(
-                    dtype=self.dtype_policy, name=f"{group}_normalization"
+                self.normalizations[group] = self._part(
+                    TokenNormalization, f"{group}_normalization", shapes[group]
                 )
-                norm.build(shapes[group])
-                self.normalizations[group] = norm
             if group in self.broadcasts:
-                unit = self._unit(group)
-                unit.build(shapes[group], (None, 1, dim))
-                self.units[group] = unit
-        self.built = True
+                self.units[group] = self._unit(
+                    units[self.variant], group, shapes, (None, 1, dim)
+                )
 
-    def _unit(self, group: str) -> Any:
-        units = {"hub": BroadcastGatedUnit, "proxy": ProxyGatedUnit}
-        return units[self.variant](
-            expansion=self.expansion,
-            activation=self.activation,
-            dropout=self.dropout,
-            dtype=self.dtype_policy,
-            name=f"{group}_unit",
-        )
-
-    def call(self, state: Any, training: bool | None = None) -> Any:
-        masks = {"sequence": state.get("sequence_mask")}
-        tokens = ops.concatenate([state[g] for g in self.sources], axis=1)
-        mask = None
+    def call(
+        self,
+        sequence: Any = None,
+        categorical: Any = None,
+        task: Any = None,
+        sequence_mask: Any = None,
+        mask: Any = None,
+        training: bool | None = None,
+    ) -> Any:
+        tokens = {
+            "categorical": categorical,
+            "sequence": sequence,
+            "task": task,
+        }
+        # Keras gives `mask` where the sequence comes alone.
+        masks = {"sequence": mask if sequence_mask is None else sequence_mask}
+        source = ops.concatenate([tokens[g] for g in self.sources], axis=1)
+        source_mask = None
         if masks["sequence"] is not None:
-            mask = ops.concatenate(
-                [
-                    ops.cast(masks["sequence"], "bool")
-                    if group == "sequence"
-                    else ops.ones_like(state[group][..., 0], dtype="bool")
-                    for group in self.sources
-                ],
+            source_mask = ops.concatenate(
+                [event_mask(tokens[g], masks.get(g)) for g in self.sources],
                 axis=1,
             )
         changed = {}
         for group in self.updates:
-            part = state[group] + self.attention(state[group], tokens, mask)
             part_mask = masks.get(group)
+            read = self.attention(
+                tokens[group], source, source_mask=source_mask
+            )
+            part = tokens[group] + read
             if self.variant == "hub":
-                part = self.normalizations[group](part, part_mask)
-            elif part_mask is not None:
-                part = part * ops.cast(
-                    ops.expand_dims(part_mask, -1), part.dtype
-                )
+                part = self.normalizations[group](part, mask=part_mask)
+            else:
+                part = zero_padding(part, part_mask)
             if group in self.broadcasts:
                 pooled = _masked_mean(part, part_mask)
                 options = {}
                 if self.variant == "hub":
-                    options["valid"] = part_mask
+                    options["tokens_mask"] = part_mask
                 part = self.units[group](
                     part, pooled, training=training, **options
                 )
             changed[group] = part
         return changed
 
-    def compute_output_shape(self, state_shape: Any) -> Any:
-        return {group: state_shape[group] for group in self.updates}
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            variant=self.variant,
-            updates=self.updates,
-            broadcasts=self.broadcasts,
-            num_heads=self.num_heads,
-            expansion=self.expansion,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config
+    def _changed(self) -> list[str]:
+        return list(self.updates)
 
 
 def _masked_mean(tokens: Any, mask: Any) -> Any:

@@ -18,7 +18,7 @@ class BroadcastGatedUnit(FlatMLP):
     `[a ; b] = MLP(flatten(H))` and `BGU(X, H) = LN(X + X * sigmoid(a) + b)`,
     with one hidden layer and the same `(a, b)` for every token of the group.
 
-    Masking: tokens of padding are set to zero again.
+    Masking: tokens of padding are zero, and the mask is passed on.
 
     Args:
         expansion: integer. Width of the hidden layer, in tokens. Defaults to
@@ -32,7 +32,7 @@ class BroadcastGatedUnit(FlatMLP):
     Call arguments:
         tokens: tensor of shape `(batch, tokens, dim)`.
         hubs: tensor of shape `(batch, hubs, dim)`.
-        valid: boolean tensor of shape `(batch, tokens)`. Optional.
+        tokens_mask: boolean tensor of shape `(batch, tokens)`. Optional.
         training: boolean. Whether dropout is active.
 
     Returns:
@@ -53,29 +53,26 @@ class BroadcastGatedUnit(FlatMLP):
     - [INFNet](https://arxiv.org/abs/2508.11565), version 2, affine broadcast
     """
 
-    def build(
-        self, tokens_shape: Any, hubs_shape: Any, valid_shape: Any = None
-    ) -> None:
-        self.normalization = TokenNormalization(
-            dtype=self.dtype_policy, name="normalization"
+    def build(self, tokens_shape: Any, hubs_shape: Any) -> None:
+        self.normalization = self._part(
+            TokenNormalization, "normalization", tokens_shape
         )
-        self.normalization.build(tokens_shape)
         self._build_mlp(hubs_shape, 2, tokens_shape[-1])
-        self.built = True
 
     def call(
         self,
         tokens: Any,
         hubs: Any,
-        valid: Any = None,
+        tokens_mask: Any = None,
         training: bool | None = None,
     ) -> Any:
         affine = ops.expand_dims(self._apply_mlp(hubs, training), 1)
         scale, shift = ops.split(affine, 2, axis=-1)  # (batch, 1, dim)
         tokens = tokens * (1.0 + ops.sigmoid(scale)) + shift
-        return self.normalization(tokens, valid)
+        return self.normalization(tokens, mask=tokens_mask)
 
-    def compute_output_shape(
-        self, tokens_shape: Any, hubs_shape: Any, valid_shape: Any = None
-    ) -> Any:
+    def compute_output_shape(self, tokens_shape: Any, hubs_shape: Any) -> Any:
         return tokens_shape
+
+    def compute_mask(self, tokens: Any, previous_mask: Any) -> Any:
+        return previous_mask

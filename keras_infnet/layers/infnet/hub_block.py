@@ -3,20 +3,22 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.attention.cross_attention import CrossAttention
 from keras_infnet.layers.infnet.broadcast_gated_unit import BroadcastGatedUnit
-from keras_infnet.layers.infnet.token_groups import GROUPS, check_groups
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.layers.infnet.token_groups import (
+    GROUPS,
+    TokenGroupBlock,
+    given,
+)
 
 __all__ = ["HubBlock"]
 
 
 @export("keras_infnet.layers.HubBlock")
-class HubBlock(keras.layers.Layer):
+class HubBlock(TokenGroupBlock):
     """Every group's hubs read all groups, then change their own tokens.
 
     With token groups `X_s` and hubs `H_g`:
@@ -47,35 +49,34 @@ class HubBlock(keras.layers.Layer):
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        state: dict. Tokens of the groups that exist, under `"categorical"`,
-            `"sequence"` and `"task"`, each of shape `(batch, tokens, dim)`;
-            the hubs of the groups updated, under `"categorical_hubs"` and so
-            on; and with a sequence `"sequence_mask"`, a boolean tensor of
-            shape `(batch, tokens)`.
+        sequence, categorical, task: tensors of shape `(batch, tokens, dim)`,
+            the tokens of the groups that exist.
+        sequence_hubs, categorical_hubs, task_hubs: tensors of shape
+            `(batch, hubs, dim)`, the hubs of the groups updated.
+        sequence_mask: boolean tensor of shape `(batch, tokens)`. Optional.
         training: boolean. Whether dropout is active.
 
     Returns:
-        Dict with the tensors that changed.
+        Dict with the tensors that changed, under the names of the arguments.
 
     Raises:
-        ValueError: If a group is not known, or broadcast without an update, or
-            a size is not a positive integer.
+        ValueError: If a group is not known, not given, or broadcast without
+            an update, or a size is not a positive integer.
 
     Example:
 
     >>> import numpy as np
     >>> token = np.ones((2, 3, 8), "float32")
-    >>> state = {
-    ...     "categorical": token, "task": token, "task_hubs": token,
-    ... }
     >>> block = HubBlock(updates=["task"], broadcasts=["task"])
-    >>> sorted(block(state))
+    >>> sorted(block(categorical=token, task=token, task_hubs=token))
     ['task', 'task_hubs']
 
     Reference:
     - [INFNet](https://arxiv.org/abs/2508.11565), version 2, aggregate and
       broadcast
     """
+
+    suffix = "hubs"
 
     def __init__(
         self,
@@ -88,35 +89,50 @@ class HubBlock(keras.layers.Layer):
         fold: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        check_groups(updates, broadcasts)
-        check_positive(num_heads=num_heads, expansion=expansion)
-        self.updates = tuple(updates)
-        self.broadcasts = tuple(broadcasts)
-        self.num_heads = num_heads
-        self.expansion = expansion
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
+        super().__init__(
+            updates,
+            broadcasts,
+            num_heads,
+            expansion,
+            activation,
+            dropout,
+            **kwargs,
+        )
         self.fold = fold
 
-    def build(self, state_shape: Any) -> None:
-        shapes = dict(state_shape)
-        sources = [group for group in GROUPS if group in shapes]
-        dim = shapes[sources[0]][-1]
+    def build(
+        self,
+        sequence_shape: Any = None,
+        categorical_shape: Any = None,
+        task_shape: Any = None,
+        sequence_hubs_shape: Any = None,
+        categorical_hubs_shape: Any = None,
+        task_hubs_shape: Any = None,
+    ) -> None:
+        shapes = given(
+            categorical=categorical_shape,
+            sequence=sequence_shape,
+            task=task_shape,
+            categorical_hubs=categorical_hubs_shape,
+            sequence_hubs=sequence_hubs_shape,
+            task_hubs=task_hubs_shape,
+        )
+        sources, dim = self._checked(shapes)
         hubs = {group: shapes[f"{group}_hubs"] for group in self.updates}
         count = sum(shape[1] for shape in hubs.values())
-        self.attentions = {}
-        for source in sources:
-            attention = CrossAttention(
-                dim,
+        self.attentions = {
+            source: self._part(
+                CrossAttention,
+                f"attend_to_{source}",
+                (None, count, dim),
+                shapes[source],
+                dim=dim,
                 num_heads=self.num_heads,
                 project_query=False,
                 fold=self.fold,
-                dtype=self.dtype_policy,
-                name=f"attend_to_{source}",
             )
-            attention.build((None, count, dim), shapes[source])
-            self.attentions[source] = attention
+            for source in sources
+        }
         # Sources of one token each are read without queries.
         scored = any(layer.scored for layer in self.attentions.values())
         self.query_kernels, self.output_kernels = {}, {}
@@ -124,45 +140,50 @@ class HubBlock(keras.layers.Layer):
         for group, shape in hubs.items():
             if scored:
                 self.query_kernels[group] = self._kernel(
-                    f"{group}_query_kernel", (dim, dim)
+                    f"{group}_query_kernel", dim, dim
                 )
             self.output_kernels[group] = self._kernel(
-                f"{group}_output_kernel", (len(sources) * dim, dim)
+                f"{group}_output_kernel", len(sources) * dim, dim
             )
-            norm = keras.layers.LayerNormalization(
-                epsilon=1e-5,
-                dtype=self.dtype_policy,
-                name=f"{group}_hub_normalization",
+            self.hub_normalizations[group] = self._layer_norm(
+                f"{group}_hub_normalization", shape
             )
-            norm.build(shape)
-            self.hub_normalizations[group] = norm
         for group in self.broadcasts:
-            unit = BroadcastGatedUnit(
-                expansion=self.expansion,
-                activation=self.activation,
-                dropout=self.dropout,
-                dtype=self.dtype_policy,
-                name=f"{group}_unit",
+            self.units[group] = self._unit(
+                BroadcastGatedUnit, group, shapes, hubs[group]
             )
-            unit.build(shapes[group], hubs[group])
-            self.units[group] = unit
-        self.built = True
 
-    def _kernel(self, name: str, shape: tuple[int, int]) -> Any:
-        return self.add_weight(
-            name=name, shape=shape, initializer="glorot_uniform"
-        )
-
-    def call(self, state: Any, training: bool | None = None) -> Any:
-        hubs = {group: state[f"{group}_hubs"] for group in self.updates}
-        masks = {"sequence": state.get("sequence_mask")}
+    def call(
+        self,
+        sequence: Any = None,
+        categorical: Any = None,
+        task: Any = None,
+        sequence_hubs: Any = None,
+        categorical_hubs: Any = None,
+        task_hubs: Any = None,
+        sequence_mask: Any = None,
+        training: bool | None = None,
+    ) -> Any:
+        tokens = {
+            "categorical": categorical,
+            "sequence": sequence,
+            "task": task,
+        }
+        hubs = {
+            "categorical": categorical_hubs,
+            "sequence": sequence_hubs,
+            "task": task_hubs,
+        }
+        masks = {"sequence": sequence_mask}
         queries = _join(
             [self._query(group, hubs[group]) for group in self.updates],
             axis=1,
         )
         views = _join(
             [
-                attention(queries, state[source], masks.get(source))
+                attention(
+                    queries, tokens[source], source_mask=masks.get(source)
+                )
                 for source, attention in self.attentions.items()
             ],
             axis=-1,
@@ -177,7 +198,10 @@ class HubBlock(keras.layers.Layer):
             changed[f"{group}_hubs"] = hub
             if group in self.broadcasts:
                 changed[group] = self.units[group](
-                    state[group], hub, masks.get(group), training=training
+                    tokens[group],
+                    hub,
+                    tokens_mask=masks.get(group),
+                    training=training,
                 )
         return changed
 
@@ -187,37 +211,12 @@ class HubBlock(keras.layers.Layer):
         return ops.matmul(hubs, self.query_kernels[group])
 
     def shared_rows(self, names: Collection[str]) -> tuple[set[str], set[str]]:
-        """Tells what may have one row where the rest of the state has many.
+        """Tells which arguments may have one row where others have many.
 
-        Args:
-            names: keys of `state` of which there is one row.
-
-        Returns:
-            The keys that may keep it, events and tasks that all rows read,
-            and an empty set: all that comes out has many rows.
+        Returns those of `names` that may keep it, events and tasks that all
+        rows read, and an empty set: all that comes out has many rows.
         """
         return set(names) & {"sequence", "sequence_mask", "task"}, set()
-
-    def compute_output_shape(self, state_shape: Any) -> Any:
-        names = [f"{group}_hubs" for group in self.updates]
-        shapes = {name: tuple(state_shape[name]) for name in names}
-        for group in self.broadcasts:
-            batch = shapes[f"{group}_hubs"][0]
-            shapes[group] = (batch, *state_shape[group][1:])
-        return shapes
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            updates=self.updates,
-            broadcasts=self.broadcasts,
-            num_heads=self.num_heads,
-            expansion=self.expansion,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-            fold=self.fold,
-        )
-        return config
 
 
 def _join(tensors: list[Any], axis: int) -> Any:

@@ -8,14 +8,17 @@ import keras
 from keras_infnet.api_export import export
 from keras_infnet.layers.attention.cross_attention import CrossAttention
 from keras_infnet.layers.infnet.proxy_gated_unit import ProxyGatedUnit
-from keras_infnet.layers.infnet.token_groups import GROUPS, check_groups
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.layers.infnet.token_groups import (
+    GROUPS,
+    TokenGroupBlock,
+    given,
+)
 
 __all__ = ["ProxyBlock"]
 
 
 @export("keras_infnet.layers.ProxyBlock")
-class ProxyBlock(keras.layers.Layer):
+class ProxyBlock(TokenGroupBlock):
     """Proxies read the other groups, then gate their own.
 
     With token groups `C`, `S`, `T` and proxies `C~`, `S~`, `T~`:
@@ -48,36 +51,36 @@ class ProxyBlock(keras.layers.Layer):
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        state: dict. Tokens of the groups that exist, under `"categorical"`,
-            `"sequence"` and `"task"`, each of shape `(batch, tokens, dim)`;
-            the proxies of the groups updated, under `"categorical_proxies"`
-            and so on; with a sequence `"sequence_mask"`, a boolean tensor of
-            shape `(batch, tokens)`, and optionally `"sequence_gate"` of shape
-            `(batch, 1, dim)`.
+        sequence, categorical, task: tensors of shape `(batch, tokens, dim)`,
+            the tokens of the groups that exist.
+        sequence_proxies, categorical_proxies, task_proxies: tensors of shape
+            `(batch, proxies, dim)`, the proxies of the groups updated.
+        sequence_gate: tensor of shape `(batch, 1, dim)`, the gate that an
+            earlier block gave. Optional.
+        sequence_mask: boolean tensor of shape `(batch, tokens)`. Optional.
         training: boolean. Whether dropout is active.
 
     Returns:
-        Dict with the tensors that changed; for a gated sequence
-        `"sequence_gate"`.
+        Dict with the tensors that changed, under the names of the arguments;
+        for a gated sequence `"sequence_gate"`.
 
     Raises:
-        ValueError: If a group is not known, or gated without an update, or a
-            size is not a positive integer.
+        ValueError: If a group is not known, not given, or gated without an
+            update, or a size is not a positive integer.
 
     Example:
 
     >>> import numpy as np
     >>> token = np.ones((2, 3, 8), "float32")
-    >>> state = {
-    ...     "categorical": token, "task": token, "task_proxies": token,
-    ... }
     >>> block = ProxyBlock(updates=["task"], broadcasts=["task"])
-    >>> sorted(block(state))
+    >>> sorted(block(categorical=token, task=token, task_proxies=token))
     ['task', 'task_proxies']
 
     Reference:
     - [INFNet](https://arxiv.org/abs/2508.11565), version 1
     """
+
+    suffix = "proxies"
 
     def __init__(
         self,
@@ -91,22 +94,36 @@ class ProxyBlock(keras.layers.Layer):
         fold: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        check_groups(updates, broadcasts)
-        check_positive(num_heads=num_heads, expansion=expansion)
-        self.updates = tuple(updates)
-        self.broadcasts = tuple(broadcasts)
+        super().__init__(
+            updates,
+            broadcasts,
+            num_heads,
+            expansion,
+            activation,
+            dropout,
+            **kwargs,
+        )
         self.residual = residual
-        self.num_heads = num_heads
-        self.expansion = expansion
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
         self.fold = fold
 
-    def build(self, state_shape: Any) -> None:
-        shapes = dict(state_shape)
-        present = [group for group in GROUPS if group in shapes]
-        dim = shapes[present[0]][-1]
+    def build(
+        self,
+        sequence_shape: Any = None,
+        categorical_shape: Any = None,
+        task_shape: Any = None,
+        sequence_proxies_shape: Any = None,
+        categorical_proxies_shape: Any = None,
+        task_proxies_shape: Any = None,
+    ) -> None:
+        shapes = given(
+            categorical=categorical_shape,
+            sequence=sequence_shape,
+            task=task_shape,
+            categorical_proxies=categorical_proxies_shape,
+            sequence_proxies=sequence_proxies_shape,
+            task_proxies=task_proxies_shape,
+        )
+        present, dim = self._checked(shapes)
         readers = {f"{g}_proxies": g for g in self.updates}
         if "task" in present:
             readers["task"] = "task"
@@ -119,88 +136,89 @@ class ProxyBlock(keras.layers.Layer):
         self.attentions = {}
         for reader, sources in self.sources.items():
             for source in sources:
-                attention = CrossAttention(
-                    dim,
+                name = f"{reader}_to_{source}"
+                self.attentions[name] = self._part(
+                    CrossAttention,
+                    name,
+                    shapes[reader],
+                    shapes[source],
+                    dim=dim,
                     num_heads=self.num_heads,
                     fold=self.fold,
-                    dtype=self.dtype_policy,
-                    name=f"{reader}_to_{source}",
                 )
-                attention.build(shapes[reader], shapes[source])
-                self.attentions[attention.name] = attention
-        self.units = {}
-        for group in self.broadcasts:
-            unit = ProxyGatedUnit(
-                expansion=self.expansion,
-                activation=self.activation,
-                dropout=self.dropout,
-                dtype=self.dtype_policy,
-                name=f"{group}_unit",
+        self.units = {
+            group: self._unit(
+                ProxyGatedUnit, group, shapes, shapes[f"{group}_proxies"]
             )
-            unit.build(shapes[group], shapes[f"{group}_proxies"])
-            self.units[group] = unit
-        self.built = True
+            for group in self.broadcasts
+        }
 
-    def call(self, state: Any, training: bool | None = None) -> Any:
-        changed = {reader: self._read(state, reader) for reader in self.sources}
+    def call(
+        self,
+        sequence: Any = None,
+        categorical: Any = None,
+        task: Any = None,
+        sequence_proxies: Any = None,
+        categorical_proxies: Any = None,
+        task_proxies: Any = None,
+        sequence_gate: Any = None,
+        sequence_mask: Any = None,
+        training: bool | None = None,
+    ) -> Any:
+        tokens = {
+            "categorical": categorical,
+            "sequence": sequence,
+            "task": task,
+            "categorical_proxies": categorical_proxies,
+            "sequence_proxies": sequence_proxies,
+            "task_proxies": task_proxies,
+        }
+        changed = {}
+        for reader, sources in self.sources.items():
+            views = [tokens[reader]] if self.residual else []
+            for source in sources:
+                options = {}
+                if source == "sequence":
+                    options = {"source_mask": sequence_mask}
+                    options["gate"] = sequence_gate
+                attention = self.attentions[f"{reader}_to_{source}"]
+                views.append(
+                    attention(tokens[reader], tokens[source], **options)
+                )
+            changed[reader] = sum(views[1:], views[0])
         for group, unit in self.units.items():
             proxies = changed[f"{group}_proxies"]
             if group == "sequence":
                 gate = unit.gate(proxies, training=training)
-                earlier = state.get("sequence_gate")
-                if earlier is not None:
-                    gate = earlier * gate
+                if sequence_gate is not None:
+                    gate = sequence_gate * gate
                 changed["sequence_gate"] = gate
                 continue
-            tokens = changed.get(group, state[group])
-            changed[group] = unit(tokens, proxies, training=training)
+            own = changed.get(group, tokens[group])
+            changed[group] = unit(own, proxies, training=training)
         return changed
 
-    def _read(self, state: Any, reader: str) -> Any:
-        results = [state[reader]] if self.residual else []
-        for source in self.sources[reader]:
-            attention = self.attentions[f"{reader}_to_{source}"]
-            options = {}
-            if source == "sequence":
-                options["valid"] = state.get("sequence_mask")
-                options["gate"] = state.get("sequence_gate")
-            results.append(attention(state[reader], state[source], **options))
-        return sum(results[1:], results[0])
-
     def shared_rows(self, names: Collection[str]) -> tuple[set[str], set[str]]:
-        """Tells what may have one row where the rest of the state has many.
+        """Tells which arguments may have one row where others have many.
 
-        Args:
-            names: keys of `state` of which there is one row.
-
-        Returns:
-            The keys that may keep it, all but the fields and their proxies,
-            and an empty set: all that comes out has many rows.
+        Returns those of `names` that may keep it, all but the fields and
+        their proxies, and an empty set: all that comes out has many rows.
         """
         fields = {"categorical", "categorical_proxies"}
         return set(names) - fields, set()
 
-    def compute_output_shape(self, state_shape: Any) -> Any:
-        names = [f"{group}_proxies" for group in self.updates]
-        names += [group for group in self.broadcasts if group != "sequence"]
-        if "task" in state_shape:
-            names.append("task")
-        shapes = {name: state_shape[name] for name in names}
-        if "sequence" in self.broadcasts:
-            batch, _, dim = state_shape["sequence_proxies"]
-            shapes["sequence_gate"] = (batch, 1, dim)
-        return shapes
+    def _changed(self) -> list[str]:
+        read = set(self.sources)
+        return [*self.sources, *(g for g in self.broadcasts if g not in read)]
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            updates=self.updates,
-            broadcasts=self.broadcasts,
-            residual=self.residual,
-            num_heads=self.num_heads,
-            expansion=self.expansion,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-            fold=self.fold,
-        )
-        return config
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        specs = super().compute_output_spec(*args, **kwargs)
+        if specs.pop("sequence", None) is not None:
+            batch, _, dim = specs["sequence_proxies"].shape
+            specs["sequence_gate"] = keras.KerasTensor(
+                (batch, 1, dim), self.compute_dtype
+            )
+        return specs
+
+    def compute_mask(self, sequence: Any, previous_mask: Any) -> Any:
+        return None

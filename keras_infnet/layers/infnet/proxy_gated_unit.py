@@ -20,7 +20,7 @@ class ProxyGatedUnit(FlatMLP):
     first tokens by the product of the gates; `gate` gives it without making
     the tokens.
 
-    Masking: a zero token stays zero.
+    Masking: a zero token stays zero, and the mask is passed on.
 
     Args:
         expansion: integer. Width of the hidden layer, in tokens. Defaults to
@@ -57,7 +57,6 @@ class ProxyGatedUnit(FlatMLP):
 
     def build(self, tokens_shape: Any, proxies_shape: Any) -> None:
         self._build_mlp(proxies_shape, 1, tokens_shape[-1])
-        self.built = True
 
     def gate(self, proxies: Any, training: bool | None = None) -> Any:
         """Returns the gate of shape `(batch, 1, dim)`."""
@@ -73,3 +72,6 @@ class ProxyGatedUnit(FlatMLP):
         self, tokens_shape: Any, proxies_shape: Any
     ) -> Any:
         return tokens_shape
+
+    def compute_mask(self, tokens: Any, previous_mask: Any) -> Any:
+        return previous_mask

@@ -2,17 +2,18 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.masking import zero_padding
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["FactorizationMachine"]
 
 
 @export("keras_infnet.layers.FactorizationMachine")
-class FactorizationMachine(keras.layers.Layer):
+class FactorizationMachine(BaseLayer):
     """Logits of a factorisation machine, one a task.
 
     `logit_m = w_m + sum_f linear_{f,m} + sum_j p_{m,j} v_j`, where `v` is the
@@ -26,6 +27,8 @@ class FactorizationMachine(keras.layers.Layer):
     Call arguments:
         interaction: tensor of shape `(batch, dim)`, the `v`.
         linear: tensor of shape `(batch, fields, num_tasks)`.
+        linear_mask: boolean tensor of shape `(batch, fields)`. Masked fields
+            do not count. Optional.
 
     Returns:
         Tensor of shape `(batch, num_tasks)`.
@@ -51,18 +54,18 @@ class FactorizationMachine(keras.layers.Layer):
         self.num_tasks = num_tasks
 
     def build(self, interaction_shape: Any, linear_shape: Any) -> None:
-        self.bias = self.add_weight(
-            name="bias", shape=(self.num_tasks,), initializer="zeros"
-        )
+        self.bias = self._zeros("bias", self.num_tasks)
         if self.num_tasks > 1:
             self.kernel = self.add_weight(
                 name="kernel",
                 shape=(interaction_shape[-1], self.num_tasks),
                 initializer="ones",
             )
-        self.built = True
 
-    def call(self, interaction: Any, linear: Any) -> Any:
+    def call(
+        self, interaction: Any, linear: Any, linear_mask: Any = None
+    ) -> Any:
+        linear = zero_padding(linear, linear_mask)
         if self.num_tasks > 1:
             second = ops.matmul(interaction, self.kernel)
         else:
@@ -73,6 +76,3 @@ class FactorizationMachine(keras.layers.Layer):
         self, interaction_shape: Any, linear_shape: Any
     ) -> Any:
         return (interaction_shape[0], self.num_tasks)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"num_tasks": self.num_tasks, **super().get_config()}

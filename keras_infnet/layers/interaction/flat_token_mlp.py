@@ -5,13 +5,14 @@ from typing import Any
 import keras
 from keras import ops
 
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.utils.argument_checks import check_positive, check_rate
 
 __all__ = ["FlatMLP"]
 
 
-class FlatMLP(keras.layers.Layer):
+class FlatMLP(BaseLayer):
     """Base of the layers with `MLP(flatten(X))`, with one hidden layer."""
 
     def __init__(
@@ -23,6 +24,7 @@ class FlatMLP(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_positive(expansion=expansion)
+        check_rate(dropout=dropout)
         self.expansion = expansion
         self.activation = keras.activations.get(activation)
         self.dropout = dropout
@@ -33,27 +35,18 @@ class FlatMLP(keras.layers.Layer):
         Its hidden layer is `expansion` such vectors wide.
         """
         _, count, width = tokens_shape
-        self.mlp = MLP(
-            num_outputs * dim,
+        self.mlp = self._part(
+            MLP,
+            "mlp",
+            (None, count * width),
+            units=num_outputs * dim,
             hidden_dims=(self.expansion * dim,),
             activation=self.activation,
             dropout=self.dropout,
-            dtype=self.dtype_policy,
-            name="mlp",
         )
-        self.mlp.build((None, count * width))
 
     def _apply_mlp(self, tokens: Any, training: bool | None) -> Any:
         """Returns a tensor of shape `(batch, num_outputs * dim)`."""
         _, count, width = tokens.shape
         flat = ops.reshape(tokens, (-1, count * width))
         return self.mlp(flat, training=training)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            expansion=self.expansion,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config

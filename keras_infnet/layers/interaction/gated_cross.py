@@ -2,16 +2,16 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 
 __all__ = ["GatedCross"]
 
 
 @export("keras_infnet.layers.GatedCross")
-class GatedCross(keras.layers.Layer):
+class GatedCross(BaseLayer):
     """One gated cross layer of GDCN.
 
     `y = x0 * (W_c x + b) * sigmoid(W_g x) + x`, with the input of the first
@@ -38,18 +38,15 @@ class GatedCross(keras.layers.Layer):
     - [GDCN](https://doi.org/10.1145/3583780.3615089), gated cross network
     """
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
     def build(self, x0_shape: Any, x_shape: Any) -> None:
         width = x_shape[-1]
-        self.kernel, self.gate_kernel = (
-            self.add_weight(
-                name=name, shape=(width, width), initializer="glorot_uniform"
-            )
-            for name in ("kernel", "gate_kernel")
-        )
-        self.bias = self.add_weight(
-            name="bias", shape=(width,), initializer="zeros"
-        )
-        self.built = True
+        self.kernel = self._kernel("kernel", width, width)
+        self.gate_kernel = self._kernel("gate_kernel", width, width)
+        self.bias = self._zeros("bias", width)
 
     def call(self, x0: Any, x: Any) -> Any:
         gate = ops.sigmoid(ops.matmul(x, self.gate_kernel))

@@ -7,8 +7,9 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.dense.initializers import torch_uniform
 from keras_infnet.layers.dense.mlp import MLP
-from keras_infnet.layers.dense.torch_initializers import torch_uniform
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["FLOWS", "InformationFlowGate"]
@@ -24,7 +25,7 @@ FLOWS = (
 
 
 @export("keras_infnet.layers.InformationFlowGate")
-class InformationFlowGate(keras.layers.Layer):
+class InformationFlowGate(BaseLayer):
     """Decides for every task which of four flows of information to remove.
 
     With scores `w = MLP(x) W + b`, four a task, a gate is
@@ -109,10 +110,8 @@ class InformationFlowGate(keras.layers.Layer):
         if self.scores is not None:
             self.scores.build(x_shape)
         else:
-            self.table = self.add_weight(
-                name="table",
-                shape=(x_shape[-1], self.num_tasks * len(FLOWS)),
-                initializer="zeros",
+            self.table = self._zeros(
+                "table", x_shape[-1], self.num_tasks * len(FLOWS)
             )
         self.temperature = self.add_weight(
             name="temperature",
@@ -122,7 +121,6 @@ class InformationFlowGate(keras.layers.Layer):
             # Beyond 256, half precision has steps that are too coarse.
             autocast=False,
         )
-        self.built = True
 
     def call(self, x: Any) -> Any:
         if self.scores is None:
@@ -146,14 +144,3 @@ class InformationFlowGate(keras.layers.Layer):
     def compute_output_spec(self, x: Any) -> Any:
         shape = self.compute_output_shape(x.shape)
         return keras.KerasTensor(shape, dtype="float32")
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_tasks=self.num_tasks,
-            hidden_dims=self.hidden_dims,
-            hard=self.hard,
-            penalties=self.penalties,
-            activation=keras.activations.serialize(self.activation),
-        )
-        return config

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.interaction.feature_cross import FeatureCross
 from keras_infnet.utils.argument_checks import check_positive
 
@@ -13,7 +14,7 @@ __all__ = ["InteractionEnsemble", "pair_products"]
 
 
 @export("keras_infnet.layers.InteractionEnsemble")
-class InteractionEnsemble(keras.layers.Layer):
+class InteractionEnsemble(BaseLayer):
     """One layer of DHEN: products of pairs beside a cross of low rank.
 
     ```
@@ -65,28 +66,23 @@ class InteractionEnsemble(keras.layers.Layer):
                 "products of pairs need two tokens. Received: tokens of "
                 f"shape {tuple(tokens_shape)}."
             )
-        self.pair_layer = self._dense("pairs", dim)
-        self.pair_layer.build((None, count * (count - 1) // 2))
-        self.cross = FeatureCross(
-            self.cross_rank, dtype=self.dtype_policy, name="cross"
+        units = self.num_tokens * dim
+        self.pair_layer = self._part(
+            keras.layers.Dense,
+            "pairs",
+            (None, count * (count - 1) // 2),
+            units=units,
         )
-        self.cross.build((None, count * dim), (None, count * dim))
-        self.cross_layer = self._dense("crosses", dim)
-        self.cross_layer.build((None, count * dim))
-        self.shortcut = self.add_weight(
-            name="shortcut",
-            shape=(count, self.num_tokens),
-            initializer="glorot_uniform",
+        flat = (None, count * dim)
+        self.cross = self._part(
+            FeatureCross, "cross", flat, flat, projection_dim=self.cross_rank
         )
-        self.normalization = keras.layers.LayerNormalization(
-            epsilon=1e-5, dtype=self.dtype_policy, name="normalization"
+        self.cross_layer = self._part(
+            keras.layers.Dense, "crosses", flat, units=units
         )
-        self.normalization.build((None, self.num_tokens, dim))
-        self.built = True
-
-    def _dense(self, name: str, dim: int) -> Any:
-        return keras.layers.Dense(
-            self.num_tokens * dim, dtype=self.dtype_policy, name=name
+        self.shortcut = self._kernel("shortcut", count, self.num_tokens)
+        self.normalization = self._layer_norm(
+            "normalization", (None, self.num_tokens, dim)
         )
 
     def call(self, tokens: Any) -> Any:
@@ -101,14 +97,13 @@ class InteractionEnsemble(keras.layers.Layer):
     def compute_output_shape(self, tokens_shape: Any) -> Any:
         return (tokens_shape[0], self.num_tokens, tokens_shape[2])
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(num_tokens=self.num_tokens, cross_rank=self.cross_rank)
-        return config
-
 
 def pair_products(tokens: Any) -> Any:
-    """Inner products of all pairs of tokens, `(batch, pairs)`."""
+    """Inner products of all pairs of tokens, `(batch, pairs)`.
+
+    Not `keras_rs.layers.DotInteraction`: that takes a list of tensors, and
+    sums in half precision where the dtype policy says so.
+    """
     count = tokens.shape[1]
     # Wide tokens: the sums leave the range of half precision.
     wide = ops.cast(tokens, "float32")

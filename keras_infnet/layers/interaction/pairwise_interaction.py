@@ -2,25 +2,31 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.masking import zero_padding
 
 __all__ = ["PairwiseInteraction"]
 
 
 @export("keras_infnet.layers.PairwiseInteraction")
-class PairwiseInteraction(keras.layers.Layer):
+class PairwiseInteraction(BaseLayer):
     """Adds up the element-wise products of all pairs of tokens.
 
     `v = sum_{i<j} e_i * e_j = ((sum_i e_i)^2 - sum_i e_i^2) / 2`
+
+    The inner products of the pairs apart are `keras_rs.layers.DotInteraction`.
+
+    Masking: masked tokens do not count. The result has no mask.
 
     Args:
         **kwargs: Arguments of the base layer.
 
     Call arguments:
         tokens: tensor of shape `(batch, tokens, dim)`.
+        mask: boolean tensor of shape `(batch, tokens)`. Optional.
 
     Returns:
         Tensor of shape `(batch, dim)`.
@@ -36,7 +42,8 @@ class PairwiseInteraction(keras.layers.Layer):
     - Rendle, Factorization Machines, ICDM 2010, section III
     """
 
-    def call(self, tokens: Any) -> Any:
+    def call(self, tokens: Any, mask: Any = None) -> Any:
+        tokens = zero_padding(tokens, mask)
         # The difference of two large sums would lose the digits of a half.
         wide = ops.cast(tokens, "float32")
         total = ops.square(ops.sum(wide, axis=1))
@@ -45,3 +52,6 @@ class PairwiseInteraction(keras.layers.Layer):
 
     def compute_output_shape(self, tokens_shape: Any) -> Any:
         return (tokens_shape[0], tokens_shape[2])
+
+    def compute_mask(self, tokens: Any, previous_mask: Any) -> Any:
+        return None

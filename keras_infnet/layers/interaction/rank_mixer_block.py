@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.token_dense import TokenDense
 from keras_infnet.utils.argument_checks import check_positive
 
@@ -13,7 +14,7 @@ __all__ = ["RankMixerBlock"]
 
 
 @export("keras_infnet.layers.RankMixerBlock")
-class RankMixerBlock(keras.layers.Layer):
+class RankMixerBlock(BaseLayer):
     """One block of RankMixer.
 
     `S = LN(mix(X) + X)` and `X' = LN(W2_t act(W1_t S_t + b1_t) + b2_t + S)`.
@@ -64,26 +65,21 @@ class RankMixerBlock(keras.layers.Layer):
                 "token gives a part to every other. Received: "
                 f"{count} tokens of width {width}."
             )
-        self.hidden = TokenDense(
-            self.expansion * width,
+        hidden_dim = self.expansion * width
+        self.hidden = self._part(
+            TokenDense,
+            "hidden",
+            tokens_shape,
+            units=hidden_dim,
             activation=self.activation,
-            dtype=self.dtype_policy,
-            name="hidden",
         )
-        self.hidden.build(tokens_shape)
-        self.output_layer = TokenDense(
-            width, dtype=self.dtype_policy, name="output"
+        self.output_layer = self._part(
+            TokenDense, "output", (None, count, hidden_dim), units=width
         )
-        self.output_layer.build((None, count, self.expansion * width))
         self.normalizations = [
-            keras.layers.LayerNormalization(
-                epsilon=1e-5, dtype=self.dtype_policy, name=f"normalization_{i}"
-            )
+            self._layer_norm(f"normalization_{i}", tokens_shape)
             for i in range(2)
         ]
-        for layer in self.normalizations:
-            layer.build(tokens_shape)
-        self.built = True
 
     def call(self, tokens: Any) -> Any:
         _, count, width = tokens.shape
@@ -97,11 +93,3 @@ class RankMixerBlock(keras.layers.Layer):
 
     def compute_output_shape(self, tokens_shape: Any) -> Any:
         return tokens_shape
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            expansion=self.expansion,
-            activation=keras.activations.serialize(self.activation),
-        )
-        return config

@@ -63,7 +63,6 @@ class TokenCompression(FlatMLP):
 
     def build(self, x_shape: Any) -> None:
         self._build_mlp(x_shape, self.num_tokens, x_shape[-1])
-        self.built = True
 
     def call(self, x: Any, training: bool | None = None) -> Any:
         outputs = self._apply_mlp(x, training)
@@ -71,6 +70,3 @@ class TokenCompression(FlatMLP):
 
     def compute_output_shape(self, x_shape: Any) -> Any:
         return (x_shape[0], self.num_tokens, x_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        return {"num_tokens": self.num_tokens, **super().get_config()}

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
 from keras_infnet.utils.argument_checks import check_positive
 
@@ -14,7 +15,7 @@ __all__ = ["WuKongBlock"]
 
 
 @export("keras_infnet.layers.WuKongBlock")
-class WuKongBlock(keras.layers.Layer):
+class WuKongBlock(BaseLayer):
     """One layer of WuKong: products of pairs beside linear compression.
 
     ```
@@ -87,42 +88,40 @@ class WuKongBlock(keras.layers.Layer):
 
     def build(self, tokens_shape: Any) -> None:
         _, count, dim = tokens_shape
-        self.projection = self._tokens_kernel("projection", self.projection_dim)
-        self.projection.build((None, dim, count))
-        self.compression = self._tokens_kernel(
+        total = self.num_interaction_tokens + self.num_compressed_tokens
+
+        def tokens_kernel(name: str, units: int) -> Any:
+            # Tokens are on the last axis here.
+            return self._part(
+                keras.layers.Dense,
+                name,
+                (None, dim, count),
+                units=units,
+                use_bias=False,
+            )
+
+        self.projection = tokens_kernel("projection", self.projection_dim)
+        self.compression = tokens_kernel(
             "compression", self.num_compressed_tokens
         )
-        self.compression.build((None, dim, count))
-        total = self.num_interaction_tokens + self.num_compressed_tokens
         self.residual = None
         if total != count:
-            self.residual = self._tokens_kernel("residual", total)
-            self.residual.build((None, dim, count))
+            self.residual = tokens_kernel("residual", total)
         products = count * self.projection_dim
-        self.product_normalization = self._norm("product_normalization")
-        self.product_normalization.build((None, products))
-        self.mlp = MLP(
-            self.num_interaction_tokens * dim,
+        self.product_normalization = self._layer_norm(
+            "product_normalization", (None, products)
+        )
+        self.mlp = self._part(
+            MLP,
+            "mlp",
+            (None, products),
+            units=self.num_interaction_tokens * dim,
             hidden_dims=self.hidden_dims,
             activation=self.activation,
             dropout=self.dropout,
-            dtype=self.dtype_policy,
-            name="mlp",
         )
-        self.mlp.build((None, products))
-        self.normalization = self._norm("normalization")
-        self.normalization.build((None, total, dim))
-        self.built = True
-
-    def _tokens_kernel(self, name: str, units: int) -> Any:
-        """A linear map of the axis of tokens, which must be the last one."""
-        return keras.layers.Dense(
-            units, use_bias=False, dtype=self.dtype_policy, name=name
-        )
-
-    def _norm(self, name: str) -> Any:
-        return keras.layers.LayerNormalization(
-            epsilon=1e-5, dtype=self.dtype_policy, name=name
+        self.normalization = self._layer_norm(
+            "normalization", (None, total, dim)
         )
 
     def call(self, tokens: Any, training: bool | None = None) -> Any:
@@ -142,15 +141,3 @@ class WuKongBlock(keras.layers.Layer):
     def compute_output_shape(self, tokens_shape: Any) -> Any:
         total = self.num_interaction_tokens + self.num_compressed_tokens
         return (tokens_shape[0], total, tokens_shape[2])
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_interaction_tokens=self.num_interaction_tokens,
-            num_compressed_tokens=self.num_compressed_tokens,
-            projection_dim=self.projection_dim,
-            hidden_dims=self.hidden_dims,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config

@@ -7,15 +7,18 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.attention.rotary_attention import RotaryAttention
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.embedding.learned_tokens import LearnedTokens
 from keras_infnet.layers.interformer.self_gate import SelfGate
+from keras_infnet.layers.masking import event_mask
+from keras_infnet.layers.sequence.positions import count_back
 from keras_infnet.utils.argument_checks import check_choice, check_positive
 
 __all__ = ["CrossArch", "known_with_cls"]
 
 
 @export("keras_infnet.layers.CrossArch")
-class CrossArch(keras.layers.Layer):
+class CrossArch(BaseLayer):
     """Sums up the fields for the events, and the events for the fields.
 
     With the fields `X` and the stream `S = [cls ; events]`:
@@ -29,7 +32,7 @@ class CrossArch(keras.layers.Layer):
     newest events; one that does not exist is zero. `Gate` is
     `keras_infnet.layers.SelfGate`, one for each of the two.
 
-    Masking: padding is never read.
+    Masking: padding is never read. The sums have no mask.
 
     Args:
         num_summary_tokens: integer. Tokens of `X_sum`. Defaults to `4`.
@@ -49,9 +52,10 @@ class CrossArch(keras.layers.Layer):
     Call arguments:
         tokens: tensor of shape `(batch, tokens, dim)`, the fields.
         events: tensor of shape `(batch, events, dim)`.
-        valid: boolean tensor of shape `(batch, events)`.
+        events_mask: boolean tensor of shape `(batch, events)`. Optional.
         recent: integer tensor of shape `(batch, events)`. The place of an
             event among the `num_recent_tokens`, from 1; 0 for all others.
+            `None` takes the last valid events. Defaults to `None`.
         cls: tensor of shape `(batch, num_cls, dim)`. Without it `X_sum`
             stands in, as in the first block. Optional.
 
@@ -68,8 +72,7 @@ class CrossArch(keras.layers.Layer):
 
     >>> import numpy as np
     >>> fields, events = np.ones((2, 3, 8)), np.ones((2, 5, 8))
-    >>> valid, recent = np.ones((2, 5), bool), np.array([[0, 0, 0, 1, 2]] * 2)
-    >>> sums = CrossArch()(fields, events, valid, recent)
+    >>> sums = CrossArch()(fields, events)
     >>> tuple(sums["tokens"].shape), tuple(sums["sequence"].shape)
     ((2, 4, 8), (2, 8, 8))
 
@@ -111,16 +114,12 @@ class CrossArch(keras.layers.Layer):
         self,
         tokens_shape: Any,
         events_shape: Any,
-        valid_shape: Any,
-        recent_shape: Any,
         cls_shape: Any = None,
     ) -> None:
         dim = events_shape[-1]
         if self.summarize != "sequence":
-            self.kernel = self.add_weight(
-                name="kernel",
-                shape=(tokens_shape[1], self.num_summary_tokens),
-                initializer="glorot_uniform",
+            self.kernel = self._kernel(
+                "kernel", tokens_shape[1], self.num_summary_tokens
             )
             self.token_gate = self._gate("token_gate", dim)
         elif cls_shape is None:
@@ -130,33 +129,39 @@ class CrossArch(keras.layers.Layer):
             )
         if self.summarize != "tokens":
             stream = (None, None, dim)
-            self.queries = LearnedTokens(
-                self.num_pma_tokens,
-                dim,
-                dtype=self.dtype_policy,
-                name="queries",
+            self.queries = self._part(
+                LearnedTokens,
+                "queries",
+                stream,
+                num_tokens=self.num_pma_tokens,
+                dim=dim,
             )
-            self.queries.build(stream)
-            self.attention = RotaryAttention(
-                self.num_heads, dtype=self.dtype_policy, name="attention"
+            self.attention = self._part(
+                RotaryAttention,
+                "attention",
+                (None, self.num_pma_tokens, dim),
+                stream,
+                num_heads=self.num_heads,
             )
-            self.attention.build((None, self.num_pma_tokens, dim), stream)
             self.sequence_gate = self._gate("sequence_gate", dim)
-        self.built = True
 
     def _gate(self, name: str, dim: int) -> SelfGate:
-        gate = SelfGate(
-            self.gate,
-            self.gate_activation,
-            self.activation,
-            dtype=self.dtype_policy,
-            name=name,
+        return self._part(
+            SelfGate,
+            name,
+            (None, None, dim),
+            gate=self.gate,
+            gate_activation=self.gate_activation,
+            activation=self.activation,
         )
-        gate.build((None, None, dim))
-        return gate
 
     def call(
-        self, tokens: Any, events: Any, valid: Any, recent: Any, cls: Any = None
+        self,
+        tokens: Any,
+        events: Any,
+        events_mask: Any = None,
+        recent: Any = None,
+        cls: Any = None,
     ) -> Any:
         sums = {}
         if self.summarize != "sequence":
@@ -164,19 +169,27 @@ class CrossArch(keras.layers.Layer):
             sums["tokens"] = self.token_gate(mixed)
         if self.summarize != "tokens":
             cls = sums["tokens"] if cls is None else cls
-            sums["sequence"] = self._sum_up(cls, events, valid, recent)
+            mask = event_mask(events, events_mask)
+            sums["sequence"] = self._sum_up(cls, events, mask, recent)
         return sums
 
-    def _sum_up(self, cls: Any, events: Any, valid: Any, recent: Any) -> Any:
+    def _sum_up(self, cls: Any, events: Any, mask: Any, recent: Any) -> Any:
+        if recent is None:
+            back = count_back(mask)
+            recent = ops.where(
+                ops.logical_and(back > 0, back <= self.num_recent_tokens),
+                self.num_recent_tokens + 1 - back,
+                0,
+            )
         stream = ops.concatenate([cls, events], axis=1)
         read = self.attention(
-            self.queries(stream), stream, known_with_cls(cls, valid)
+            self.queries(stream), stream, known_with_cls(cls, mask)
         )
         places = ops.arange(1, self.num_recent_tokens + 1, dtype="int32")
         chosen = ops.logical_and(
             ops.expand_dims(ops.cast(recent, "int32"), 1)
             == ops.expand_dims(places, -1),
-            ops.expand_dims(valid, 1),
+            ops.expand_dims(mask, 1),
         )  # (batch, recent, events): a one, at most, a place
         newest = ops.matmul(ops.cast(chosen, events.dtype), events)
         gated = self.sequence_gate(ops.concatenate([cls, read, newest], axis=1))
@@ -190,8 +203,6 @@ class CrossArch(keras.layers.Layer):
         self,
         tokens_shape: Any,
         events_shape: Any,
-        valid_shape: Any,
-        recent_shape: Any,
         cls_shape: Any = None,
     ) -> Any:
         batch, _, dim = events_shape
@@ -204,22 +215,11 @@ class CrossArch(keras.layers.Layer):
             shapes["sequence"] = (batch, count, dim)
         return shapes
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_summary_tokens=self.num_summary_tokens,
-            num_pma_tokens=self.num_pma_tokens,
-            num_recent_tokens=self.num_recent_tokens,
-            num_heads=self.num_heads,
-            summarize=self.summarize,
-            gate=self.gate,
-            gate_activation=keras.activations.serialize(self.gate_activation),
-            activation=keras.activations.serialize(self.activation),
-        )
-        return config
+    def compute_mask(self, tokens: Any, previous_mask: Any) -> Any:
+        return None
 
 
-def known_with_cls(cls: Any, valid: Any) -> Any:
+def known_with_cls(cls: Any, mask: Any) -> Any:
     """The mask of events with the CLS tokens in front, which always count."""
     known = ops.ones_like(cls[..., 0], dtype="bool")
-    return ops.concatenate([known, ops.cast(valid, "bool")], axis=1)
+    return ops.concatenate([known, ops.cast(mask, "bool")], axis=1)

@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.interaction.feature_cross import FeatureCross
 from keras_infnet.layers.interaction.interaction_ensemble import (
     InteractionEnsemble,
@@ -17,7 +18,7 @@ __all__ = ["InteractionArch"]
 
 
 @export("keras_infnet.layers.InteractionArch")
-class InteractionArch(keras.layers.Layer):
+class InteractionArch(BaseLayer):
     """Lets the fields interact with each other and with past behaviour.
 
     With the fields `X` (N tokens) and `Z = [X ; S_sum]` (P tokens):
@@ -99,38 +100,36 @@ class InteractionArch(keras.layers.Layer):
         else:
             self._build_plain(seen, count, dim)
         if self.residual:
-            self.normalization = keras.layers.LayerNormalization(
-                epsilon=1e-5, dtype=self.dtype_policy, name="normalization"
-            )
-            self.normalization.build(tokens_shape)
-        self.built = True
+            self.normalization = self._layer_norm("normalization", tokens_shape)
 
     def _build_ensembles(self, seen: int, count: int, dim: int) -> None:
-        self.ensembles = []
-        for i in range(self.num_layers):
-            ensemble = InteractionEnsemble(
-                count if i == self.num_layers - 1 else seen,
-                self.cross_rank,
-                dtype=self.dtype_policy,
-                name=f"ensemble_{i}",
+        self.ensembles = [
+            self._part(
+                InteractionEnsemble,
+                f"ensemble_{i}",
+                (None, seen, dim),
+                num_tokens=count if i == self.num_layers - 1 else seen,
+                cross_rank=self.cross_rank,
             )
-            ensemble.build((None, seen, dim))
-            self.ensembles.append(ensemble)
+            for i in range(self.num_layers)
+        ]
 
     def _build_plain(self, seen: int, count: int, dim: int) -> None:
         width = seen * (seen - 1) // 2
         if self.interaction == "dcnv2":
-            width, self.crosses = seen * dim, []
-            for i in range(self.num_layers):
-                cross = FeatureCross(
-                    self.cross_rank, dtype=self.dtype_policy, name=f"cross_{i}"
+            width = seen * dim
+            self.crosses = [
+                self._part(
+                    FeatureCross,
+                    f"cross_{i}",
+                    (None, width),
+                    projection_dim=self.cross_rank,
                 )
-                cross.build((None, width), (None, width))
-                self.crosses.append(cross)
-        self.restore = keras.layers.Dense(
-            count * dim, dtype=self.dtype_policy, name="restore"
+                for i in range(self.num_layers)
+            ]
+        self.restore = self._part(
+            keras.layers.Dense, "restore", (None, width), units=count * dim
         )
-        self.restore.build((None, width))
 
     def call(self, tokens: Any, summary: Any = None) -> Any:
         seen = tokens
@@ -159,13 +158,3 @@ class InteractionArch(keras.layers.Layer):
         self, tokens_shape: Any, summary_shape: Any = None
     ) -> Any:
         return tokens_shape
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            interaction=self.interaction,
-            num_layers=self.num_layers,
-            cross_rank=self.cross_rank,
-            residual=self.residual,
-        )
-        return config

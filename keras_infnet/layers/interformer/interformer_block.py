@@ -6,9 +6,12 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.interformer.cross_arch import CrossArch, known_with_cls
 from keras_infnet.layers.interformer.interaction_arch import InteractionArch
 from keras_infnet.layers.interformer.sequence_arch import SequenceArch
+from keras_infnet.layers.masking import event_mask
+from keras_infnet.layers.sequence.positions import count_back
 from keras_infnet.utils.argument_checks import check_choice, check_positive
 
 __all__ = ["InterFormerBlock"]
@@ -18,7 +21,7 @@ _SUMS = {"both": "both", "n2s": "tokens", "s2n": "sequence", "none": None}
 
 
 @export("keras_infnet.layers.InterFormerBlock")
-class InterFormerBlock(keras.layers.Layer):
+class InterFormerBlock(BaseLayer):
     """Fields and events, each changed by itself and by a summary of the other.
 
     ```
@@ -32,7 +35,8 @@ class InterFormerBlock(keras.layers.Layer):
     not the reverse, with `"s2n"` the fields read the events only, and with
     `"none"` neither does; summaries that nobody reads are not built.
 
-    Masking: padding is never read, and is zero in the result.
+    Masking: padding is never read, and is zero in the result. The mask
+    is passed on to the new events.
 
     Args:
         num_heads: integer. Heads of every attention. Defaults to `4`.
@@ -63,13 +67,19 @@ class InterFormerBlock(keras.layers.Layer):
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        state: dict. `"tokens"`, the fields, `(batch, tokens, dim)`;
-            `"events"`, `(batch, events, dim)`; `"valid"`, booleans,
-            `(batch, events)`; `"positions"` and `"recent"`, integers, see
-            `EventStream`. `"cls"`, the CLS tokens, `(batch, num_cls, dim)`:
-            without them the summary of the fields stands in, as in the first
-            block. `"summary"`, with `"s2n"` and `"none"` only: what the
-            events read in place of the fields, of the shape of `X_sum`.
+        events: tensor of shape `(batch, events, dim)`.
+        tokens: tensor of shape `(batch, tokens, dim)`, the fields.
+        events_mask: boolean tensor of shape `(batch, events)`. Optional.
+        positions: integer tensor of shape `(batch, events)`, see
+            `EventStream`. `None` counts the valid events back, from 1 for the
+            last. Defaults to `None`.
+        recent: integer tensor of shape `(batch, events)`, see `CrossArch`.
+            `None` takes the last valid events. Defaults to `None`.
+        cls: tensor of shape `(batch, num_cls, dim)`, the CLS tokens. Without
+            them the summary of the fields stands in, as in the first block.
+            Optional.
+        summary: tensor of the shape of `X_sum`, with `"s2n"` and `"none"`
+            only: what the events read in place of the fields.
         training: boolean. Whether dropout is active.
 
     Returns:
@@ -77,20 +87,16 @@ class InterFormerBlock(keras.layers.Layer):
 
     Raises:
         ValueError: If a size is not a positive integer or does not fit, a
-            choice is not known, or `"summary"` is missing or of no use.
+            choice is not known, or `summary` is missing or of no use.
 
     Example:
 
     >>> import numpy as np
-    >>> state = {
-    ...     "tokens": np.ones((2, 3, 8), "float32"),
-    ...     "events": np.ones((2, 5, 8), "float32"),
-    ...     "valid": np.ones((2, 5), bool),
-    ...     "positions": np.array([[5, 4, 3, 2, 1]] * 2),
-    ...     "recent": np.array([[0, 0, 0, 1, 2]] * 2),
-    ... }
+    >>> events = np.ones((2, 5, 8), "float32")
+    >>> fields = np.ones((2, 3, 8), "float32")
     >>> block = InterFormerBlock(num_heads=2, cross_rank=4)
-    >>> {name: tuple(x.shape) for name, x in sorted(block(state).items())}
+    >>> changed = block(events, fields)
+    >>> {name: tuple(x.shape) for name, x in sorted(changed.items())}
     {'cls': (2, 4, 8), 'events': (2, 5, 8), 'tokens': (2, 3, 8)}
 
     Reference:
@@ -176,51 +182,60 @@ class InterFormerBlock(keras.layers.Layer):
             name="sequence_arch",
         )
 
-    def build(self, state_shape: Any) -> None:
-        shapes = dict(state_shape)
-        given = "summary" in shapes
-        if given == (self.exchange in ("both", "n2s")):
+    def build(
+        self,
+        events_shape: Any,
+        tokens_shape: Any,
+        cls_shape: Any = None,
+        summary_shape: Any = None,
+    ) -> None:
+        missing = summary_shape is None
+        if missing != (self.exchange in ("both", "n2s")):
             raise ValueError(
-                "the events read `summary` with exchange='s2n' and 'none', "
-                "and the fields otherwise. Received: "
-                f"exchange={self.exchange!r}, "
-                f"a state {'with' if given else 'without'} `summary`."
+                "`summary` must be given with exchange='s2n' and 'none', where "
+                "the events read it in place of the fields, and only there. "
+                f"Received: exchange={self.exchange!r}, and summary is "
+                f"{'missing' if missing else 'given'}."
             )
-        tokens, events = shapes["tokens"], shapes["events"]
-        batch, _, dim = events
-        summary = shapes.get("summary", (batch, self.num_summary_tokens, dim))
-        cls = shapes.get("cls", summary)
+        batch, _, dim = events_shape
+        summary = summary_shape or (batch, self.num_summary_tokens, dim)
+        cls = cls_shape or summary
         seen = None
         if self.cross_arch is not None:
-            self.cross_arch.build(
-                tokens, events, shapes["valid"], shapes["recent"], cls
-            )
+            self.cross_arch.build(tokens_shape, events_shape, cls)
             if self.cross_arch.summarize != "tokens":
                 extra = self.num_pma_tokens + self.num_recent_tokens
                 seen = (batch, cls[1] + extra, dim)
-        self.interaction_arch.build(tokens, seen)
-        flat = (batch, None)
-        self.sequence_arch.build((batch, None, dim), summary, flat, flat)
-        self.built = True
+        self.interaction_arch.build(tokens_shape, seen)
+        self.sequence_arch.build((batch, None, dim), summary)
 
-    def call(self, state: Any, training: bool | None = None) -> Any:
-        tokens, events, valid = (
-            state[name] for name in ("tokens", "events", "valid")
-        )
-        summary, seen = state.get("summary"), None
-        cls = state.get("cls", summary)
+    def call(
+        self,
+        events: Any,
+        tokens: Any,
+        events_mask: Any = None,
+        positions: Any = None,
+        recent: Any = None,
+        cls: Any = None,
+        summary: Any = None,
+        training: bool | None = None,
+    ) -> Any:
+        mask, seen = event_mask(events, events_mask), None
+        if positions is None:
+            positions = count_back(mask)
+        cls = summary if cls is None else cls
         if self.cross_arch is not None:
-            sums = self.cross_arch(tokens, events, valid, state["recent"], cls)
+            sums = self.cross_arch(tokens, events, mask, recent, cls)
             summary = sums.get("tokens", summary)
             seen = sums.get("sequence")
         cls = summary if cls is None else cls
         _, count, dim = cls.shape
         nowhere = ops.zeros_like(cls[..., 0], dtype="int32")
-        positions = ops.cast(state["positions"], "int32")
+        positions = ops.cast(positions, "int32")
         stream = self.sequence_arch(
             ops.concatenate([cls, events], axis=1),
             summary,
-            known_with_cls(cls, valid),
+            known_with_cls(cls, mask),
             ops.concatenate([nowhere, positions], axis=1),
             training=training,
         )
@@ -231,32 +246,20 @@ class InterFormerBlock(keras.layers.Layer):
             "cls": ops.reshape(stream[:, :count], (-1, count, dim)),
         }
 
-    def compute_output_shape(self, state_shape: Any) -> Any:
-        events = state_shape["events"]
-        cls = (events[0], self.num_summary_tokens, events[2])
+    def compute_output_shape(
+        self,
+        events_shape: Any,
+        tokens_shape: Any,
+        cls_shape: Any = None,
+        summary_shape: Any = None,
+    ) -> Any:
+        batch, _, dim = events_shape
+        cls = cls_shape or summary_shape
         return {
-            "tokens": state_shape["tokens"],
-            "events": events,
-            "cls": state_shape.get("cls", state_shape.get("summary", cls)),
+            "tokens": tokens_shape,
+            "events": events_shape,
+            "cls": cls or (batch, self.num_summary_tokens, dim),
         }
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_heads=self.num_heads,
-            num_summary_tokens=self.num_summary_tokens,
-            num_pma_tokens=self.num_pma_tokens,
-            num_recent_tokens=self.num_recent_tokens,
-            interaction=self.interaction,
-            num_interaction_layers=self.num_interaction_layers,
-            cross_rank=self.cross_rank,
-            pffn=self.pffn,
-            pffn_hidden_dim=self.pffn_hidden_dim,
-            gate=self.gate,
-            gate_activation=keras.activations.serialize(self.gate_activation),
-            residual=self.residual,
-            exchange=self.exchange,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config
+    def compute_mask(self, events: Any, previous_mask: Any) -> Any:
+        return {"tokens": None, "events": previous_mask, "cls": None}

@@ -3,23 +3,24 @@
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.masking import zero_padding
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["MaskNet"]
 
 
 @export("keras_infnet.layers.MaskNet")
-class MaskNet(keras.layers.Layer):
+class MaskNet(BaseLayer):
     """Makes one token of everything that is known of an event.
 
     `outputs = Dense(c * MLP(c))` with `MLP(c) = sigmoid(Dense(act(Dense(c))))`,
     where `c` holds the embeddings of all sequences at one event side by side.
     The MLP is as wide as `c` and tells how much each of its numbers counts.
 
-    Masking: tokens of padding are zero.
+    Masking: tokens of padding are zero, and the mask is passed on.
 
     Args:
         dim: integer. Width of a token. Defaults to `64`.
@@ -29,7 +30,7 @@ class MaskNet(keras.layers.Layer):
 
     Call arguments:
         x: tensor of shape `(batch, events, features)`.
-        valid: boolean tensor of shape `(batch, events)`. Optional.
+        mask: boolean tensor of shape `(batch, events)`. Optional.
 
     Returns:
         Tensor of shape `(batch, events, dim)`.
@@ -53,38 +54,28 @@ class MaskNet(keras.layers.Layer):
         super().__init__(**kwargs)
         check_positive(dim=dim)
         self.dim = dim
+        self.supports_masking = True
         self.activation = keras.activations.get(activation)
 
-    def build(self, x_shape: Any, valid_shape: Any = None) -> None:
+    def build(self, x_shape: Any) -> None:
         width = x_shape[-1]
-        self.hidden_layer = self._dense(width, self.activation, "hidden")
-        self.mask_layer = self._dense(width, "sigmoid", "mask")
-        self.output_layer = self._dense(self.dim, None, "output")
-        for layer in (self.hidden_layer, self.mask_layer, self.output_layer):
-            layer.build(x_shape)
-        self.built = True
 
-    def _dense(self, units: int, activation: Any, name: str) -> Any:
-        return keras.layers.Dense(
-            units, activation=activation, dtype=self.dtype_policy, name=name
-        )
+        def dense(name: str, units: int, activation: Any) -> Any:
+            return self._part(
+                keras.layers.Dense,
+                name,
+                x_shape,
+                units=units,
+                activation=activation,
+            )
 
-    def call(self, x: Any, valid: Any = None) -> Any:
+        self.hidden_layer = dense("hidden", width, self.activation)
+        self.mask_layer = dense("mask", width, "sigmoid")
+        self.output_layer = dense("output", self.dim, None)
+
+    def call(self, x: Any, mask: Any = None) -> Any:
         weights = self.mask_layer(self.hidden_layer(x))
-        tokens = self.output_layer(x * weights)
-        if valid is None:
-            return tokens
-        return tokens * ops.cast(ops.expand_dims(valid, -1), tokens.dtype)
+        return zero_padding(self.output_layer(x * weights), mask)
 
-    def compute_output_shape(
-        self, x_shape: Any, valid_shape: Any = None
-    ) -> Any:
+    def compute_output_shape(self, x_shape: Any) -> Any:
         return (*x_shape[:-1], self.dim)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            dim=self.dim,
-            activation=keras.activations.serialize(self.activation),
-        )
-        return config

@@ -6,14 +6,18 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
-from keras_infnet.utils.argument_checks import check_choice, check_positive
+from keras_infnet.utils.argument_checks import (
+    check_choice,
+    check_positive_or_none,
+)
 
 __all__ = ["PersonalizedFFN"]
 
 
 @export("keras_infnet.layers.PersonalizedFFN")
-class PersonalizedFFN(keras.layers.Layer):
+class PersonalizedFFN(BaseLayer):
     """Transforms a sequence by weights computed from a summary of its row.
 
     With the sequence `S`, tokens of width `d`, and the summary `X_sum`:
@@ -29,6 +33,9 @@ class PersonalizedFFN(keras.layers.Layer):
     `W` holds a row a token of the summary; `W_x` is `(d, d)`, `W_1` is
     `(d, q)` and `W_2` is `(q, d)`, one a row of the batch. The MLPs have one
     hidden layer of width `2 d`.
+
+    Masking: tokens of the sequence do not see each other. Their mask is passed
+    on.
 
     Args:
         mode: `"lowrank"`, `"hyper"` or `"twolayer"`. Defaults to `"hyper"`.
@@ -72,25 +79,21 @@ class PersonalizedFFN(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_choice("mode", mode, ("lowrank", "hyper", "twolayer"))
-        if hidden_dim is not None:
-            check_positive(hidden_dim=hidden_dim)
-            if mode != "twolayer":
-                raise ValueError(
-                    "`hidden_dim` is the inner width of mode 'twolayer'. "
-                    f"Received: mode={mode!r}, hidden_dim={hidden_dim}."
-                )
+        check_positive_or_none(hidden_dim=hidden_dim)
+        if hidden_dim is not None and mode != "twolayer":
+            raise ValueError(
+                "`hidden_dim` is the inner width of mode 'twolayer'. "
+                f"Received: mode={mode!r}, hidden_dim={hidden_dim}."
+            )
         self.mode = mode
+        self.supports_masking = True
         self.hidden_dim = hidden_dim
         self.activation = keras.activations.get(activation)
 
     def build(self, sequence_shape: Any, summary_shape: Any) -> None:
         dim, count = sequence_shape[-1], summary_shape[1]
         if self.mode == "lowrank":
-            self.kernel = self.add_weight(
-                name="kernel",
-                shape=(count, dim),
-                initializer="glorot_uniform",
-            )
+            self.kernel = self._kernel("kernel", count, dim)
         elif self.mode == "hyper":
             self.maker = self._maker("maker", count * dim, dim, dim * dim)
         else:
@@ -100,31 +103,22 @@ class PersonalizedFFN(keras.layers.Layer):
                 self.makers.append(
                     self._maker(f"maker_{i}", count * dim, dim, dim * width)
                 )
-                self.biases.append(
-                    self.add_weight(
-                        name=f"bias_{i}", shape=(outputs,), initializer="zeros"
-                    )
+                self.biases.append(self._zeros(f"bias_{i}", outputs))
+                norm = self._rms_norm(
+                    f"normalization_{i}", (None, None, outputs)
                 )
-                norm = keras.layers.RMSNormalization(
-                    epsilon=1e-5,
-                    dtype=self.dtype_policy,
-                    name=f"normalization_{i}",
-                )
-                norm.build((None, None, outputs))
                 self.normalizations.append(norm)
-        self.built = True
 
     def _maker(self, name: str, inputs: int, dim: int, outputs: int) -> MLP:
         """What makes the weights of a row."""
-        maker = MLP(
-            outputs,
+        return self._part(
+            MLP,
+            name,
+            (None, inputs),
+            units=outputs,
             hidden_dims=(2 * dim,),
             activation=self.activation,
-            dtype=self.dtype_policy,
-            name=name,
         )
-        maker.build((None, inputs))
-        return maker
 
     def call(self, sequence: Any, summary: Any) -> Any:
         _, count, dim = summary.shape
@@ -150,12 +144,3 @@ class PersonalizedFFN(keras.layers.Layer):
         self, sequence_shape: Any, summary_shape: Any
     ) -> Any:
         return sequence_shape
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            mode=self.mode,
-            hidden_dim=self.hidden_dim,
-            activation=keras.activations.serialize(self.activation),
-        )
-        return config

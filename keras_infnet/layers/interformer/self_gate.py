@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
 from keras_infnet.utils.argument_checks import check_choice
 
@@ -13,7 +14,7 @@ __all__ = ["SelfGate"]
 
 
 @export("keras_infnet.layers.SelfGate")
-class SelfGate(keras.layers.Layer):
+class SelfGate(BaseLayer):
     """Scales every token by a gate computed from itself.
 
     ```
@@ -26,7 +27,7 @@ class SelfGate(keras.layers.Layer):
     that sign and scale are lost; `"self"` keeps them.
 
     Masking: a zero token stays zero, but in the form `"paper"` with an
-    activation that is not zero at zero.
+    activation that is not zero at zero. The mask is passed on.
 
     Args:
         gate: `"self"` or `"paper"`. Defaults to `"self"`.
@@ -65,20 +66,20 @@ class SelfGate(keras.layers.Layer):
         super().__init__(**kwargs)
         check_choice("gate", gate, ("self", "paper"))
         self.gate = gate
+        self.supports_masking = True
         self.gate_activation = keras.activations.get(gate_activation)
         self.activation = keras.activations.get(activation)
 
     def build(self, x_shape: Any) -> None:
         width = x_shape[-1]
-        self.mlp = MLP(
-            width,
+        self.mlp = self._part(
+            MLP,
+            "mlp",
+            x_shape,
+            units=width,
             hidden_dims=(width,),
             activation=self.activation,
-            dtype=self.dtype_policy,
-            name="mlp",
         )
-        self.mlp.build(x_shape)
-        self.built = True
 
     def call(self, x: Any) -> Any:
         if self.gate == "self":
@@ -87,12 +88,3 @@ class SelfGate(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape: Any) -> Any:
         return x_shape
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            gate=self.gate,
-            gate_activation=keras.activations.serialize(self.gate_activation),
-            activation=keras.activations.serialize(self.activation),
-        )
-        return config

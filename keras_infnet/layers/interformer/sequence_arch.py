@@ -3,19 +3,25 @@
 from typing import Any
 
 import keras
-from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.attention.rotary_attention import RotaryAttention
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import seeded_dropouts
 from keras_infnet.layers.interformer.personalized_ffn import PersonalizedFFN
-from keras_infnet.utils.argument_checks import check_choice, check_positive
+from keras_infnet.layers.masking import event_mask, zero_padding
+from keras_infnet.layers.sequence.positions import count_back
+from keras_infnet.utils.argument_checks import (
+    check_choice,
+    check_positive,
+    check_rate,
+)
 
 __all__ = ["SequenceArch"]
 
 
 @export("keras_infnet.layers.SequenceArch")
-class SequenceArch(keras.layers.Layer):
+class SequenceArch(BaseLayer):
     """A personalised feed-forward network, then self-attention.
 
     With the sequence `S` and the summary `X_sum` of the fields:
@@ -28,7 +34,8 @@ class SequenceArch(keras.layers.Layer):
     `MHA` has rotary positions (`keras_infnet.layers.RotaryAttention`), `PFFN`
     is `keras_infnet.layers.PersonalizedFFN`.
 
-    Masking: padding is never read, and is zero in the result.
+    Masking: padding is never read, and is zero in the result. The mask
+    is passed on.
 
     Args:
         num_heads: integer. Must divide the width of a token; heads must be of
@@ -46,8 +53,9 @@ class SequenceArch(keras.layers.Layer):
     Call arguments:
         sequence: tensor of shape `(batch, tokens, dim)`.
         summary: tensor of shape `(batch, summary_tokens, dim)`.
-        valid: boolean tensor of shape `(batch, tokens)`.
-        positions: integer tensor of shape `(batch, tokens)`.
+        sequence_mask: boolean tensor of shape `(batch, tokens)`. Optional.
+        positions: integer tensor of shape `(batch, tokens)`. `None` counts
+            valid tokens back, from 1 for the last. Defaults to `None`.
         training: boolean. Whether dropout is active.
 
     Returns:
@@ -61,9 +69,8 @@ class SequenceArch(keras.layers.Layer):
 
     >>> import numpy as np
     >>> sequence = np.ones((2, 5, 8), "float32")
-    >>> valid, places = np.ones((2, 5), bool), np.array([[0, 4, 3, 2, 1]] * 2)
-    >>> arch = SequenceArch(num_heads=2)
-    >>> tuple(arch(sequence, sequence[:, :3], valid, places).shape)
+    >>> summary = np.ones((2, 3, 8), "float32")
+    >>> tuple(SequenceArch(num_heads=2)(sequence, summary).shape)
     (2, 5, 8)
 
     Reference:
@@ -83,6 +90,8 @@ class SequenceArch(keras.layers.Layer):
         super().__init__(**kwargs)
         check_positive(num_heads=num_heads)
         check_choice("pffn", pffn, ("lowrank", "hyper", "twolayer"))
+        check_rate(dropout=dropout)
+        self.supports_masking = True
         self.num_heads = num_heads
         self.pffn = pffn
         self.pffn_hidden_dim = pffn_hidden_dim
@@ -98,81 +107,60 @@ class SequenceArch(keras.layers.Layer):
         )
         self.dropout_layers = seeded_dropouts(1, dropout, self.dtype_policy)
 
-    def build(
-        self,
-        sequence_shape: Any,
-        summary_shape: Any,
-        valid_shape: Any,
-        positions_shape: Any,
-    ) -> None:
+    def build(self, sequence_shape: Any, summary_shape: Any) -> None:
         self.feed_forward.build(sequence_shape, summary_shape)
-        self.attention = RotaryAttention(
-            self.num_heads, dtype=self.dtype_policy, name="attention"
-        )
-        self.attention.build(
+        places = sequence_shape[:2]
+        self.attention = self._part(
+            RotaryAttention,
+            "attention",
             sequence_shape,
             sequence_shape,
-            valid_shape,
-            positions_shape,
-            positions_shape,
+            places,
+            places,
+            num_heads=self.num_heads,
         )
         if self.residual:
             self.normalizations = [
-                keras.layers.LayerNormalization(
-                    epsilon=1e-5,
-                    dtype=self.dtype_policy,
-                    name=f"normalization_{i}",
-                )
+                self._layer_norm(f"normalization_{i}", sequence_shape)
                 for i in range(2)
             ]
-            for layer in self.normalizations:
-                layer.build(sequence_shape)
-        self.built = True
 
     def call(
         self,
         sequence: Any,
         summary: Any,
-        valid: Any,
-        positions: Any,
+        sequence_mask: Any = None,
+        positions: Any = None,
         training: bool | None = None,
     ) -> Any:
+        mask = sequence_mask
+        if positions is None:
+            positions = count_back(event_mask(sequence, mask))
         if self.residual:
             normed = self.normalizations[0](sequence)
             sequence = sequence + self.feed_forward(normed, summary)
             normed = self.normalizations[1](sequence)
-            read = self._attend(normed, valid, positions, training)
-            result = sequence + read
+            result = sequence + self._attend(normed, mask, positions, training)
         else:
             changed = self.feed_forward(sequence, summary)
-            result = self._attend(changed, valid, positions, training)
-        return result * ops.cast(ops.expand_dims(valid, -1), result.dtype)
+            result = self._attend(changed, mask, positions, training)
+        return zero_padding(result, mask)
 
     def _attend(
-        self, x: Any, valid: Any, positions: Any, training: bool | None
+        self, x: Any, mask: Any, positions: Any, training: bool | None
     ) -> Any:
-        read = self.attention(x, x, valid, positions, positions)
+        read = self.attention(
+            x,
+            x,
+            source_mask=mask,
+            query_positions=positions,
+            positions=positions,
+        )
         for layer in self.dropout_layers:
             read = layer(read, training=training)
         return read
 
     def compute_output_shape(
-        self,
-        sequence_shape: Any,
-        summary_shape: Any,
-        valid_shape: Any,
-        positions_shape: Any,
+        self, sequence_shape: Any, summary_shape: Any
     ) -> Any:
         return sequence_shape
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_heads=self.num_heads,
-            pffn=self.pffn,
-            pffn_hidden_dim=self.pffn_hidden_dim,
-            residual=self.residual,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config

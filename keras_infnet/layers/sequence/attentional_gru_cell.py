@@ -42,7 +42,6 @@ class AttentionalGRUCell(keras.layers.Layer):
         self.recurrent_bias = self.add_weight(
             name="recurrent_bias", shape=(self.units,), initializer="zeros"
         )
-        self.built = True
 
     def _weight(self, name: str, rows: int, initializer: str) -> Any:
         return self.add_weight(

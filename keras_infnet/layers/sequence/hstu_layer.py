@@ -6,15 +6,21 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import seeded_dropouts
-from keras_infnet.layers.embedding.row_lookup import look_up
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.layers.masking import event_mask
+from keras_infnet.layers.sequence.positions import check_gap, look_up
+from keras_infnet.utils.argument_checks import (
+    check_number,
+    check_positive,
+    check_rate,
+)
 
 __all__ = ["HSTULayer"]
 
 
 @export("keras_infnet.layers.HSTULayer")
-class HSTULayer(keras.layers.Layer):
+class HSTULayer(BaseLayer):
     """One layer of a hierarchical sequential transduction unit.
 
     ```
@@ -53,7 +59,7 @@ class HSTULayer(keras.layers.Layer):
         position: integer tensor of shape `(batch, tokens)`: the places of the
             valid tokens, without holes. A token reads itself and those of
             lower position.
-        valid: boolean tensor of shape `(batch, tokens)`.
+        tokens_mask: boolean tensor of shape `(batch, tokens)`. Optional.
         gap: integer tensor of shape `(batch, tokens)`, bucket of the time
             between the event and the request, 0 for unknown. Needed if
             `num_gaps` is not 0.
@@ -70,9 +76,9 @@ class HSTULayer(keras.layers.Layer):
     Example:
 
     >>> import numpy as np
-    >>> position, valid = np.array([[0, 1, 2]]), np.ones((1, 3), bool)
+    >>> position = np.array([[0, 1, 2]])
     >>> tokens = np.ones((1, 3, 8), "float32")
-    >>> tuple(HSTULayer()(tokens, position, valid).shape)
+    >>> tuple(HSTULayer()(tokens, position).shape)
     (1, 3, 8)
 
     Reference:
@@ -91,6 +97,8 @@ class HSTULayer(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_positive(num_heads=num_heads, max_length=max_length)
+        check_number("num_gaps", num_gaps, kind=int)
+        check_rate(dropout=dropout)
         self.num_heads = num_heads
         self.max_length = max_length
         self.num_gaps = num_gaps
@@ -101,38 +109,29 @@ class HSTULayer(keras.layers.Layer):
         self,
         tokens_shape: Any,
         position_shape: Any,
-        valid_shape: Any,
         gap_shape: Any = None,
     ) -> None:
+        check_gap(self.num_gaps, gap_shape)
         width = tokens_shape[-1]
         if width % self.num_heads:
             raise ValueError(
                 "`num_heads` must divide the width of a token. Received: "
                 f"num_heads={self.num_heads}, tokens of width {width}."
             )
+        shape = (None, None, width)
         self.normalizations = [
-            keras.layers.LayerNormalization(
-                epsilon=1e-5, dtype=self.dtype_policy, name=name
-            )
+            self._layer_norm(name, shape)
             for name in ("input_normalization", "output_normalization")
         ]
+        dense = keras.layers.Dense
         # `W_1` in two parts: the last token alone may need the first.
         self.query_gate, self.key_value = (
-            keras.layers.Dense(
-                2 * width, activation="silu", dtype=self.dtype_policy, name=name
-            )
+            self._part(dense, name, shape, units=2 * width, activation="silu")
             for name in ("query_gate", "key_value")
         )
-        self.output_projection = keras.layers.Dense(
-            width, use_bias=False, dtype=self.dtype_policy, name="output"
+        self.output_projection = self._part(
+            dense, "output", shape, units=width, use_bias=False
         )
-        for layer in (
-            *self.normalizations,
-            self.query_gate,
-            self.key_value,
-            self.output_projection,
-        ):
-            layer.build((None, None, width))
         self.dropout_layers = seeded_dropouts(
             1, self.dropout, self.dtype_policy
         )
@@ -140,7 +139,6 @@ class HSTULayer(keras.layers.Layer):
         self.gaps = None
         if self.num_gaps:
             self.gaps = self._table("gaps", self.num_gaps)
-        self.built = True
 
     def _table(self, name: str, size: int) -> Any:
         return self.add_weight(
@@ -153,10 +151,11 @@ class HSTULayer(keras.layers.Layer):
         self,
         tokens: Any,
         position: Any,
-        valid: Any,
+        tokens_mask: Any = None,
         gap: Any = None,
         training: bool | None = None,
     ) -> Any:
+        mask = event_mask(tokens, tokens_mask)
         normalized = self.normalizations[0](tokens)
         query, gate = ops.split(
             self.query_gate(self._readers(normalized)), 2, axis=-1
@@ -167,7 +166,7 @@ class HSTULayer(keras.layers.Layer):
         )
         scores = ops.cast(scores, "float32")
         scores = scores * (tokens.shape[-1] // self.num_heads) ** -0.5
-        bias, visible = self._bias(position, valid, gap)
+        bias, visible = self._bias(position, mask, gap)
         weights = ops.silu(scores + bias) * visible / self.max_length
         weights = ops.cast(weights, self.compute_dtype)
         read = ops.einsum("bhqk,bkhe->bqhe", weights, self._heads(value))
@@ -184,7 +183,7 @@ class HSTULayer(keras.layers.Layer):
         width = x.shape[-1] // self.num_heads
         return ops.reshape(x, (-1, ops.shape(x)[1], self.num_heads, width))
 
-    def _bias(self, position: Any, valid: Any, gap: Any) -> tuple[Any, Any]:
+    def _bias(self, position: Any, mask: Any, gap: Any) -> tuple[Any, Any]:
         """`rab` and the mask, `(batch, 1, queries, keys)`."""
         distance = ops.expand_dims(self._readers(position), 2)
         distance = distance - ops.expand_dims(position, 1)
@@ -195,7 +194,7 @@ class HSTULayer(keras.layers.Layer):
             )
             bias = bias + ops.cast(look_up(self.gaps, apart), "float32")
         visible = ops.logical_and(
-            ops.greater_equal(distance, 0), ops.expand_dims(valid, 1)
+            ops.greater_equal(distance, 0), ops.expand_dims(mask, 1)
         )
         return (
             ops.expand_dims(bias, 1),
@@ -206,22 +205,13 @@ class HSTULayer(keras.layers.Layer):
         self,
         tokens_shape: Any,
         position_shape: Any,
-        valid_shape: Any,
         gap_shape: Any = None,
     ) -> Any:
         length = 1 if self.last_only else tokens_shape[1]
         return (tokens_shape[0], length, tokens_shape[2])
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_heads=self.num_heads,
-            max_length=self.max_length,
-            num_gaps=self.num_gaps,
-            last_only=self.last_only,
-            dropout=self.dropout,
-        )
-        return config
+    def compute_mask(self, tokens: Any, previous_mask: Any) -> Any:
+        return None if previous_mask is None else self._readers(previous_mask)
 
 
 def _between(later: Any, earlier: Any) -> Any:

@@ -7,10 +7,11 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.attention.masked_softmax import masked_softmax
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
+from keras_infnet.layers.masking import event_mask, masked_softmax
 from keras_infnet.layers.sequence.attentional_gru_cell import AttentionalGRUCell
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.utils.argument_checks import check_choice, check_positive
 
 __all__ = ["InterestEvolution"]
 
@@ -19,7 +20,7 @@ _ATTENTIONS = ("bilinear", "dot", "din")
 
 
 @export("keras_infnet.layers.InterestEvolution")
-class InterestEvolution(keras.layers.Layer):
+class InterestEvolution(BaseLayer):
     """Reads a behaviour by two GRUs, the second led by the target.
 
     ```
@@ -38,7 +39,8 @@ class InterestEvolution(keras.layers.Layer):
     layer adds the loss `-weight * mean(log sigmoid(h_t e_{t+1}) +
     log(1 - sigmoid(h_t e^-_{t+1})))` over the pairs of neighbouring events.
 
-    Padding may lie anywhere: events move together first.
+    Masking: padding is never read and may lie anywhere; events move together
+    first. The result has no mask.
 
     Args:
         gru_type: `"augru"`, `"agru"`, `"aigru"` or `"gru"`. Defaults to
@@ -55,7 +57,9 @@ class InterestEvolution(keras.layers.Layer):
     Call arguments:
         query: tensor of shape `(batch, attributes, dim)`, the target.
         events: tensor of shape `(batch, events, attributes, dim)`.
-        valid: boolean tensor of shape `(batch, events)`.
+        events_mask: boolean tensor of shape `(batch, events)`, or `(batch,
+            events, attributes)`: an event counts where any attribute does.
+            Optional.
         negatives: tensor of the shape of `events`: something else in place of
             each event. Optional.
         training: boolean. Whether the auxiliary loss is added.
@@ -71,8 +75,7 @@ class InterestEvolution(keras.layers.Layer):
 
     >>> import numpy as np
     >>> query, events = np.ones((2, 3, 4)), np.ones((2, 5, 3, 4))
-    >>> valid = np.ones((2, 5), bool)
-    >>> tuple(InterestEvolution()(query, events, valid).shape)
+    >>> tuple(InterestEvolution()(query, events).shape)
     (2, 3, 4)
 
     Reference:
@@ -90,15 +93,8 @@ class InterestEvolution(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_positive(attention_dims=attention_dims)
-        for name, value, known in (
-            ("gru_type", gru_type, _GRU_TYPES),
-            ("attention", attention, _ATTENTIONS),
-        ):
-            if value not in known:
-                raise ValueError(
-                    f"`{name}` must be one of {known}. "
-                    f"Received: {name}={value!r}."
-                )
+        check_choice("gru_type", gru_type, _GRU_TYPES)
+        check_choice("attention", attention, _ATTENTIONS)
         self.gru_type = gru_type
         self.attention = attention
         self.attention_dims = tuple(attention_dims)
@@ -109,32 +105,29 @@ class InterestEvolution(keras.layers.Layer):
         self,
         query_shape: Any,
         events_shape: Any,
-        valid_shape: Any,
         negatives_shape: Any = None,
     ) -> None:
         width = query_shape[-2] * query_shape[-1]
         shape = (None, None, width)
-        self.extraction = keras.layers.GRU(
-            width,
+        self.extraction = self._part(
+            keras.layers.GRU,
+            "extraction",
+            shape,
+            units=width,
             return_sequences=True,
             # The fast kernels refuse masks of rows without events.
             use_cudnn=False,
-            dtype=self.dtype_policy,
-            name="extraction",
         )
-        self.extraction.build(shape)
         cell = AttentionalGRUCell(
             width,
             "gru" if self.gru_type == "aigru" else self.gru_type,
             dtype=self.dtype_policy,
             name="cell",
         )
-        self.evolution = keras.layers.RNN(
-            cell, dtype=self.dtype_policy, name="evolution"
+        self.evolution = self._part(
+            keras.layers.RNN, "evolution", (None, None, width + 1), cell=cell
         )
-        self.evolution.build((None, None, width + 1))
         self._build_scorer(width)
-        self.built = True
 
     def _build_scorer(self, width: int) -> None:
         self.hidden: Any = None
@@ -145,36 +138,36 @@ class InterestEvolution(keras.layers.Layer):
         if self.attention == "din":
             inputs, units, start = 4 * width, 1, "glorot_uniform"
             if self.attention_dims:
-                self.hidden = MLP(
-                    None,
+                self.hidden = self._part(
+                    MLP,
+                    "hidden",
+                    (None, None, inputs),
+                    units=None,
                     hidden_dims=self.attention_dims,
                     activation=self.activation,
-                    dtype=self.dtype_policy,
-                    name="hidden",
                 )
-                self.hidden.build((None, None, inputs))
                 inputs = self.attention_dims[-1]
-        self.scorer = keras.layers.Dense(
-            units,
+        self.scorer = self._part(
+            keras.layers.Dense,
+            "scorer",
+            (None, None, inputs),
+            units=units,
             # A softmax does not see what all scores have in common.
             use_bias=False,
             kernel_initializer=start,
-            dtype=self.dtype_policy,
-            name="scorer",
         )
-        self.scorer.build((None, None, inputs))
 
     def call(
         self,
         query: Any,
         events: Any,
-        valid: Any,
+        events_mask: Any = None,
         negatives: Any = None,
         training: bool | None = None,
     ) -> Any:
         _, count, dim = query.shape
         query = ops.reshape(query, (-1, 1, count * dim))
-        order, valid = _together(valid)
+        order, valid = _together(event_mask(events, events_mask))
         events = self._ordered(events, order, count * dim)
         interests = self.extraction(events, mask=valid, training=training)
         if training and self.auxiliary_weight and negatives is not None:
@@ -222,21 +215,12 @@ class InterestEvolution(keras.layers.Layer):
         self,
         query_shape: Any,
         events_shape: Any,
-        valid_shape: Any,
         negatives_shape: Any = None,
     ) -> Any:
         return query_shape
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            gru_type=self.gru_type,
-            attention=self.attention,
-            attention_dims=self.attention_dims,
-            activation=keras.activations.serialize(self.activation),
-            auxiliary_weight=self.auxiliary_weight,
-        )
-        return config
+    def compute_mask(self, query: Any, previous_mask: Any) -> Any:
+        return None
 
 
 def _together(valid: Any) -> tuple[Any, Any]:

@@ -6,16 +6,17 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.attention.masked_softmax import masked_softmax
+from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import seeded_dropouts
 from keras_infnet.layers.dense.token_dense import TokenDense
-from keras_infnet.utils.argument_checks import check_positive
+from keras_infnet.layers.masking import event_mask, masked_softmax
+from keras_infnet.utils.argument_checks import check_positive, check_rate
 
 __all__ = ["OneTransBlock"]
 
 
 @export("keras_infnet.layers.OneTransBlock")
-class OneTransBlock(keras.layers.Layer):
+class OneTransBlock(BaseLayer):
     """One block of OneTrans on the tokens of events and of fields.
 
     ```
@@ -32,7 +33,8 @@ class OneTransBlock(keras.layers.Layer):
     values. The keys of events have no bias, because one that all keys have
     would change no weight.
 
-    Masking: padding is never read; what stands at padding means nothing. With
+    Masking: padding is never read; what stands at padding means nothing. The
+    mask is passed on to the events. With
     `num_queries` it must be in front (see `keras_infnet.layers.RecentTokens`).
 
     Args:
@@ -51,7 +53,7 @@ class OneTransBlock(keras.layers.Layer):
         sequence: tensor of shape `(batch, events, dim)`.
         fields: tensor of shape `(batch, fields, dim)` with a known number of
             fields.
-        valid: boolean tensor of shape `(batch, events)`.
+        sequence_mask: boolean tensor of shape `(batch, events)`. Optional.
         training: boolean. Whether dropout is active.
 
     Returns:
@@ -67,7 +69,7 @@ class OneTransBlock(keras.layers.Layer):
     >>> import numpy as np
     >>> sequence, fields = np.ones((2, 5, 8)), np.ones((2, 3, 8))
     >>> block = OneTransBlock(num_queries=4)
-    >>> y = block(sequence, fields, np.ones((2, 5), bool))
+    >>> y = block(sequence, fields)
     >>> tuple(y["sequence"].shape), tuple(y["fields"].shape)
     ((2, 4, 8), (2, 3, 8))
 
@@ -86,6 +88,7 @@ class OneTransBlock(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         check_positive(num_heads=num_heads, expansion=expansion)
+        check_rate(dropout=dropout)
         if num_queries:
             check_positive(num_queries=num_queries)
         self.num_heads = num_heads
@@ -94,9 +97,7 @@ class OneTransBlock(keras.layers.Layer):
         self.activation = keras.activations.get(activation)
         self.dropout = dropout
 
-    def build(
-        self, sequence_shape: Any, fields_shape: Any, valid_shape: Any
-    ) -> None:
+    def build(self, sequence_shape: Any, fields_shape: Any) -> None:
         _, self.num_fields, width = fields_shape
         if width % self.num_heads:
             raise ValueError(
@@ -104,13 +105,8 @@ class OneTransBlock(keras.layers.Layer):
                 f"num_heads={self.num_heads}, tokens of width {width}."
             )
         self.normalizations = [
-            keras.layers.RMSNormalization(
-                epsilon=1e-5, dtype=self.dtype_policy, name=f"normalization_{i}"
-            )
-            for i in range(2)
+            self._rms_norm(f"normalization_{i}", fields_shape) for i in range(2)
         ]
-        for layer in self.normalizations:
-            layer.build(fields_shape)
         hidden = self.expansion * width
         # Name of a linear map: width in, width out.
         maps = {
@@ -124,35 +120,36 @@ class OneTransBlock(keras.layers.Layer):
         self.of_fields: dict[str, Any] = {}
         self.of_sequence: dict[str, Any] = {}
         for name, (size, units) in maps.items():
-            options: dict[str, Any] = {
-                "activation": self.activation if name == "hidden" else None,
-                "dtype": self.dtype_policy,
-            }
-            layer = TokenDense(units, name=f"fields_{name}", **options)
-            layer.build((None, self.num_fields, size))
-            self.of_fields[name] = layer
+            act = self.activation if name == "hidden" else None
+            self.of_fields[name] = self._part(
+                TokenDense,
+                f"fields_{name}",
+                (None, self.num_fields, size),
+                units=units,
+                activation=act,
+            )
             if self.num_queries == 0 and name not in ("key", "value"):
                 continue
-            layer = keras.layers.Dense(
-                units,
+            self.of_sequence[name] = self._part(
+                keras.layers.Dense,
+                f"sequence_{name}",
+                (None, None, size),
+                units=units,
                 use_bias=name != "key",
-                name=f"sequence_{name}",
-                **options,
+                activation=act,
             )
-            layer.build((None, None, size))
-            self.of_sequence[name] = layer
         self.dropout_layers = seeded_dropouts(
             1, self.dropout, self.dtype_policy
         )
-        self.built = True
 
     def call(
         self,
         sequence: Any,
         fields: Any,
-        valid: Any,
+        sequence_mask: Any = None,
         training: bool | None = None,
     ) -> dict[str, Any]:
+        mask = event_mask(sequence, sequence_mask)
         normalize = self.normalizations[0]
         events, places = normalize(sequence), normalize(fields)
 
@@ -167,7 +164,7 @@ class OneTransBlock(keras.layers.Layer):
             mixed("query", self._queries(events)),
             mixed("key", events),
             mixed("value", events),
-            valid,
+            mask,
         )
         count = self.num_fields
         own, shared = self.of_fields, self.of_sequence
@@ -187,7 +184,7 @@ class OneTransBlock(keras.layers.Layer):
             return sequence
         return sequence[:, -self.num_queries :] if self.num_queries else None
 
-    def _attend(self, query: Any, key: Any, value: Any, valid: Any) -> Any:
+    def _attend(self, query: Any, key: Any, value: Any, mask: Any) -> Any:
         width = query.shape[-1]
         size = width // self.num_heads
 
@@ -198,11 +195,11 @@ class OneTransBlock(keras.layers.Layer):
             "bqhe,bkhe->bhqk", heads(query * size**-0.5), heads(key)
         )
         # Padding may have nothing to read.
-        weights = masked_softmax(scores, self._readable(query, key, valid))
+        weights = masked_softmax(scores, self._readable(query, key, mask))
         read = ops.einsum("bhqk,bkhe->bqhe", weights, heads(value))
         return ops.reshape(read, (-1, ops.shape(query)[1], width))
 
-    def _readable(self, query: Any, key: Any, valid: Any) -> Any:
+    def _readable(self, query: Any, key: Any, mask: Any) -> Any:
         """1 where a query may read a key, `(batch, 1, queries, keys)`."""
         queries, keys = ops.shape(query)[1], ops.shape(key)[1]
         # The queries are the last of all tokens.
@@ -211,7 +208,7 @@ class OneTransBlock(keras.layers.Layer):
             ops.expand_dims(place, 0),
             ops.expand_dims(place[keys - queries :], 1),
         )
-        known = ops.cast(valid, "float32")
+        known = ops.cast(mask, "float32")
         known = ops.pad(
             known, ((0, 0), (0, self.num_fields)), constant_values=1.0
         )
@@ -229,7 +226,7 @@ class OneTransBlock(keras.layers.Layer):
         return tokens + maps["output"](hidden)
 
     def compute_output_shape(
-        self, sequence_shape: Any, fields_shape: Any, valid_shape: Any
+        self, sequence_shape: Any, fields_shape: Any
     ) -> Any:
         shapes = {"fields": tuple(fields_shape)}
         if self.num_queries != 0:
@@ -237,13 +234,10 @@ class OneTransBlock(keras.layers.Layer):
             shapes["sequence"] = (sequence_shape[0], length, sequence_shape[2])
         return shapes
 
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            num_heads=self.num_heads,
-            num_queries=self.num_queries,
-            expansion=self.expansion,
-            activation=keras.activations.serialize(self.activation),
-            dropout=self.dropout,
-        )
-        return config
+    def compute_mask(self, sequence: Any, previous_mask: Any) -> Any:
+        masks = {"fields": None}
+        if self.num_queries != 0:
+            masks["sequence"] = None
+            if previous_mask is not None:
+                masks["sequence"] = self._queries(previous_mask)
+        return masks

@@ -2,23 +2,26 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.sequence.event_order import event_ranks
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.masking import event_mask
+from keras_infnet.layers.sequence.positions import event_ranks
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["RecentTokens"]
 
 
 @export("keras_infnet.layers.RecentTokens")
-class RecentTokens(keras.layers.Layer):
+class RecentTokens(BaseLayer):
     """Puts the most recent tokens at the end, the newest last.
 
     The result has `length` tokens, whatever the padding of the batch. In front
     of the valid ones there are zeros; what is older than the newest `length`
     is left out.
+
+    Masking: the result carries the mask of the valid tokens.
 
     Without gaps the tokens stay in their order. With gaps those of an older
     bucket come first, those of unknown time before all others, and within a
@@ -30,9 +33,11 @@ class RecentTokens(keras.layers.Layer):
 
     Call arguments:
         tokens: tensor of shape `(batch, tokens, dim)`.
-        valid: boolean tensor of shape `(batch, tokens)`.
+        mask: boolean tensor of shape `(batch, tokens)`. Optional.
         gap: integer tensor of shape `(batch, tokens)`, bucket of the time
             between the event and the request, 0 for unknown. Optional.
+        tokens_mask: the same as `mask`. Keras sets it from the mask of
+            `tokens` where `gap` is given too.
 
     Returns:
         Tensor of shape `(batch, length, dim)`.
@@ -44,9 +49,9 @@ class RecentTokens(keras.layers.Layer):
 
     >>> import numpy as np
     >>> tokens = np.array([[[1.0], [2.0], [3.0]]])
-    >>> valid = np.array([[True, False, True]])
-    >>> recent = RecentTokens(4)(tokens, valid)
-    >>> keras.ops.convert_to_numpy(recent)[0, :, 0].tolist()
+    >>> mask = np.array([[True, False, True]])
+    >>> recent = RecentTokens(4)(tokens, mask=mask)
+    >>> ops.convert_to_numpy(recent)[0, :, 0].tolist()
     [0.0, 0.0, 1.0, 3.0]
 
     Reference:
@@ -58,25 +63,30 @@ class RecentTokens(keras.layers.Layer):
         check_positive(length=length)
         self.length = length
 
-    def build(
-        self, tokens_shape: Any, valid_shape: Any, gap_shape: Any = None
-    ) -> None:
-        self.built = True
-
-    def call(self, tokens: Any, valid: Any, gap: Any = None) -> Any:
-        count = ops.sum(ops.cast(valid, "int32"), axis=1, keepdims=True)
-        place = event_ranks(valid, gap) + self.length - count
-        place = ops.where(valid, place, -1)
+    def call(
+        self,
+        tokens: Any,
+        mask: Any = None,
+        gap: Any = None,
+        tokens_mask: Any = None,
+    ) -> Any:
+        mask = event_mask(tokens, tokens_mask if mask is None else mask)
+        count = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
+        place = event_ranks(mask, gap) + self.length - count
+        place = ops.where(mask, place, -1)
         places = ops.reshape(ops.arange(self.length), (1, self.length, 1))
         chosen = ops.equal(places, ops.expand_dims(place, 1))
         # A product with zeros and ones is exact, and so is its gradient; that
         # of a gather would be sparse.
         return ops.matmul(ops.cast(chosen, tokens.dtype), tokens)
 
-    def compute_output_shape(
-        self, tokens_shape: Any, valid_shape: Any, gap_shape: Any = None
-    ) -> Any:
+    def compute_output_shape(self, tokens_shape: Any) -> Any:
         return (tokens_shape[0], self.length, tokens_shape[2])
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "length": self.length}
+    def compute_mask(self, tokens: Any, previous_mask: Any) -> Any:
+        if previous_mask is None:
+            return None
+        known = ops.cast(event_mask(tokens, previous_mask), "int32")
+        count = ops.sum(known, axis=1, keepdims=True)
+        places = ops.reshape(ops.arange(self.length), (1, self.length))
+        return ops.greater_equal(places, self.length - count)

@@ -6,15 +6,16 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.layers.embedding.row_lookup import look_up
-from keras_infnet.layers.sequence.event_order import count_back
+from keras_infnet.layers.base_layer import BaseLayer
+from keras_infnet.layers.masking import event_mask
+from keras_infnet.layers.sequence.positions import count_back, look_up
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["TargetSequence"]
 
 
 @export("keras_infnet.layers.TargetSequence")
-class TargetSequence(keras.layers.Layer):
+class TargetSequence(BaseLayer):
     """Puts the target behind the events and joins a position to each.
 
     A token is all attributes of an event side by side and a learned vector
@@ -31,7 +32,9 @@ class TargetSequence(keras.layers.Layer):
     Call arguments:
         query: tensor of shape `(batch, attributes, dim)`, the target.
         events: tensor of shape `(batch, events, attributes, dim)`.
-        valid: boolean tensor of shape `(batch, events)`.
+        events_mask: boolean tensor of shape `(batch, events)`, or `(batch,
+            events, attributes)`: an event counts where any attribute does.
+            Optional.
 
     Returns:
         Tensor of shape
@@ -44,8 +47,7 @@ class TargetSequence(keras.layers.Layer):
 
     >>> import numpy as np
     >>> query, events = np.ones((2, 3, 4)), np.ones((2, 5, 3, 4))
-    >>> valid = np.ones((2, 5), bool)
-    >>> tuple(TargetSequence(position_dim=4)(query, events, valid).shape)
+    >>> tuple(TargetSequence(position_dim=4)(query, events).shape)
     (2, 6, 16)
 
     Reference:
@@ -60,22 +62,20 @@ class TargetSequence(keras.layers.Layer):
         self.max_length = max_length
         self.position_dim = position_dim
 
-    def build(
-        self, query_shape: Any, events_shape: Any, valid_shape: Any
-    ) -> None:
+    def build(self, query_shape: Any, events_shape: Any) -> None:
         self.positions = self.add_weight(
             name="positions",
             shape=(self.max_length + 1, self.position_dim),
             initializer=keras.initializers.RandomNormal(stddev=0.02),
         )
-        self.built = True
 
-    def call(self, query: Any, events: Any, valid: Any) -> Any:
+    def call(self, query: Any, events: Any, events_mask: Any = None) -> Any:
+        mask = event_mask(events, events_mask)
         _, count, dim = query.shape
         width = count * dim
         query = ops.reshape(query, (-1, 1, width))
         events = ops.reshape(events, (-1, ops.shape(events)[1], width))
-        back = count_back(valid)
+        back = count_back(mask)
         none = ops.zeros_like(ops.sum(back, axis=1, keepdims=True))
         back = ops.concatenate([back, none], axis=1)
         positions = look_up(self.positions, back)
@@ -83,16 +83,7 @@ class TargetSequence(keras.layers.Layer):
         positions = ops.cast(positions, tokens.dtype)
         return ops.concatenate([tokens, positions], axis=-1)
 
-    def compute_output_shape(
-        self, query_shape: Any, events_shape: Any, valid_shape: Any
-    ) -> Any:
+    def compute_output_shape(self, query_shape: Any, events_shape: Any) -> Any:
         length = None if events_shape[1] is None else events_shape[1] + 1
         width = query_shape[-2] * query_shape[-1] + self.position_dim
         return (events_shape[0], length, width)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            max_length=self.max_length, position_dim=self.position_dim
-        )
-        return config

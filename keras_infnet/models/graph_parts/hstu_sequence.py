@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from keras_infnet.layers import LearnedTokens
-from keras_infnet.layers.sequence.event_order import event_ranks
+from keras_infnet.layers.sequence.positions import event_ranks
 from keras_infnet.models.base.features import Features, TargetView, flatten
 from keras_infnet.schema import Schema
 

@@ -237,7 +237,9 @@ class INFNetGraph:
         if not self.is_hub:
             options["residual"] = self.settings["residual"]
         layer = HubBlock(**options) if self.is_hub else ProxyBlock(**options)
-        return lambda state: layer(_without_unused(state, updates, self.suffix))
+        return lambda state: layer(
+            **_without_unused(state, updates, self.suffix)
+        )
 
     def _broadcast_only(self, name: str) -> Any:
         """Without attention the tasks see the first compact tokens of all."""
@@ -254,7 +256,7 @@ class INFNetGraph:
         only_task = last and "task" in self.groups
         updates = ["task"] if only_task else self.groups
         gated = "broadcast" not in self.ablate and (only_task or not last)
-        return AllToAllBlock(
+        layer = AllToAllBlock(
             variant=self.settings["variant"],
             updates=updates,
             broadcasts=updates if gated else [],
@@ -262,6 +264,7 @@ class INFNetGraph:
             **self.hidden,
             name=name,
         )
+        return lambda state: layer(**state)
 
     # --------------------------------------------------------------- towers
 

@@ -97,27 +97,18 @@ class _Calls:
         like = next((t for t in given if id(t) in self._many), None)
         if like is None:
             return operation(*args, **kwargs)
-        kept: Collection[str] = ()
         alone: Collection[str] = ()
-        if args and isinstance(args[0], Mapping):
-            read = {
-                name: tensor
-                for name, tensor in args[0].items()
-                if id(tensor) not in self._many
+        if hasattr(operation, "shared_rows"):
+            # Its tensors have names: those of a dict or of the arguments.
+            in_dict = bool(args) and isinstance(args[0], Mapping)
+            named = args[0] if in_dict else kwargs
+            names = {n for n, t in named.items() if id(t) not in self._many}
+            kept, alone = operation.shared_rows(names)
+            named = {
+                n: _one_row(t) if n in kept else self._repeated(t, like)
+                for n, t in named.items()
             }
-            if hasattr(operation, "shared_rows"):
-                kept, alone = operation.shared_rows(read.keys())
-            first = {
-                name: _one_row(tensor)
-                if name in kept
-                else self._repeated(tensor, like)
-                for name, tensor in args[0].items()
-            }
-            args = (first, *args[1:])
-            rest, kwargs = tree.map_structure(
-                lambda t: self._repeated(t, like), (args[1:], kwargs)
-            )
-            args = (first, *rest)
+            args, kwargs = ((named,), kwargs) if in_dict else (args, named)
         else:
             args, kwargs = tree.map_structure(
                 lambda t: self._repeated(t, like), (args, kwargs)
