@@ -13,9 +13,9 @@ from keras_infnet.benchmarks.machine import describe_machine
 from keras_infnet.benchmarks.report import Report, SectionTable
 from keras_infnet.benchmarks.settings import ParitySettings
 from keras_infnet.data import Table
-from keras_infnet.experiments import ExperimentSettings
-from keras_infnet.experiments.experiment import (
+from keras_infnet.experiments import (
     ExperimentData,
+    ExperimentSettings,
     load_data,
     run_experiment,
 )

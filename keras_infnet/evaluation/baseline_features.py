@@ -22,14 +22,6 @@ def id_features(schema: Schema, encoded: Table, max_events: int) -> Any:
     included. A multi-valued field, and every attribute of a behaviour, shares
     1 among its known ids.
 
-    Args:
-        schema: fitted `Schema`.
-        encoded: `Table` from `Encoder.encode`.
-        max_events: integer. Newest events of a behaviour that are used.
-
-    Returns:
-        `scipy.sparse.csr_matrix` of shape `(rows, columns)`, float32.
-
     Example:
 
     >>> from keras_infnet.schema import Categorical, Task
@@ -94,15 +86,7 @@ def dense_features(
     - of every behaviour the number of events, and where it is timed the gap
       between the request and the newest event.
 
-    Args:
-        schema: fitted `Schema`.
-        table: `Table` with raw columns.
-        encoded: `Table` from `Encoder.encode` of the same rows.
-        use_ids: boolean. Whether fields of more than 255 ids are used.
-
-    Returns:
-        Array of shape `(rows, columns)`, float32; the names of the columns;
-        and a boolean array of shape `(columns,)`, True for categories.
+    Returns the matrix, the names of its columns, and which are categories.
 
     Example:
 

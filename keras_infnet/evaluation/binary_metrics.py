@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_infnet.evaluation.observed_labels import observed_rows
+from keras_infnet.evaluation.observed_rows import select_observed
 from keras_infnet.schema import nearest_name
 
 __all__ = [
@@ -230,7 +230,7 @@ def expected_calibration_error(
 def _probabilities(
     labels: Any, predictions: Any, weights: Any
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    labels, predictions, weights, _ = observed_rows(
+    labels, predictions, weights, _ = select_observed(
         labels, predictions, weights
     )
     if len(labels) and not (0 <= predictions.min() and predictions.max() <= 1):

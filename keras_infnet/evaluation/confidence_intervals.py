@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_infnet.evaluation.observed_labels import (
+from keras_infnet.evaluation.observed_rows import (
     ObservedRows,
     group_codes,
-    observed_rows,
+    select_observed,
 )
 from keras_infnet.evaluation.ranking_metrics import auc, gauc, group_aucs
 
@@ -82,7 +82,7 @@ def auc_interval(
     True
     """
     _check(level, num_resamples)
-    rows = observed_rows(labels, predictions, weights)
+    rows = select_observed(labels, predictions, weights)
     codes, num_groups = _codes(rows, groups)
     value = auc(labels, predictions, weights)
     if np.isnan(value):
@@ -141,7 +141,7 @@ def auc_difference_interval(
     for side in (predictions, reference):
         aucs, areas = [], []
         for run in np.atleast_2d(np.asarray(side, dtype=float)):
-            rows = observed_rows(labels, run, weights)
+            rows = select_observed(labels, run, weights)
             codes, num_groups = _codes(rows, groups)
             aucs.append(auc(labels, run, weights))
             if np.isnan(aucs[-1]):

@@ -5,9 +5,9 @@ from typing import Any
 
 import keras
 
-from keras_infnet.evaluation.graph_products import (
+from keras_infnet.evaluation.tensorflow_multiply_adds import (
     UncountedError,
-    graph_products,
+    graph_multiply_adds,
 )
 
 __all__ = ["multiply_adds"]
@@ -134,7 +134,7 @@ def _tensorflow(model: Any, inputs: Any) -> int:
         lambda x: tf.TensorSpec(x.shape, x.dtype), inputs
     )
     predict = tf.function(lambda x: model(x, training=False), autograph=False)
-    return graph_products(predict.get_concrete_function(specs).graph)
+    return graph_multiply_adds(predict.get_concrete_function(specs).graph)
 
 
 def _jax(model: Any, inputs: Any) -> int:

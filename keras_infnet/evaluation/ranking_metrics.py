@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_infnet.evaluation.observed_labels import group_codes, observed_rows
+from keras_infnet.evaluation.observed_rows import group_codes, select_observed
 from keras_infnet.schema import nearest_name
 
 __all__ = ["GroupAUC", "auc", "gauc", "group_aucs"]
@@ -42,7 +42,7 @@ def auc(labels: Any, predictions: Any, weights: Any = None) -> float:
     >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
     """
-    rows = observed_rows(labels, predictions, weights)
+    rows = select_observed(labels, predictions, weights)
     codes = np.zeros(len(rows.labels), np.int32)
     area, _ = _areas(rows.labels, rows.predictions, rows.weights, codes, 1)
     return float(area[0])
@@ -125,7 +125,7 @@ def group_aucs(
     >>> areas, sizes
     (array([ 1., nan]), array([2., 1.]))
     """
-    labels, predictions, weights, mask = observed_rows(
+    labels, predictions, weights, mask = select_observed(
         labels, predictions, weights
     )
     codes, num_groups = group_codes(groups, mask)

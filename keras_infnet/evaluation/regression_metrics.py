@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_infnet.evaluation.observed_labels import observed_rows
+from keras_infnet.evaluation.observed_rows import select_observed
 
 __all__ = ["r2", "rmse"]
 
@@ -31,7 +31,7 @@ def rmse(labels: Any, predictions: Any, weights: Any = None) -> float:
     >>> rmse([1.0, 2.0, np.nan], [4.0, 2.0, 9.0], [1.0, 8.0, 1.0])
     1.0
     """
-    rows = observed_rows(labels, predictions, weights, binary=False)
+    rows = select_observed(labels, predictions, weights, binary=False)
     if not len(rows.labels):
         return float("nan")
     errors = np.square(rows.predictions - rows.labels)
@@ -61,7 +61,7 @@ def r2(labels: Any, predictions: Any, weights: Any = None) -> float:
     >>> r2([1.0, 2.0, 3.0], [1.0, 2.0, 2.0])
     0.5
     """
-    rows = observed_rows(labels, predictions, weights, binary=False)
+    rows = select_observed(labels, predictions, weights, binary=False)
     if not len(rows.labels) or np.ptp(rows.labels) == 0:
         return float("nan")
     mean = np.average(rows.labels, weights=rows.weights)

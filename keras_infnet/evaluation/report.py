@@ -12,10 +12,11 @@ from keras_infnet.evaluation.binary_metrics import (
     log_loss,
     normalized_entropy,
 )
-from keras_infnet.evaluation.observed_labels import observed_rows
+from keras_infnet.evaluation.observed_rows import select_observed
 from keras_infnet.evaluation.ranking_metrics import auc, gauc
 from keras_infnet.evaluation.regression_metrics import r2, rmse
 from keras_infnet.schema import Schema, Task, nearest_name
+from keras_infnet.utils.tables import aligned_table
 
 __all__ = ["evaluate", "format_report"]
 
@@ -110,7 +111,7 @@ def evaluate(
 
 def _metrics(task: Task, rows: tuple[Any, Any, Any], groups: Any) -> Any:
     binary = task.kind == "binary"
-    observed = observed_rows(*rows, binary=binary)
+    observed = select_observed(*rows, binary=binary)
     count = len(observed.labels)
     mean = (
         float(np.average(observed.labels, weights=observed.weights))
@@ -190,7 +191,7 @@ def format_report(
         ]
         lines = _lines(tasks, results, columns, extra)
         if tasks:
-            tables.append("\n".join(_align(lines)))
+            tables.append(aligned_table(lines))
     return "\n\n".join(tables)
 
 
@@ -222,16 +223,3 @@ def _cell(values: Mapping[str, float | None], key: str, form: str) -> str:
     if value is None or not math.isfinite(value):
         return "undefined"
     return format(value, form)
-
-
-def _align(lines: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if position else cell.ljust(width)
-            for position, (cell, width) in enumerate(
-                zip(line, widths, strict=True)
-            )
-        ).rstrip()
-        for line in lines
-    ]

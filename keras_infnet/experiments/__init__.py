@@ -17,14 +17,13 @@ from keras_infnet.experiments.comparison.settings import (
     SearchSettings,
 )
 from keras_infnet.experiments.experiment import (
-    ExperimentData,
     Run,
     build_model,
     evaluate_model,
     fit_baseline,
-    load_data,
     run_experiment,
 )
+from keras_infnet.experiments.experiment_data import ExperimentData, load_data
 from keras_infnet.experiments.settings import (
     DataSettings,
     EvaluationSettings,

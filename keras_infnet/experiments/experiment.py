@@ -8,19 +8,21 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_infnet import models
-from keras_infnet.data import Batches, Encoder, datasets, open_source
+from keras_infnet.data import Batches, Encoder, open_source
 from keras_infnet.evaluation.baselines import (
     GradientBoostingBaseline,
     LogisticRegressionBaseline,
 )
 from keras_infnet.evaluation.report import evaluate
-from keras_infnet.experiments.label_checks import check_labels
+from keras_infnet.experiments.experiment_data import (
+    ExperimentData,
+    check_labels,
+)
 from keras_infnet.experiments.settings import (
-    DataSettings,
     ExperimentSettings,
     TrainingSettings,
 )
+from keras_infnet.models.find_model import find_model
 from keras_infnet.schema import Schema
 from keras_infnet.schema.agreement import check_same_schema
 from keras_infnet.training import (
@@ -34,13 +36,12 @@ from keras_infnet.training import (
 
 __all__ = [
     "DivergedError",
-    "ExperimentData",
     "Run",
     "build_model",
     "check_stage",
     "evaluate_model",
     "fit_baseline",
-    "load_data",
+    "mean_score",
     "predict_baseline",
     "run_experiment",
 ]
@@ -49,31 +50,7 @@ Results = dict[str, dict[str, float]]
 
 
 class DivergedError(ValueError):
-    """Training ended with a loss that is no number."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ExperimentData:
-    """Sources of rows, and the encoder that was fitted on the first.
-
-    Args:
-        encoder: `keras_infnet.data.Encoder`, fitted on `train`.
-        train: rows to learn from, anything that `open_source` takes.
-        validation: rows or `None`.
-        test: rows or `None`.
-        best: best reachable AUC by task, or `None`. Defaults to `None`.
-    """
-
-    encoder: Encoder
-    train: Any
-    validation: Any
-    test: Any
-    best: Mapping[str, float] | None = None
-
-    @property
-    def evaluated(self) -> Any:
-        """The rows for the final metrics: test, else validation."""
-        return self.validation if self.test is None else self.test
+    """Training ended with a loss or predictions that are not finite."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,31 +75,6 @@ class Run:
     curve: Mapping[str, list[Any]]
 
 
-def load_data(settings: DataSettings) -> ExperimentData:
-    """Opens the tables and fits an encoder on the training part.
-
-    Args:
-        settings: `DataSettings`.
-
-    Returns:
-        `ExperimentData`.
-    """
-    if settings.dataset is not None:
-        data = getattr(datasets, settings.dataset).load(**settings.options)
-        encoder = Encoder(data.schema).fit(data.train)
-        return ExperimentData(
-            encoder, data.train, data.validation, data.test, data.best
-        )
-    if settings.schema is None:
-        raise ValueError("[data] needs `dataset` or `schema`.")
-    encoder = Encoder(Schema.load(settings.schema))
-    train, validation, test = (
-        None if source is None else open_source(source, encoder.text_columns)
-        for source in (settings.train, settings.validation, settings.test)
-    )
-    return ExperimentData(encoder.fit(train), train, validation, test)
-
-
 def build_model(
     settings: ExperimentSettings, schema: Schema, name: str | None = None
 ) -> Any:
@@ -141,7 +93,7 @@ def build_model(
     if name is None:
         arguments = dict(settings.model)
         name = arguments.pop("name", "INFNet")
-    cls = getattr(models, str(name))
+    cls: Any = find_model(str(name))
     training = settings.training
     arguments["dtype"] = training.dtype_policy
     preset = arguments.pop("preset", None)
@@ -171,14 +123,7 @@ def _compile(
 
 
 def check_stage(model: Any) -> None:
-    """Raises for a model whose gates nobody has searched.
-
-    Args:
-        model: a model of `keras_infnet.models`.
-
-    Raises:
-        ValueError: If it is an AutoIFS of `stage="retrain"`.
-    """
+    """Raises for an AutoIFS of `stage="retrain"`, whose gates are random."""
     if getattr(model, "stage", None) == "retrain":
         raise ValueError(
             "settings name an AutoIFS of stage='retrain': its gates would "
@@ -347,16 +292,7 @@ def fit_baseline(
 def predict_baseline(
     name: str, data: ExperimentData, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Trains a baseline that is not deep and predicts the evaluated rows.
-
-    Args:
-        name: `"logistic_regression"` or `"gradient_boosting"`.
-        data: `ExperimentData`.
-        seed: integer. Defaults to `0`.
-
-    Returns:
-        Dict of arrays of shape `(rows,)` or `(rows, 1)`, one a task.
-    """
+    """Trains a scikit-learn baseline and predicts the evaluated rows."""
     classes: dict[str, Callable[..., Any]] = {
         "logistic_regression": LogisticRegressionBaseline,
         "gradient_boosting": GradientBoostingBaseline,
@@ -365,3 +301,25 @@ def predict_baseline(
     baseline.fit(data.encoder, open_source(data.train).read())
     test = open_source(data.evaluated).read()
     return dict(baseline.predict(test))
+
+
+def mean_score(metrics: Mapping[str, Any] | None) -> tuple[str, float] | None:
+    """Averages the main metric over the tasks that have it.
+
+    It is `("auc", mean)`, without any defined AUC `("rmse", mean)`, and
+    `None` without either.
+
+    Example:
+
+    >>> mean_score({"click": {"auc": 0.75}, "like": {"auc": 0.25}})
+    ('auc', 0.5)
+    """
+    for metric in ("auc", "rmse"):
+        values = [
+            float(task[metric])
+            for task in (metrics or {}).values()
+            if task.get(metric) is not None and np.isfinite(task[metric])
+        ]
+        if values:
+            return metric, float(np.mean(values))
+    return None

@@ -1,4 +1,4 @@
-"""Words for what runs and baselines reached."""
+"""Tables and lines of text about the results of runs and baselines."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from keras_infnet.evaluation.report import format_report
-from keras_infnet.experiments.experiment import ExperimentData, Run
+from keras_infnet.experiments.experiment import Run
+from keras_infnet.experiments.experiment_data import ExperimentData
 
 __all__ = ["BASELINE_TITLES", "describe_run", "describe_spread", "mean_run"]
 
@@ -23,17 +24,7 @@ BASELINE_TITLES = {
 def describe_run(
     run: Run, data: ExperimentData, baselines: Mapping[str, Results]
 ) -> str:
-    """Writes the metrics of a run beside those of baselines.
-
-    Args:
-        run: `Run`.
-        data: `ExperimentData`, which knows the best reachable AUC, if anybody
-            does.
-        baselines: mapping of baseline name to its results.
-
-    Returns:
-        Table as `format_report` writes it.
-    """
+    """Writes a table of the metrics of a run beside those of baselines."""
     extra: dict[str, dict[str, float]] = {}
     for name, results in baselines.items():
         for metric, title in (("auc", "AUC"), ("gauc", "GAUC")):
@@ -50,14 +41,7 @@ def describe_run(
 
 
 def describe_spread(runs: Sequence[Run]) -> str:
-    """Writes mean and standard deviation of the main metrics over seeds.
-
-    Args:
-        runs: list of `Run`, two at least.
-
-    Returns:
-        One line a task and metric.
-    """
+    """Writes mean and standard deviation over seeds, a line a metric."""
     lines = []
     for task in runs[0].metrics or {}:
         for metric in ("auc", "gauc", "rmse"):
@@ -75,14 +59,7 @@ def describe_spread(runs: Sequence[Run]) -> str:
 
 
 def mean_run(runs: Sequence[Run]) -> Run:
-    """Averages the metrics of runs with different seeds.
-
-    Args:
-        runs: list of `Run`.
-
-    Returns:
-        The first `Run` with the mean metrics of all.
-    """
+    """Returns the first run with the mean metrics of all."""
     metrics = [run.metrics or {} for run in runs]
     mean = {
         task: {

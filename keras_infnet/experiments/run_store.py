@@ -13,16 +13,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_infnet.data import Batches
-from keras_infnet.experiments.experiment import ExperimentData
 from keras_infnet.utils.atomic_files import write_text
 from keras_infnet.utils.json_values import json_safe
 from keras_infnet.version import __version__
 
-__all__ = ["RunStore", "fingerprint"]
+__all__ = ["RunStore", "made_with"]
 
-# What reading raises behind a power cut or a bad copy. What may not be read is
-# another matter: neither could the run that is done again be kept.
+# What reading raises after a power cut or a bad copy. A missing permission is
+# raised instead: the run, done again, could not be kept either.
 _DAMAGE = (
     EOFError,
     FileNotFoundError,
@@ -35,15 +33,10 @@ _DAMAGE = (
 
 
 class RunStore:
-    """A folder of finished runs.
+    """A folder of finished runs, each under a hash of what it depends on.
 
-    A run is a JSON file of what was measured beside a file of predictions. It
-    is found again by a hash of everything that it depends on.
-
-    Args:
-        directory: path.
-        say: function of a string. Told of runs that cannot be read. Defaults
-            to `print`.
+    A run is a JSON file of what was measured beside a file of predictions.
+    `say` is called with a message about each run that cannot be read.
     """
 
     def __init__(
@@ -53,15 +46,7 @@ class RunStore:
         self.say = say
 
     def key(self, **parts: Any) -> str:
-        """Returns the hash of what a run depends on.
-
-        Args:
-            **parts: plain data; the backend and the version of the package
-                are added.
-
-        Returns:
-            String of 24 hexadecimal digits.
-        """
+        """Returns the hash of plain data, the backend and the version."""
         everything = {
             **parts,
             "backend": keras.backend.backend(),
@@ -71,14 +56,9 @@ class RunStore:
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def get(self, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Returns record and predictions of a run, or `None`.
+        """Returns record and predictions of a run.
 
-        Args:
-            key: string.
-
-        Returns:
-            Dict and dict of arrays by task, or `None` where it did not
-            finish, or where what is left of it cannot be read.
+        `None` if it did not finish, or if its files cannot be read.
         """
         path = self.directory / f"{key}.json"
         if not path.exists():
@@ -106,13 +86,7 @@ class RunStore:
         record: Mapping[str, Any],
         predictions: Mapping[str, Any],
     ) -> None:
-        """Keeps a finished run.
-
-        Args:
-            key: string.
-            record: plain data.
-            predictions: dict of arrays by task; may be empty.
-        """
+        """Keeps a finished run."""
         self.directory.mkdir(parents=True, exist_ok=True)
         if predictions:
             temporary = self.directory / f"{key}.tmp.npz"
@@ -125,39 +99,14 @@ class RunStore:
         shutil.rmtree(self.unfinished(key), ignore_errors=True)
 
     def unfinished(self, key: str) -> pathlib.Path:
-        """Returns the folder for the state of a run that is under way.
-
-        Args:
-            key: string.
-        """
+        """Returns the folder for the state of a run that is under way."""
         return self.directory / "unfinished" / key
 
 
-def fingerprint(data: ExperimentData) -> str:
-    """Returns a hash that changes with the rows and their encoding.
-
-    Args:
-        data: `ExperimentData`.
-
-    Returns:
-        String of hexadecimal digits.
-    """
-    digest = hashlib.sha256()
-    # Candidates matter to a server alone.
-    schema = data.encoder.schema.with_candidates(())
-    digest.update(schema.to_json().encode())
-    for source in (data.train, data.validation, data.test):
-        if source is None:
-            digest.update(b"-")
-            continue
-        rows = Batches(source, data.encoder, 4096)
-        digest.update(str(rows.num_rows).encode())
-        for values in (rows.labels(), rows.weights()):
-            for task in data.encoder.schema.task_names:
-                digest.update(np.ascontiguousarray(values[task]).tobytes())
-        # Labels say nothing of the fields; of a large table a sample must do.
-        for index in sorted(set(np.linspace(0, len(rows) - 1, 16, dtype=int))):
-            inputs, *_ = rows[index]
-            for name in sorted(inputs):
-                digest.update(np.ascontiguousarray(inputs[name]).tobytes())
-    return digest.hexdigest()[:24]
+def made_with() -> dict[str, str]:
+    """Returns the backend and the versions that results depend on."""
+    return {
+        "backend": keras.backend.backend(),
+        "keras": keras.__version__,
+        "keras_infnet": __version__,
+    }

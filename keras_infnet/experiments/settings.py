@@ -6,25 +6,57 @@ import json
 import os
 import pathlib
 import tomllib
+import typing
 from collections.abc import Mapping
 from typing import Any
 
-from keras_infnet import models
 from keras_infnet.data import datasets
-from keras_infnet.experiments.settings_checks import check_keys, check_kinds
+from keras_infnet.models.find_model import find_model
 from keras_infnet.schema import nearest_name
 from keras_infnet.training import FlowSearch
 from keras_infnet.training.compilation import EMBEDDING_OPTIMIZERS
+from keras_infnet.utils.argument_checks import fits, in_words
 
 __all__ = [
     "DataSettings",
     "EvaluationSettings",
     "ExperimentSettings",
     "TrainingSettings",
+    "check_keys",
+    "check_types",
     "load_settings",
+    "read_section",
 ]
 
 _BASELINES = ("logistic_regression", "gradient_boosting", "shared_bottom")
+
+
+def read_section(cls: type[Any], section: Any, name: str) -> Any:
+    """Builds the settings of one section of a file."""
+    if not isinstance(section, Mapping):
+        raise ValueError(
+            f"[{name}] must be a table of settings. Received: {section!r}."
+        )
+    known = [field.name for field in dataclasses.fields(cls)]
+    check_keys(section, known, f"key of [{name}]")
+    return cls(**section)
+
+
+def check_types(section: Any, name: str) -> None:
+    """Checks the values of a dataclass by its annotations."""
+    for key, hint in typing.get_type_hints(type(section)).items():
+        value = getattr(section, key)
+        if not fits(value, hint):
+            raise ValueError(
+                f"[{name}] {key} must be {in_words(hint)}. Received: {value!r}."
+            )
+
+
+def check_keys(received: Any, known: Any, what: str) -> None:
+    """Raises for the first unknown key, naming the nearest known one."""
+    for key in received:
+        if key not in known:
+            raise ValueError(nearest_name(key, known, what))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +89,7 @@ class DataSettings:
     test: Any = None
 
     def __post_init__(self) -> None:
-        check_kinds(self, "data")
+        check_types(self, "data")
         if self.dataset is None:
             for name in ("schema", "train"):
                 if getattr(self, name) is None:
@@ -139,7 +171,7 @@ class TrainingSettings:
     flow_search: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_kinds(self, "training")
+        check_types(self, "training")
         object.__setattr__(self, "seeds", tuple(self.seeds))
         for name in ("batch_size", "epochs", "patience", "save_every"):
             value = getattr(self, name)
@@ -187,7 +219,7 @@ class EvaluationSettings:
     batch_size: int = 4096
 
     def __post_init__(self) -> None:
-        check_kinds(self, "evaluation")
+        check_types(self, "evaluation")
         object.__setattr__(self, "baselines", tuple(self.baselines))
         if self.batch_size < 1:
             raise ValueError(
@@ -206,8 +238,9 @@ class ExperimentSettings:
     Args:
         data: `DataSettings`.
         model: mapping. `name` of a class in `keras_infnet.models` (default
-            `"INFNet"`), `preset` (optional) and constructor arguments.
-            Defaults to `{}`.
+            `"INFNet"`) or the import path of your own, such as
+            `"my_package.my_module:MyNet"`; `preset` (optional) and
+            constructor arguments. Defaults to `{}`.
         training: `TrainingSettings`. Defaults to `TrainingSettings()`.
         evaluation: `EvaluationSettings`. Defaults to `EvaluationSettings()`.
         directory: string. Where the trained model goes. Defaults to
@@ -237,11 +270,8 @@ class ExperimentSettings:
     directory: str = "runs/model"
 
     def __post_init__(self) -> None:
-        check_kinds(self, "settings")
-        name = self.model.get("name", "INFNet")
-        if name not in models.model_names():
-            raise ValueError(nearest_name(name, models.model_names(), "model"))
-        cls = getattr(models, name)
+        check_types(self, "settings")
+        cls = self.model_class
         preset = self.model.get("preset")
         if not isinstance(preset, str | None):
             raise ValueError(
@@ -256,28 +286,24 @@ class ExperimentSettings:
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> "ExperimentSettings":
         """Builds settings from plain data, rejecting unknown keys."""
-        sections = {
-            "data": DataSettings,
-            "training": TrainingSettings,
-            "evaluation": EvaluationSettings,
-        }
         fields = [field.name for field in dataclasses.fields(cls)]
         check_keys(config, fields, "section")
         if "data" not in config:
             raise ValueError("the settings have no [data] section.")
         values = dict(config)
-        for name, section in sections.items():
-            if name not in config:
-                continue
-            known = [field.name for field in dataclasses.fields(section)]
-            if not isinstance(config[name], Mapping):
-                raise ValueError(
-                    f"[{name}] must be a table of settings. "
-                    f"Received: {config[name]!r}."
-                )
-            check_keys(config[name], known, f"key of [{name}]")
-            values[name] = section(**config[name])
+        for name, section in (
+            ("data", DataSettings),
+            ("training", TrainingSettings),
+            ("evaluation", EvaluationSettings),
+        ):
+            if name in config:
+                values[name] = read_section(section, config[name], name)
         return cls(**values)
+
+    @property
+    def model_class(self) -> Any:
+        """The class that `name` stands for."""
+        return find_model(self.model.get("name", "INFNet"))
 
     @property
     def spelled_out_model(self) -> dict[str, Any]:
@@ -286,7 +312,7 @@ class ExperimentSettings:
         Presets may change: what is kept of a model is found by this.
         """
         model = {"name": "INFNet", **self.model}
-        presets = getattr(models, model["name"]).presets
+        presets = self.model_class.presets
         return {**presets.get(model.pop("preset", None), {}), **model}
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,8 +1,11 @@
-"""Tables as text: aligned for terminals, or Markdown."""
+"""Tables as text: aligned for terminals, Markdown, or CSV."""
 
-from collections.abc import Collection, Sequence
+import csv
+import io
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-__all__ = ["aligned_table", "markdown_table"]
+__all__ = ["aligned_table", "csv_table", "markdown_table"]
 
 
 def aligned_table(
@@ -61,3 +64,20 @@ def markdown_table(lines: Sequence[Sequence[str]]) -> str:
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
         for line in (lines[0], rule, *lines[1:])
     )
+
+
+def csv_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Writes rows as CSV with every column that any of them has.
+
+    Example:
+
+    >>> csv_table([{"a": 1}, {"a": 2, "b": 3}]).split()
+    ['a,b', '1,', '2,3']
+    """
+    table = io.StringIO()
+    writer = csv.DictWriter(
+        table, list(dict.fromkeys(name for row in rows for name in row))
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    return table.getvalue()

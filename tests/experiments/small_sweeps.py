@@ -5,8 +5,6 @@ import numpy as np
 from keras_infnet.experiments import SweepSettings
 
 RATE = "training.learning_rate"
-
-
 TABLES = "training.embedding_learning_rate"
 
 
@@ -32,7 +30,9 @@ CONFIG = {
 }
 
 
-def settings(folder, space=None, data=None, training=None, **changes):
+def settings(
+    folder, space=None, data=None, training=None, model=None, **changes
+):
     """The settings above, with others in their place."""
     section = {**CONFIG["sweep"], **changes}
     if space is not None:
@@ -41,6 +41,7 @@ def settings(folder, space=None, data=None, training=None, **changes):
         {
             **CONFIG,
             "data": data or CONFIG["data"],
+            "model": model or CONFIG["model"],
             "training": {**CONFIG["training"], **(training or {})},
             "directory": str(folder),
             "sweep": section,

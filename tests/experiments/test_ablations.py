@@ -15,7 +15,6 @@ from keras_infnet.experiments import (
     comparison_rows,
     write_comparison,
 )
-from keras_infnet.experiments.comparison import run_comparison
 
 HUB = {
     "name": "INFNet",
@@ -161,9 +160,9 @@ def test_wrong_names():
 
 
 def test_runs_of_the_whole_model_are_not_done_twice(
-    tmp_path, monkeypatch, capsys
+    tmp_path, monkeypatch, capsys, untrained
 ):
-    """The command, behind a comparison: the run of the arm alone."""
+    """The command, after a comparison: the run of the arm alone."""
     config = {
         **CONFIG,
         "search": {},
@@ -171,32 +170,25 @@ def test_runs_of_the_whole_model_are_not_done_twice(
         "models": CONFIG["models"][1:2],
         "directory": str(tmp_path / "kept"),
     }
-    whole = ComparisonSettings.from_dict(config)
-    found = compare(whole, lambda _: None)
+    found = compare(ComparisonSettings.from_dict(config), lambda _: None)
     write_comparison(found, comparison_rows(found))
-    table = (tmp_path / "kept/comparison.md").read_text()
-    page = (tmp_path / "kept/comparison.html").read_text()
-
-    run, done = run_comparison.run_experiment, []
-
-    def spied(experiment, *args, **kwargs):
-        done.append(experiment.model)
-        return run(experiment, *args, **kwargs)
-
+    before = {path: path.read_text() for path in tmp_path.glob("kept/comp*.*")}
+    assert len(before) == 4
+    untrained.clear()
     arms = dict(list(ablations(HUB).items())[1:2])
-    monkeypatch.setattr(run_comparison, "run_experiment", spied)
     monkeypatch.setattr(
         "keras_infnet.experiments.comparison.settings.ablations", lambda _: arms
     )
     (tmp_path / "all.json").write_text(json.dumps(config))
     arguments = ["compare", "--config", str(tmp_path / "all.json"), "--ablate"]
     assert main([*arguments, "the hub one"]) == 0
-    assert [model["ablate"] for model in done] == [["aggregate"]]
+    asked = [experiment.model["ablate"] for experiment, _ in untrained]
+    assert asked == [["aggregate"]]
     said = capsys.readouterr().out
     assert "less the hub one" in said
     # The tables of the comparison stay.
-    assert (tmp_path / "kept/comparison.md").read_text() == table
-    assert (tmp_path / "kept/comparison.html").read_text() == page
+    for path, text in before.items():
+        assert path.read_text() == text
     assert (tmp_path / "kept/ablations_the_hub_one.html").exists()
     kept = json.loads(
         (tmp_path / "kept/ablations_the_hub_one.json").read_text()

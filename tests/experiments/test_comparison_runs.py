@@ -13,97 +13,102 @@ from keras_infnet.experiments import (
     comparison_rows,
     experiment,
     format_comparison,
+    load_data,
 )
 from keras_infnet.experiments.comparison import run_comparison
+from keras_infnet.experiments.comparison.costs import Speed
 from keras_infnet.experiments.experiment import DivergedError
 from keras_infnet.utils.atomic_files import alone_in
 
+BOTTOM, FM = CONFIG["models"]
+ONE_SEED = {"seeds": [0], "batch_size": 128}
 
-def test_an_interrupted_comparison_continues(tmp_path, monkeypatch):
-    run, done = run_comparison.run_experiment, []
 
-    def interrupted(experiment, data, seed, **kwargs):
-        if len(done) == 1:
+def silent(_):
+    pass
+
+
+def test_an_interrupted_comparison_continues(tmp_path, monkeypatch, untrained):
+    run = run_comparison.run_experiment
+
+    def interrupted(*args, **kwargs):
+        if len(untrained) == 1:
             raise KeyboardInterrupt
-        done.append(seed)
-        return run(experiment, data, seed, **kwargs)
+        return run(*args, **kwargs)
 
-    monkeypatch.setattr(run_comparison, "run_experiment", interrupted)
     chosen = settings(tmp_path)
-    with pytest.raises(KeyboardInterrupt):
-        compare(chosen, lambda _: None)
-    monkeypatch.setattr(run_comparison, "run_experiment", run)
+    with monkeypatch.context() as patch:
+        patch.setattr(run_comparison, "run_experiment", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            compare(chosen, silent)
     said = []
     compare(chosen, said.append)
     assert said[0].startswith("[2/5] bottom, seed 1")
-    assert len(said) == 5
+    assert len(said) == 5 and len(untrained) == 4
 
 
-def test_two_comparisons_in_one_directory(tmp_path):
+def test_two_comparisons_in_one_directory(tmp_path, untrained):
     chosen = settings(tmp_path)
     with alone_in(chosen.directory, "a comparison"):
         with pytest.raises(RuntimeError, match="a comparison is under way in"):
-            compare(chosen, lambda _: None)
-    assert not (tmp_path / "kept/runs").exists()
+            compare(chosen, silent)
+    assert not untrained and not (tmp_path / "kept/runs").exists()
 
 
-def test_a_preset_that_has_changed_is_trained_anew(tmp_path, monkeypatch):
+def test_a_preset_that_has_changed_is_trained_anew(
+    tmp_path, monkeypatch, untrained
+):
+    model = {"name": "FM", "preset": "small", "embedding_dim": 4}
     chosen = settings(
-        tmp_path,
-        models=[{"name": "FM", "preset": "small", "embedding_dim": 4}],
-        training={"seeds": [0], "batch_size": 128},
-        evaluation={},
+        tmp_path, models=[model], training=ONE_SEED, evaluation={}
     )
-    lines = []
+    trained = []
     for weighting in ("fixed", "fixed", "uncertainty"):
         monkeypatch.setattr(
             models.FM, "presets", {"small": {"loss_weighting": weighting}}
         )
-        said = []
-        compare(chosen, said.append)
-        lines.append(len(said))
-    # The last line is that of the speed.
-    assert lines == [2, 1, 2]
+        compare(chosen, silent)
+        trained.append(len(untrained))
+    assert trained == [1, 1, 2]
 
 
-def test_runs_that_diverge_are_told_and_stop_nothing(tmp_path, monkeypatch):
-    run = run_comparison.run_experiment
+def test_runs_that_diverge_are_recorded_and_stop_nothing(
+    tmp_path, monkeypatch, untrained
+):
+    run, predict = run_comparison.run_experiment, run_comparison.predict_rows
 
     def diverging(experiment, data, seed, **kwargs):
         if experiment.model["name"] == "FM" and seed == 1:
             raise DivergedError("training diverged: the loss is nan.")
         return run(experiment, data, seed, **kwargs)
 
+    def broken(model, rows):
+        found = predict(model, rows)
+        if model.name == "FM" and model.draw[0] == 2:
+            found["click"][0] = np.nan
+        return found
+
     monkeypatch.setattr(run_comparison, "run_experiment", diverging)
-    found = compare(settings(tmp_path), lambda _: None)
+    monkeypatch.setattr(run_comparison, "predict_rows", broken)
+    training = {"seeds": [0, 1, 2], "batch_size": 128}
+    found = compare(settings(tmp_path, training=training), silent)
     rows = comparison_rows(found)
     row = next(r for r in rows if r["model"] == "FM")
-    assert row["runs"] == 2 and row["diverged"] == 1
-    assert "2, 1 diverged" in format_comparison(found, rows, markdown=False)
+    assert row["runs"] == 3 and row["diverged"] == 2
+    assert "3, 2 diverged" in format_comparison(found, rows, markdown=False)
     assert np.isfinite(row["auc"]) and "auc_sd" not in row
-    # Kept as such.
-    record = found.models[1].runs[1]
-    assert record["seed"] == 1 and "loss is nan" in record["error"]
+    errors = [run["error"] for run in found.models[1].runs]
+    assert errors[0] is None and "loss is nan" in errors[1]
+    assert "predictions of 'click' are not finite" in errors[2]
+    assert [run["metrics"] is None for run in found.models[1].runs] == [
+        False,
+        True,
+        True,
+    ]
+    assert len(found.models[1].predictions) == 1
 
 
-def test_a_search_is_scored_on_validation_rows_alone(tmp_path, monkeypatch):
-    run, seen = run_comparison.run_experiment, []
-
-    def spied(experiment, data, seed, **kwargs):
-        result = run(experiment, data, seed, **kwargs)
-        rows = Batches(data.validation, data.encoder, 512)
-        labels, weights = rows.labels(), rows.weights()
-        predictions = result.model.predict(rows, verbose=0)
-        aucs = [
-            roc_auc_score(labels[task][known], predictions[task][known, 0])
-            for task in labels
-            if len(set(labels[task][known := weights[task] > 0])) == 2
-        ]
-        rate = experiment.training.learning_rate
-        seen.append((experiment.model["name"], rate, seed, np.mean(aucs)))
-        return result
-
-    monkeypatch.setattr(run_comparison, "run_experiment", spied)
+def test_a_search_is_scored_on_validation_rows_alone(tmp_path, untrained):
     chosen = settings(
         tmp_path,
         search={"trials": 3, "seed": 4},
@@ -112,121 +117,98 @@ def test_a_search_is_scored_on_validation_rows_alone(tmp_path, monkeypatch):
     )
     said = []
     found = compare(chosen, said.append)
+    data = load_data(chosen.data)
+    rows = Batches(data.validation, data.encoder, 512)
     draws = chosen.search.draw()
     rates = [draw.get("learning_rate", 1e-3) for draw in draws]
     assert draws[0] == {} and len(set(rates)) == 3
     # The best trial is the run of the first seed, and not done again.
-    assert len(seen) == 8 and "[8/8]" in said[-2]
+    assert len(untrained) == 8 and "[8/8]" in said[-2]
+    scores = []
+    for rate in rates:
+        rng = np.random.default_rng([5, int(1e9 * rate)])
+        aucs = []
+        for task, labels in rows.labels().items():
+            scored = rng.random(len(labels))
+            known = rows.weights()[task] > 0
+            if len(set(labels[known])) == 2:
+                aucs.append(roc_auc_score(labels[known], scored[known]))
+        scores.append(np.mean(aucs))
+    best = draws[int(np.argmax(scores))]
     for index, model in enumerate(found.models):
-        mine = seen[4 * index : 4 * index + 4]
-        assert [rate for _, rate, *_ in mine[:3]] == rates
-        assert [seed for *_, seed, _ in mine] == [5, 5, 5, 1]
-        scores = [score for *_, score in mine[:3]]
+        mine = untrained[4 * index : 4 * index + 4]
+        asked = [chosen.training.learning_rate for chosen, _ in mine]
+        assert asked == [*rates, best.get("learning_rate", 1e-3)]
+        assert [seed for _, seed in mine] == [5, 5, 5, 1]
         assert [t["score"] for t in model.trials] == pytest.approx(scores)
-        best = draws[int(np.argmax(scores))]
         assert model.chosen == best
-        assert mine[3][1] == best.get("learning_rate", 1e-3)
         assert [r["seed"] for r in model.runs] == [5, 1]
-        for record in model.runs:
-            read = record["curve"]["rows"][-1]
-            assert read == record["rows"] // 128 * 128 > 0
-            assert np.isfinite(record["curve"]["loss"]).all()
 
 
-def test_autoifs_is_searched_and_trained_again(tmp_path):
-    """Its rows count in both stages; other models know nothing of it."""
-    bottom, _ = CONFIG["models"]
-    training = {"seeds": [0], "batch_size": 128}
-    known = settings(tmp_path, models=[bottom], training=training)
-    compare(known, lambda _: None)
-    said = []
+def test_settings_of_autoifs_concern_no_other_model(tmp_path, untrained):
+    search = {"epochs": 3, "rewind_epoch": 0}
+    compare(settings(tmp_path, models=[BOTTOM], training=ONE_SEED), silent)
+    training = {**ONE_SEED, "flow_search": search}
+    listed = [BOTTOM, {"name": "AutoIFS"}]
+    for _ in range(2):
+        compare(settings(tmp_path, models=listed, training=training), silent)
+    names = [chosen.model["name"] for chosen, _ in untrained]
+    assert names == ["SharedBottom", "AutoIFS"]
+    listed = [{"name": "AutoIFS", "stage": "retrain"}]
+    with pytest.raises(ValueError, match="stage='retrain'"):
+        compare(settings(tmp_path, models=listed))
+
+
+def test_autoifs_is_searched_and_trained_again(tmp_path, monkeypatch):
+    """Its rows count in both stages, the searched table is served too."""
+    speeds = {"AutoIFS": Speed(1e-3, 1e-6)}
+    monkeypatch.setattr(run_comparison, "measure_speeds", lambda *_: speeds)
+    model = {"name": "AutoIFS", "hidden_dims": [8], "scenario_dim": 4}
     found = compare(
         settings(
             tmp_path,
-            models=[
-                bottom,
-                {"name": "AutoIFS", "hidden_dims": [8], "scenario_dim": 4},
-            ],
-            training={
-                **training,
-                "flow_search": {"epochs": 3, "rewind_epoch": 0},
-            },
+            models=[{**model, "embedding_dim": 4}],
+            training={**ONE_SEED, "flow_search": {"epochs": 2}},
+            evaluation={},
         ),
-        said.append,
+        silent,
     )
-    assert ["AutoIFS" in line for line in said] == [True, False]
-    assert found.models[1].runs[0]["rows"] == 4 * 630
-    assert found.models[0].runs[0]["rows"] == 630
-    table = format_comparison(found, comparison_rows(found), markdown=True)
-    assert "| AutoIFS |" in table
-    # The model that is served has the searched table a second time.
-    bottom_table, table = (
-        model.parameters["embedding"] for model in found.models[:2]
-    )
-    assert table == 2 * bottom_table * 16 // 4
-    with pytest.raises(ValueError, match="stage='retrain'"):
-        compare(
-            settings(tmp_path, models=[{"name": "AutoIFS", "stage": "retrain"}])
-        )
-
-
-def test_predictions_that_are_not_finite_are_a_divergence(
-    tmp_path, monkeypatch
-):
-    predict = run_comparison.predict_rows
-
-    def broken(model, rows):
-        found = predict(model, rows)
-        if type(model).__name__ == "FM":
-            found["click"][0] = np.nan
-        return found
-
-    monkeypatch.setattr(run_comparison, "predict_rows", broken)
-    chosen = settings(
-        tmp_path, training={"seeds": [0], "batch_size": 128}, evaluation={}
-    )
-    found = compare(chosen, lambda _: None)
-    assert found.models[0].runs[0]["error"] is None
-    record = found.models[1].runs[0]
-    assert "predictions of 'click' are not finite" in record["error"]
-    assert record["metrics"] is None and not found.models[1].predictions
+    (autoifs,) = found.models
+    assert autoifs.runs[0]["rows"] == 3 * 630
+    schema = load_data(found.settings.data).encoder.schema
+    names = {field.table_name for field in schema.fields}
+    ids = sum(map(schema.table_size, names))
+    # Tables are padded to a multiple of eight rows.
+    assert autoifs.parameters["embedding"] == 2 * 4 * (ids + -ids % 8)
 
 
 def test_an_interrupted_run_has_the_history_of_all_epochs(
     tmp_path, monkeypatch
 ):
     """And no speed: the time of its first part is not known."""
-    training = {"seeds": [0], "batch_size": 128, "epochs": 3}
-    changes = {"training": training, "models": CONFIG["models"][:1]}
-    whole = compare(settings(tmp_path / "whole", **changes), lambda _: None)
-    predicted = run_comparison.run_experiment
+    training = {**ONE_SEED, "epochs": 2}
+    changes = {"training": training, "models": [FM], "evaluation": {}}
+    monkeypatch.setattr(
+        run_comparison, "measure_speeds", lambda *_: {"FM": Speed(1e-3, 1e-6)}
+    )
+    whole = compare(settings(tmp_path / "whole", **changes), silent)
+    fit = experiment.fit_ranker
 
-    def stopped(*args, **kwargs):
-        class Stop(keras.callbacks.Callback):
-            def on_epoch_begin(self, epoch, logs=None):
-                if epoch == 2:
-                    raise KeyboardInterrupt
+    def stop(epoch, logs):
+        if epoch == 1:
+            raise KeyboardInterrupt
 
-        fit = experiment.fit_ranker
-        monkeypatch.setattr(
-            experiment,
-            "fit_ranker",
-            lambda *a, callbacks, **k: fit(
-                *a, callbacks=[*callbacks, Stop()], **k
-            ),
-        )
-        try:
-            return predicted(*args, **kwargs)
-        finally:
-            monkeypatch.setattr(experiment, "fit_ranker", fit)
+    def stopping(*args, callbacks, **kwargs):
+        watch = keras.callbacks.LambdaCallback(on_epoch_begin=stop)
+        return fit(*args, callbacks=[*callbacks, watch], **kwargs)
 
-    monkeypatch.setattr(run_comparison, "run_experiment", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        compare(settings(tmp_path / "stopped", **changes), lambda _: None)
-    monkeypatch.setattr(run_comparison, "run_experiment", predicted)
-    found = compare(settings(tmp_path / "stopped", **changes), lambda _: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(experiment, "fit_ranker", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            compare(settings(tmp_path / "stopped", **changes), silent)
+    found = compare(settings(tmp_path / "stopped", **changes), silent)
     mine, theirs = found.models[0].runs[0], whole.models[0].runs[0]
-    assert len(mine["history"]["loss"]) == 3
+    assert len(mine["history"]["loss"]) == 2
     for name, values in theirs["history"].items():
         assert mine["history"][name] == pytest.approx(values), name
     assert mine["curve"] == theirs["curve"]

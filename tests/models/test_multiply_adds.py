@@ -9,7 +9,7 @@ from tiny import SMALL, plain_schema, rich_schema
 
 from keras_infnet import models
 from keras_infnet.evaluation import multiply_adds
-from keras_infnet.evaluation.graph_products import UncountedError
+from keras_infnet.evaluation.tensorflow_multiply_adds import UncountedError
 
 BACKEND = keras.backend.backend()
 # Keras on PyTorch runs the first step of a recurrent layer twice.

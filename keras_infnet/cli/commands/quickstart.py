@@ -29,8 +29,7 @@ def run(options: argparse.Namespace) -> None:
     import keras
 
     from keras_infnet.cli.metrics import fit_baselines
-    from keras_infnet.experiments.experiment import load_data, run_experiment
-    from keras_infnet.experiments.quickstart import quickstart_settings
+    from keras_infnet.experiments import load_data, run_experiment
     from keras_infnet.experiments.run_report import describe_run
     from keras_infnet.experiments.settings import ExperimentSettings
     from keras_infnet.serving import Servable, save_model_directory
@@ -39,7 +38,7 @@ def run(options: argparse.Namespace) -> None:
     show_log()
     started = time.perf_counter()
     settings = ExperimentSettings.from_dict(
-        quickstart_settings(options.rows, options.seed)
+        _settings(options.rows, options.seed)
     )
     say(
         f"Simulating {options.rows:,} impressions with three tasks "
@@ -88,3 +87,27 @@ def run(options: argparse.Namespace) -> None:
 def _first_value(column: Any) -> Any:
     is_list = hasattr(column, "to_lists")
     return (column.to_lists() if is_list else column.tolist())[0]
+
+
+def _settings(rows: int, seed: int) -> dict[str, Any]:
+    """A small INFNet on the synthetic data, sized for two cores."""
+    return {
+        "data": {
+            "dataset": "synthetic",
+            "options": {"num_rows": rows, "seed": seed},
+        },
+        "model": {"name": "INFNet", "preset": "small"},
+        "training": {
+            "batch_size": 256,
+            "epochs": 4,
+            "seeds": [seed],
+            "learning_rate": 0.002,
+            "embedding_learning_rate": 0.1,
+            "warmup_steps": 50,
+            "ema_momentum": 0.98,
+        },
+        "evaluation": {
+            "baselines": ["logistic_regression", "gradient_boosting"]
+        },
+        "directory": "runs/quickstart",
+    }

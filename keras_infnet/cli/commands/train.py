@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> None:
 
     from keras_infnet.cli.metrics import fit_baselines, write_metrics
     from keras_infnet.evaluation import format_report
-    from keras_infnet.experiments.experiment import (
+    from keras_infnet.experiments import (
         evaluate_model,
         load_data,
         run_experiment,

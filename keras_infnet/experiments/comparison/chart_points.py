@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from keras_infnet.evaluation.observed_labels import observed_rows
+from keras_infnet.evaluation.observed_rows import select_observed
 from keras_infnet.experiments.comparison.run_comparison import Compared
 
 __all__ = [
@@ -197,7 +197,7 @@ def calibration_points(
     if weights is not None:
         weights = np.tile(np.reshape(weights, (-1,)), runs)
     truth = np.tile(np.reshape(labels, (-1,)), runs)
-    rows = observed_rows(truth, scores, weights, binary)
+    rows = select_observed(truth, scores, weights, binary)
     if not len(rows.labels):
         return CalibrationPoints(*np.zeros((4, 0)))
     inner = np.linspace(0, 1, num_bins + 1)[1:-1]

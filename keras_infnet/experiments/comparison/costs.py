@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from keras_infnet.data import Batches
-from keras_infnet.evaluation.graph_products import UncountedError
 from keras_infnet.evaluation.multiply_adds import multiply_adds
+from keras_infnet.evaluation.tensorflow_multiply_adds import UncountedError
 from keras_infnet.experiments.comparison.settings import ComparisonSettings
-from keras_infnet.experiments.experiment import ExperimentData, build_model
+from keras_infnet.experiments.experiment import build_model
+from keras_infnet.experiments.experiment_data import ExperimentData
 from keras_infnet.schema import Schema
 
 __all__ = ["Speed", "count_costs", "measure_speeds", "served_model"]
@@ -27,16 +28,7 @@ _TIMED_STEPS = 3
 def served_model(
     settings: ComparisonSettings, label: str, schema: Schema
 ) -> Any:
-    """Builds the model that answers requests, with its first weights.
-
-    Args:
-        settings: `ComparisonSettings`.
-        label: string. Of the model.
-        schema: `Schema`, fitted.
-
-    Returns:
-        A compiled model; of AutoIFS that of its second stage.
-    """
+    """Builds the model that answers requests: of AutoIFS its second stage."""
     experiment = settings.experiment(label, {})
     if experiment.model.get("name") == "AutoIFS":
         model = {**experiment.model, "stage": "retrain"}
@@ -45,15 +37,7 @@ def served_model(
 
 
 def count_costs(label: str, model: Any) -> dict[str, Any]:
-    """Counts weights and multiply-adds.
-
-    Args:
-        label: string. Of the model.
-        model: what is served.
-
-    Returns:
-        Dict with `parameters` and `multiply_adds` of `Compared`.
-    """
+    """Counts `parameters` and `multiply_adds` for `Compared`."""
     try:
         products = multiply_adds(model)
     except UncountedError as error:
@@ -76,12 +60,7 @@ def _parameters(model: Any) -> dict[str, int]:
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """Seconds a row, medians over rounds.
-
-    Args:
-        train: float. Of a step of training.
-        predict: float. Of a prediction.
-    """
+    """Seconds a row of a training step and of a prediction, medians."""
 
     train: float
     predict: float
@@ -90,17 +69,10 @@ class Speed:
 def measure_speeds(
     settings: ComparisonSettings, data: ExperimentData
 ) -> dict[str, Speed]:
-    """Measures training and prediction, all models in turn.
+    """Measures training and prediction by label, all models in turn.
 
     A machine that is slower for a while is slower for all of them.
     Compilation and the making of batches are left out.
-
-    Args:
-        settings: `ComparisonSettings`.
-        data: `ExperimentData`.
-
-    Returns:
-        Dict of `Speed` by label.
     """
     size = settings.training.batch_size
     learned = Batches(data.train, data.encoder, size)[0]

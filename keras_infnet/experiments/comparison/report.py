@@ -20,10 +20,10 @@ from keras_infnet.experiments.comparison.run_comparison import (
     Compared,
     Comparison,
 )
-from keras_infnet.experiments.result_files import csv_text, made_with
+from keras_infnet.experiments.run_store import made_with
 from keras_infnet.utils.atomic_files import write_text
 from keras_infnet.utils.json_values import json_safe
-from keras_infnet.utils.tables import aligned_table, markdown_table
+from keras_infnet.utils.tables import aligned_table, csv_table, markdown_table
 
 __all__ = ["comparison_rows", "format_comparison", "write_comparison"]
 
@@ -177,7 +177,7 @@ def write_comparison(comparison: Comparison, rows: Rows) -> list[pathlib.Path]:
     }
     texts = {
         "md": format_comparison(comparison, rows, markdown=True) + "\n",
-        "csv": csv_text(rows),
+        "csv": csv_table(rows),
         "json": json.dumps(json_safe(everything), indent=2) + "\n",
     }
     folder = pathlib.Path(comparison.settings.directory)

@@ -19,16 +19,19 @@ from keras_infnet.experiments.comparison.costs import (
 from keras_infnet.experiments.comparison.settings import ComparisonSettings
 from keras_infnet.experiments.experiment import (
     DivergedError,
-    ExperimentData,
     Run,
     build_model,
     check_stage,
-    load_data,
+    mean_score,
     predict_baseline,
     run_experiment,
 )
-from keras_infnet.experiments.run_store import RunStore, fingerprint
-from keras_infnet.experiments.scores import mean_score
+from keras_infnet.experiments.experiment_data import (
+    ExperimentData,
+    fingerprint,
+    load_data,
+)
+from keras_infnet.experiments.run_store import RunStore
 from keras_infnet.experiments.settings import ExperimentSettings
 from keras_infnet.training import predict_rows
 from keras_infnet.utils.atomic_files import alone_in

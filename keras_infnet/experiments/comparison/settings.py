@@ -14,8 +14,10 @@ from keras_infnet.experiments.settings import (
     EvaluationSettings,
     ExperimentSettings,
     TrainingSettings,
+    check_keys,
+    check_types,
+    read_section,
 )
-from keras_infnet.experiments.settings_checks import check_keys, check_kinds
 from keras_infnet.schema import nearest_name
 
 __all__ = ["ComparisonSettings", "SearchSettings"]
@@ -53,7 +55,7 @@ class SearchSettings:
     weight_decay: tuple[float, ...] = (1e-6, 1e-2)
 
     def __post_init__(self) -> None:
-        check_kinds(self, "search")
+        check_types(self, "search")
         if self.trials < 1 or self.seed < 0:
             raise ValueError(
                 "[search] trials must be positive and seed not negative. "
@@ -93,9 +95,10 @@ class ComparisonSettings:
 
     Args:
         data: `DataSettings`.
-        models: list of mappings: `name` of a class in `keras_infnet.models`,
-            `preset` (optional), constructor arguments, and `label`, what the
-            tables call it (defaults to the name).
+        models: list of mappings: `name` of a class in `keras_infnet.models`
+            or the import path of your own, `preset` (optional), constructor
+            arguments, and `label`, what the tables call it (defaults to the
+            name).
         training: `TrainingSettings`, the recipe of all models. Defaults to
             `TrainingSettings()`.
         search: `SearchSettings`. Defaults to `SearchSettings()`.
@@ -143,7 +146,7 @@ class ComparisonSettings:
                 "a comparison needs at least one [[models]] section, each "
                 f"with a `name`. Received: {list(self.models)!r}."
             )
-        check_kinds(self, "comparison")
+        check_types(self, "comparison")
         for model in self.models:
             label = model.get("label", "name")
             if (
@@ -189,13 +192,9 @@ class ComparisonSettings:
         fields = [field.name for field in dataclasses.fields(cls)]
         check_keys(config, fields, "section")
         values = dict(config)
-        search = values.pop("search", {})
-        names = [field.name for field in dataclasses.fields(SearchSettings)]
-        if not isinstance(search, Mapping):
-            raise ValueError(
-                f"[search] must be a table of settings. Received: {search!r}."
-            )
-        check_keys(search, names, "key of [search]")
+        search = read_section(
+            SearchSettings, values.pop("search", {}), "search"
+        )
         models = values.pop("models", ())
         if not isinstance(models, (list, tuple)):
             raise ValueError(
@@ -208,7 +207,7 @@ class ComparisonSettings:
         )
         return cls(
             models=tuple(models),
-            search=SearchSettings(**search),
+            search=search,
             **{name: getattr(sections, name) for name in shared},
             **values,
         )

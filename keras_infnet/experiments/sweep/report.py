@@ -6,10 +6,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from keras_infnet.experiments.result_files import csv_text, made_with
+from keras_infnet.experiments.run_store import made_with
 from keras_infnet.experiments.sweep.settings import SweepSettings
 from keras_infnet.utils.atomic_files import write_text
 from keras_infnet.utils.json_values import json_safe
+from keras_infnet.utils.tables import aligned_table, csv_table
 
 __all__ = [
     "Sweep",
@@ -94,12 +95,6 @@ class Sweep:
 def describe_changes(changes: Mapping[str, Any]) -> str:
     """Writes what a trial changes in a line.
 
-    Args:
-        changes: mapping of path to value.
-
-    Returns:
-        String.
-
     Example:
 
     >>> describe_changes({"training.learning_rate": 0.002, "model.fold": None})
@@ -149,17 +144,7 @@ def format_sweep(sweep: Sweep) -> str:
         cells = [_cell(value) for value in trial.changes.values()]
         note = (trial.error or "").split("\n")[0]
         lines.append([str(trial.number), score, *cells, seconds, note])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            # What went wrong is text.
-            cell.rjust(width) if place < len(line) - 1 else cell
-            for place, (cell, width) in enumerate(
-                zip(line, widths, strict=True)
-            )
-        ).rstrip()
-        for line in lines
-    )
+    return aligned_table(lines, left=[-1])
 
 
 def write_sweep(sweep: Sweep) -> list[pathlib.Path]:
@@ -183,7 +168,7 @@ def write_sweep(sweep: Sweep) -> list[pathlib.Path]:
     }
     texts = {
         "sweep.json": json.dumps(json_safe(everything), indent=2) + "\n",
-        "sweep.csv": csv_text(rows),
+        "sweep.csv": csv_table(rows),
     }
     if sweep.best_settings is not None:
         best = json.dumps(sweep.best_settings, indent=2) + "\n"

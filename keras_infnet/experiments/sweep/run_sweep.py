@@ -15,14 +15,17 @@ from keras_infnet.data import Batches
 from keras_infnet.evaluation.report import evaluate
 from keras_infnet.experiments.experiment import (
     DivergedError,
-    ExperimentData,
     build_model,
     evaluate_model,
-    load_data,
+    mean_score,
     run_experiment,
 )
-from keras_infnet.experiments.run_store import RunStore, fingerprint
-from keras_infnet.experiments.scores import mean_score
+from keras_infnet.experiments.experiment_data import (
+    ExperimentData,
+    fingerprint,
+    load_data,
+)
+from keras_infnet.experiments.run_store import RunStore
 from keras_infnet.experiments.sweep.report import (
     Sweep,
     SweepTrial,

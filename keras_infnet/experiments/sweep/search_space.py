@@ -9,13 +9,12 @@ import typing
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from keras_infnet import models
 from keras_infnet.experiments.comparison.settings import SearchSettings
 from keras_infnet.experiments.settings import (
     ExperimentSettings,
     TrainingSettings,
+    check_keys,
 )
-from keras_infnet.experiments.settings_checks import check_keys
 from keras_infnet.models.base.ranker import check_arguments
 from keras_infnet.schema import nearest_name
 from keras_infnet.training import make_optimizer
@@ -132,12 +131,7 @@ class Range:
 
 
 def default_space() -> dict[str, Range]:
-    """Returns what is swept where nobody says: rates and weight decay.
-
-    The bounds are those of the search of `keras_infnet.experiments.compare`.
-
-    Returns:
-        Dict of `Range` by path.
+    """Returns the ranges of a sweep without a space, those of `compare`.
 
     Example:
 
@@ -155,18 +149,10 @@ def default_space() -> dict[str, Range]:
 def read_space(
     written: Mapping[str, Any], experiment: ExperimentSettings
 ) -> dict[str, Range]:
-    """Reads the space of a settings file and checks it.
+    """Reads and checks the ranges of a settings file, by path.
 
-    Args:
-        written: mapping of path to range, `"training.learning_rate"` or
-            nested, as TOML reads `training.learning_rate = ...`.
-        experiment: `ExperimentSettings` that are changed.
-
-    Returns:
-        Dict of `Range` by path, in the order that they were written in.
-
-    Raises:
-        ValueError: If a path is no setting, or a range is none of its values.
+    Paths are `"training.learning_rate"` or nested, as TOML reads
+    `training.learning_rate = ...`.
 
     Example:
 
@@ -199,14 +185,7 @@ def read_space(
 def change_experiment(
     experiment: ExperimentSettings, changes: Mapping[str, Any]
 ) -> ExperimentSettings:
-    """Returns settings with some of them changed.
-
-    Args:
-        experiment: `ExperimentSettings`.
-        changes: mapping of path to value.
-
-    Returns:
-        `ExperimentSettings`.
+    """Returns settings with other values at some paths.
 
     Example:
 
@@ -254,20 +233,16 @@ def _paths(written: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _kinds(experiment: ExperimentSettings) -> dict[str, Any]:
     """Annotations of all settings that a sweep may change, by path."""
-    constructor = getattr(models, _model_name(experiment)).__init__
+    constructor: Any = experiment.model_class.__init__
     hints = typing.get_type_hints(constructor)
     names = inspect.signature(constructor).parameters
     left_out = ("self", "schema", "kwargs")
-    arguments = {n: hints[n] for n in names if n not in left_out}
+    arguments = {n: hints.get(n, Any) for n in names if n not in left_out}
     arguments["preset"] = str
     kinds = {f"model.{name}": hint for name, hint in arguments.items()}
     for name, hint in typing.get_type_hints(TrainingSettings).items():
         kinds[f"training.{name}"] = hint
     return {p: hint for p, hint in kinds.items() if p not in _REFUSED}
-
-
-def _model_name(experiment: ExperimentSettings) -> str:
-    return str(experiment.model.get("name", "INFNet"))
 
 
 def _read_range(value: Any, hint: Any) -> Range:
@@ -312,5 +287,4 @@ def _check_value(path: str, value: Any, experiment: ExperimentSettings) -> None:
         recipe = dataclasses.asdict(changed.training)
         make_optimizer(**{n: recipe[n] for n in _OPTIMIZER if n in recipe})
     elif name != "preset":
-        model = getattr(models, _model_name(experiment))
-        check_arguments(model, (), {name: value})
+        check_arguments(experiment.model_class, (), {name: value})

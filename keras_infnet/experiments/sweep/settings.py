@@ -5,9 +5,11 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from keras_infnet import models
-from keras_infnet.experiments.settings import ExperimentSettings
-from keras_infnet.experiments.settings_checks import check_keys, check_kinds
+from keras_infnet.experiments.settings import (
+    ExperimentSettings,
+    check_keys,
+    check_types,
+)
 from keras_infnet.experiments.sweep.search_space import (
     Range,
     change_experiment,
@@ -58,7 +60,7 @@ class SweepSettings:
     space: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_kinds(self, "sweep")
+        check_types(self, "sweep")
         if self.trials < 1 or self.seed < 0:
             raise ValueError(
                 "[sweep] trials must be positive and seed not negative. "
@@ -105,7 +107,7 @@ class SweepSettings:
     def recipe(self) -> dict[str, Any]:
         """What the settings have, as they are, for the paths of the space."""
         model = dict(self.experiment.model)
-        cls = getattr(models, str(model.get("name", "INFNet")))
+        cls = self.experiment.model_class
         signature = inspect.signature(cls.__init__).parameters
         preset = cls.presets.get(model.get("preset"), {})
         found = {}

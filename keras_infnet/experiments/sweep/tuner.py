@@ -23,14 +23,7 @@ class FailedTrial(Exception):
 
 
 def import_keras_tuner() -> Any:
-    """Imports KerasTuner.
-
-    Returns:
-        The module.
-
-    Raises:
-        ImportError: If it is not installed; says how to install it.
-    """
+    """Imports KerasTuner, or raises with the command that installs it."""
     try:
         import keras_tuner
     except ImportError as error:
@@ -48,23 +41,12 @@ def make_tuner(
     run: Callable[[int, dict[str, Any]], float],
     overwrite: bool = False,
 ) -> Any:
-    """Makes the tuner of a sweep, with the state that it has in a directory.
+    """Makes a tuner that goes on from its state in a directory.
 
-    Args:
-        settings: `SweepSettings`.
-        directory: path. Where the tuner keeps its state, in `tuner`.
-        metric: `"auc"` or `"rmse"`. What a trial is scored by.
-        run: function of the number of a trial, from 1, and of what it
-            changes, by path. Returns the score, or raises `FailedTrial`.
-        overwrite: boolean. Whether to start anew. Defaults to `False`.
-
-    Returns:
-        `keras_tuner.Tuner`. Its `search` does what is left to do, and its
-        `trials` are those done, in order: number, changes, score and reason
-        of a failure.
-
-    Raises:
-        ValueError: If its state cannot be read.
+    `run` gets the number of a trial, from 1, and its changes by path, and
+    returns the score or raises `FailedTrial`. `search` of the tuner does the
+    remaining trials; `trials` are those done: number, changes, score, reason
+    of a failure. `ValueError` if the state cannot be read.
     """
     keras_tuner = import_keras_tuner()
     oracle = _make_oracle(keras_tuner, settings, metric)

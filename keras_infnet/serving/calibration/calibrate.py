@@ -9,7 +9,7 @@ import numpy as np
 from keras_infnet.data import Batches
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.evaluation import binary_metrics
-from keras_infnet.evaluation.observed_labels import observed_rows
+from keras_infnet.evaluation.observed_rows import select_observed
 from keras_infnet.schema import Schema, nearest_name
 from keras_infnet.serving.calibration.calibration import (
     Calibration,
@@ -167,7 +167,7 @@ def _fit_task(
             "that are no numbers. Look at its weights: training diverged, or "
             "mixed precision overflowed."
         )
-    rows = observed_rows(*values)
+    rows = select_observed(*values)
     counts = np.bincount(rows.labels.astype(int), minlength=2)
     if counts.sum() == 0:
         raise ValueError(

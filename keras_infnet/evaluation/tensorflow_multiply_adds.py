@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["UncountedError", "graph_products"]
+__all__ = ["UncountedError", "graph_multiply_adds"]
 
 _OPAQUE_OPERATIONS = ("CudnnRNN", "XlaCallModule", "PyFunc", "EagerPyFunc")
 _DEPTHWISE = ("DepthwiseConv2dNative",)
@@ -14,17 +14,10 @@ class UncountedError(ValueError):
     """The computation holds something whose products cannot be counted."""
 
 
-def graph_products(graph: Any) -> int:
-    """Counts the multiply-adds of a graph that its outputs need.
+def graph_multiply_adds(graph: Any) -> int:
+    """Counts the multiply-adds that the outputs of a graph need.
 
-    Args:
-        graph: graph of a TensorFlow function, traced with known shapes.
-
-    Returns:
-        Integer.
-
-    Raises:
-        UncountedError: If a loop or an operation cannot be counted.
+    The graph is that of a function traced with known shapes.
     """
     roots = [tensor.op for tensor in graph.outputs]
     needed = _needed([*roots, *graph.control_outputs])
@@ -68,7 +61,9 @@ def _of_calls(operation: Any, graph: Any) -> int:
     """Multiply-adds of the functions that an operation calls."""
     kind = operation.type
     counts = {
-        attribute: [graph_products(_function(graph, name)) for name in names]
+        attribute: [
+            graph_multiply_adds(_function(graph, name)) for name in names
+        ]
         for attribute, names in _functions(operation).items()
     }
     every = [count for values in counts.values() for count in values]

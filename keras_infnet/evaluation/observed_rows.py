@@ -1,11 +1,11 @@
-"""Which rows of a table an exact metric looks at."""
+"""Selects the rows with a label and a weight, and checks their values."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["ObservedRows", "group_codes", "observed_rows"]
+__all__ = ["ObservedRows", "group_codes", "select_observed"]
 
 
 class ObservedRows(NamedTuple):
@@ -17,7 +17,7 @@ class ObservedRows(NamedTuple):
     mask: np.ndarray
 
 
-def observed_rows(
+def select_observed(
     labels: Any,
     predictions: Any,
     weights: Any = None,
@@ -25,26 +25,12 @@ def observed_rows(
 ) -> ObservedRows:
     """Drops rows with a NaN label or weight 0 and checks the others.
 
-    Args:
-        labels: array of shape `(rows,)` or `(rows, 1)`; NaN means "not
-            observed".
-        predictions: array of shape `(rows,)` or `(rows, 1)`.
-        weights: array of shape `(rows,)` or `(rows, 1)`, or `None` for 1
-            everywhere. Defaults to `None`.
-        binary: boolean. Whether labels must be 0 or 1. Defaults to `True`.
-
-    Returns:
-        `ObservedRows`: labels, predictions and weights of the observed rows,
-        and the boolean mask over all rows that picks them.
-
-    Raises:
-        ValueError: If lengths differ, a label is neither 0 nor 1, a
-            prediction of an observed row is not finite, or a weight is
-            negative or not finite.
+    Arrays may have shape `(rows,)` or `(rows, 1)`; no weights are 1
+    everywhere. With `binary`, labels must be 0 or 1.
 
     Example:
 
-    >>> rows = observed_rows([0, np.nan, 1, 1], [0.1, 0.2, 0.3, 0.4],
+    >>> rows = select_observed([0, np.nan, 1, 1], [0.1, 0.2, 0.3, 0.4],
     ...     [1, 1, 0, 1])
     >>> rows.labels, rows.predictions, rows.mask
     (array([0., 1.]), array([0.1, 0.4]), array([ True, False, False,  True]))
@@ -94,19 +80,10 @@ def observed_rows(
 
 
 def group_codes(groups: Any, mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """Numbers the groups of the observed rows.
+    """Numbers the groups of the rows in `mask`, and counts the groups.
 
-    Args:
-        groups: array of shape `(rows,)`, integers or strings.
-        mask: boolean array of shape `(rows,)`. The observed rows.
-
-    Returns:
-        Int32 array with the number of the group of every observed row, in
-        the order in which groups first appear, -1 for a missing group (NaN
-        or `None`); and the number of groups.
-
-    Raises:
-        ValueError: If there is not one group a row.
+    Numbers are in the order of first appearance, -1 for a missing group (NaN
+    or `None`).
 
     Example:
 
