@@ -14,6 +14,7 @@ from keras_infnet.benchmarks.machine import machine_lines
 from keras_infnet.benchmarks.plots import draw
 from keras_infnet.benchmarks.timing import Spread
 from keras_infnet.utils.json_values import json_safe
+from keras_infnet.utils.tables import aligned_table
 
 __all__ = [
     "Chart",
@@ -36,18 +37,7 @@ class SectionTable:
 
     def text(self) -> str:
         """Returns title and aligned columns, the first one to the left."""
-        lines = [list(self.headings), *map(list, self.rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        written = [
-            "  ".join(
-                cell.rjust(width) if index else cell.ljust(width)
-                for index, (cell, width) in enumerate(
-                    zip(line, widths, strict=True)
-                )
-            ).rstrip()
-            for line in lines
-        ]
-        return "\n".join([self.title, *written])
+        return f"{self.title}\n{aligned_table([self.headings, *self.rows])}"
 
 
 @dataclasses.dataclass(frozen=True)

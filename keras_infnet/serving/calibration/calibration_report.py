@@ -9,6 +9,7 @@ from keras_infnet.serving.calibration.calibrators import (
     Temperature,
 )
 from keras_infnet.serving.calibration.task_calibration import TaskCalibration
+from keras_infnet.utils.tables import aligned_table
 
 __all__ = ["calibration_rows", "describe_steps", "format_calibration"]
 
@@ -81,16 +82,7 @@ def format_calibration(calibration: Calibration) -> str:
     text = [f"{task}: {steps}" for task, steps in describe_steps(calibration)]
     rows = calibration_rows(calibration)
     if rows:
-        widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
-        text.append("")
-        for row in rows:
-            cells = [
-                cell.rjust(width) if place > 1 else cell.ljust(width)
-                for place, (cell, width) in enumerate(
-                    zip(row, widths, strict=True)
-                )
-            ]
-            text.append("  ".join(cells))
+        text += ["", aligned_table(rows, left=[0, 1])]
     return "\n".join(text)
 
 
