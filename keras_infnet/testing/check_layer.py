@@ -18,11 +18,7 @@ from keras_infnet.testing.call_arguments import (
     randomize,
     symbol,
 )
-from keras_infnet.testing.probe_layers import (
-    AttachMask,
-    MaskOf,
-    Projection,
-)
+from keras_infnet.testing.probe_layers import AttachMask, MaskOf, Projection
 
 __all__ = ["check_layer"]
 

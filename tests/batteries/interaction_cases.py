@@ -1,15 +1,6 @@
 """Cases of `check_layer`: crosses, factorisation machines, experts."""
 
-from layer_cases import (
-    EVENTS,
-    FIELDS,
-    TASKS,
-    D,
-    case,
-    dense,
-    normal,
-    some_mask,
-)
+from layer_cases import EVENTS, FIELDS, TASKS, D, case, dense, normal, some_mask
 
 W = 6  # width of a vector
 PAIR = {"x0": normal(W), "x": normal(W)}
@@ -188,13 +179,7 @@ CASES = [
         ({"head_dim": 0}, "`head_dim`"),
     ),
     case("GatedCross", {}, PAIR, 3, 2 * W * W + W),
-    case(
-        "PairwiseInteraction",
-        {},
-        {"tokens": normal(FIELDS, D)},
-        0,
-        0,
-    ),
+    case("PairwiseInteraction", {}, {"tokens": normal(FIELDS, D)}, 0, 0),
     case(
         "WuKongBlock",
         {

@@ -76,10 +76,7 @@ def state(*more):
 def two_behaviors():
     likes = np.array([[0, 1, 1], [1, 1, 1], [0, 0, 0]], bool)
     return {
-        "events": {
-            "clicks": normal(EVENTS, 2, 3),
-            "likes": normal(3, 1, 3),
-        },
+        "events": {"clicks": normal(EVENTS, 2, 3), "likes": normal(3, 1, 3)},
         "mask": {"clicks": some_mask(), "likes": likes},
     }
 

@@ -85,11 +85,7 @@ CASES = [
     case(
         "RecentTokens",
         {"length": 7},
-        {
-            "tokens": normal(EVENTS, D),
-            "tokens_mask": some_mask(),
-            "gap": GAPS,
-        },
+        {"tokens": normal(EVENTS, D), "tokens_mask": some_mask(), "gap": GAPS},
         0,
         0,
         label="_timed",

@@ -222,10 +222,7 @@ CASES = [
         },
         1,
         7 * D,
-        (
-            {"table_sizes": {"a": 3}, "groups": {"g": [("x", "b")]}},
-            "table 'b'",
-        ),
+        ({"table_sizes": {"a": 3}, "groups": {"g": [("x", "b")]}}, "table 'b'"),
     ),
     case(
         "TaskTower",

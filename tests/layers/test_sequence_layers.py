@@ -127,10 +127,7 @@ def test_every_weight_of_the_transformer_learns():
         ),
         (lambda: layers.TransformerBlock(0), "`num_heads`"),
         (lambda: layers.TransformerBlock(hidden_dim=0), "`hidden_dim`"),
-        (
-            lambda: layers.RankMixerBlock()(normal(3, D)),
-            "3 tokens of width 4",
-        ),
+        (lambda: layers.RankMixerBlock()(normal(3, D)), "3 tokens of width 4"),
         (lambda: layers.TargetSequence(0), "`max_length`"),
         (lambda: layers.TargetSequence(position_dim=0), "`position_dim`"),
     ],

@@ -119,11 +119,7 @@ class CrossAttention(BaseLayer):
         self.value_kernel = self._kernel("value_kernel", width, self.dim)
 
     def call(
-        self,
-        query: Any,
-        source: Any,
-        source_mask: Any = None,
-        gate: Any = None,
+        self, query: Any, source: Any, source_mask: Any = None, gate: Any = None
     ) -> Any:
         mask = source_mask
         if not self.scored:

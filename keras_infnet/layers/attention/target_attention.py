@@ -39,9 +39,8 @@ class TargetAttention(BaseLayer):
     Call arguments:
         query: tensor of shape `(batch, attributes, dim)`, the target.
         events: tensor of shape `(batch, events, attributes, dim)`.
-        events_mask: boolean tensor of shape `(batch, events)`, or `(batch,
-            events, attributes)`: an event counts where any attribute does.
-            Optional.
+        events_mask: boolean tensor, `(batch, events)` or `(batch, events,
+            attributes)`, where any counts. Optional.
         training: boolean. Whether `Dice` uses the statistics of the batch.
 
     Returns:

@@ -32,8 +32,8 @@ class TransformerBlock(BaseLayer):
         num_heads: integer. Must divide the width of a token. Defaults to `2`.
         hidden_dim: integer or `None`. Width of the hidden layer; `None` is
             that of a token. Defaults to `None`.
-        activation: string or callable. Activation of the hidden layer.
-            Defaults to `"leaky_relu"`.
+        activation: string or callable, of hidden layers. Defaults to
+            `"leaky_relu"`.
         dropout: float in `[0, 1)`. Rate of attention weights and behind the
             hidden layer. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.

@@ -30,8 +30,7 @@ class MLP(BaseLayer):
             output layer out, and the last hidden layer is the result.
         hidden_dims: sequence of integers. Widths of the hidden layers; may be
             empty where there is an output layer. Defaults to `()`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"relu"`.
+        activation: string or callable, of hidden layers. Defaults to `"relu"`.
         dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults
             to `0.0`.
         kernel_initializer: initializer of all kernels. Defaults to

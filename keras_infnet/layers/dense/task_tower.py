@@ -27,10 +27,8 @@ class TaskTower(BaseLayer):
             layers. `None` leaves the MLP out: `x` is the logit. Defaults to
             `(128, 64)`.
         kind: `"binary"` or `"regression"`. Defaults to `"binary"`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind the hidden layers. Defaults
-            to `0.0`.
+        activation: string or callable, of hidden layers. Defaults to `"relu"`.
+        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

@@ -32,8 +32,7 @@ class BehaviorPooling(BaseLayer):
         reduction: `"mean"` or `"sum"`. Defaults to `"mean"`.
         hidden_dim: integer or `None`. Width of the hidden layer; `None`
             makes `f` linear. Defaults to `None`.
-        activation: string or callable. Activation of the hidden layer.
-            Defaults to `"relu"`.
+        activation: string or callable, of hidden layers. Defaults to `"relu"`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

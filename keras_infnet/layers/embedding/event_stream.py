@@ -37,8 +37,7 @@ class EventStream(BaseLayer):
         num_recent_tokens: integer. The newest events, of every behaviour with
             `merge="time"`, that `"recent"` numbers. Defaults to `2`.
         merge: `"feature"` or `"time"`. Defaults to `"feature"`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"silu"`.
+        activation: string or callable, of hidden layers. Defaults to `"silu"`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

@@ -24,10 +24,8 @@ class ExpertGate(BaseLayer):
     Args:
         hidden_dims: sequence of integers. Hidden widths of the gate. Defaults
             to `()`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind the hidden layers. Defaults to
-            `0.0`.
+        activation: string or callable, of hidden layers. Defaults to `"relu"`.
+        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

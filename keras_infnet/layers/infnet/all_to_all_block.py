@@ -45,12 +45,9 @@ class AllToAllBlock(TokenGroupBlock):
         broadcasts: sequence of groups that pass through a unit; they must be
             among `updates`. Defaults to all three.
         num_heads: integer. Heads of the attention. Defaults to `1`.
-        expansion: integer. Width of the hidden layers, in tokens. Defaults to
-            `4`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind the hidden layers. Defaults to
-            `0.0`.
+        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
+        activation: string or callable, of hidden layers. Defaults to `"relu"`.
+        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

@@ -21,12 +21,9 @@ class BroadcastGatedUnit(FlatMLP):
     Masking: tokens of padding are zero, and the mask is passed on.
 
     Args:
-        expansion: integer. Width of the hidden layer, in tokens. Defaults to
-            `4`.
-        activation: string or callable. Activation of the hidden layer.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind the hidden layer. Defaults to
-            `0.0`.
+        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
+        activation: string or callable, of hidden layers. Defaults to `"relu"`.
+        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

@@ -39,12 +39,9 @@ class HubBlock(TokenGroupBlock):
         broadcasts: sequence of groups whose tokens are updated; they must be
             among `updates`. Defaults to all three.
         num_heads: integer. Heads of every attention. Defaults to `1`.
-        expansion: integer. Width of the hidden layers, in tokens. Defaults to
-            `4`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind the hidden layers. Defaults to
-            `0.0`.
+        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
+        activation: string or callable, of hidden layers. Defaults to `"relu"`.
+        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
         fold: boolean or `None`. See `CrossAttention`. Defaults to `None`.
         **kwargs: Arguments of the base layer.
 
@@ -176,8 +173,7 @@ class HubBlock(TokenGroupBlock):
         }
         masks = {"sequence": sequence_mask}
         queries = _join(
-            [self._query(group, hubs[group]) for group in self.updates],
-            axis=1,
+            [self._query(group, hubs[group]) for group in self.updates], axis=1
         )
         views = _join(
             [

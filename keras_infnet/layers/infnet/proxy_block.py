@@ -41,12 +41,9 @@ class ProxyBlock(TokenGroupBlock):
         residual: boolean. Whether the sums above keep the first term.
             Defaults to `True`.
         num_heads: integer. Heads of every attention. Defaults to `1`.
-        expansion: integer. Width of the hidden layers, in tokens. Defaults to
-            `4`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind the hidden layers. Defaults to
-            `0.0`.
+        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
+        activation: string or callable, of hidden layers. Defaults to `"relu"`.
+        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
         fold: boolean or `None`. See `CrossAttention`. Defaults to `None`.
         **kwargs: Arguments of the base layer.
 

@@ -45,8 +45,7 @@ class InformationFlowGate(BaseLayer):
         penalties: sequence of floats, one a task, or `None`. Weights of the
             mean gate of a task in the loss: positive ones keep more flows.
             Not with `hard`. Defaults to `None`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"relu"`.
+        activation: string or callable, of hidden layers. Defaults to `"relu"`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

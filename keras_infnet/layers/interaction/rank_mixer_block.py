@@ -22,10 +22,8 @@ class RankMixerBlock(BaseLayer):
     tokens, and token `h` of the result joins part `h` of all tokens.
 
     Args:
-        expansion: integer. Width of the hidden layers, in tokens. Defaults to
-            `2`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"gelu"`.
+        expansion: integer. Width of hidden layers in tokens. Defaults to `2`.
+        activation: string or callable, of hidden layers. Defaults to `"gelu"`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

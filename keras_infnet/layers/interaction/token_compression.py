@@ -20,12 +20,9 @@ class TokenCompression(FlatMLP):
 
     Args:
         num_tokens: integer. Number of tokens of the result.
-        expansion: integer. Width of the hidden layer, in tokens. Defaults to
-            `4`.
-        activation: string or callable. Activation of the hidden layer.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind the hidden layer. Defaults to
-            `0.0`.
+        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
+        activation: string or callable, of hidden layers. Defaults to `"relu"`.
+        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

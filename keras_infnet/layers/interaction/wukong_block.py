@@ -34,10 +34,8 @@ class WuKongBlock(BaseLayer):
         projection_dim: integer. Columns of `Y`. Defaults to `8`.
         hidden_dims: sequence of integers. Hidden widths of the MLP. Defaults
             to `(32, 32)`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind the hidden layers. Defaults to
-            `0.0`.
+        activation: string or callable, of hidden layers. Defaults to `"relu"`.
+        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

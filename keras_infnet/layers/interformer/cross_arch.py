@@ -45,8 +45,7 @@ class CrossArch(BaseLayer):
         gate: `"self"` or `"paper"`, see `SelfGate`. Defaults to `"self"`.
         gate_activation: string or callable. See `SelfGate`. Defaults to
             `"sigmoid"`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"silu"`.
+        activation: string or callable, of hidden layers. Defaults to `"silu"`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
@@ -111,10 +110,7 @@ class CrossArch(BaseLayer):
         self.activation = keras.activations.get(activation)
 
     def build(
-        self,
-        tokens_shape: Any,
-        events_shape: Any,
-        cls_shape: Any = None,
+        self, tokens_shape: Any, events_shape: Any, cls_shape: Any = None
     ) -> None:
         dim = events_shape[-1]
         if self.summarize != "sequence":
@@ -200,10 +196,7 @@ class CrossArch(BaseLayer):
         return gated * ops.concatenate([others, there], axis=1)
 
     def compute_output_shape(
-        self,
-        tokens_shape: Any,
-        events_shape: Any,
-        cls_shape: Any = None,
+        self, tokens_shape: Any, events_shape: Any, cls_shape: Any = None
     ) -> Any:
         batch, _, dim = events_shape
         shapes, count = {}, self.num_summary_tokens

@@ -60,8 +60,7 @@ class InterFormerBlock(BaseLayer):
             Defaults to `True`.
         exchange: `"both"`, `"n2s"`, `"s2n"` or `"none"`. Defaults to
             `"both"`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"silu"`.
+        activation: string or callable, of hidden layers. Defaults to `"silu"`.
         dropout: float in `[0, 1)`. Rate behind the attention of the stream.
             Defaults to `0.0`.
         **kwargs: Arguments of the base layer.

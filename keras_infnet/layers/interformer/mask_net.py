@@ -24,8 +24,7 @@ class MaskNet(BaseLayer):
 
     Args:
         dim: integer. Width of a token. Defaults to `64`.
-        activation: string or callable. Activation of the hidden layer.
-            Defaults to `"silu"`.
+        activation: string or callable, of hidden layers. Defaults to `"silu"`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

@@ -33,8 +33,7 @@ class SelfGate(BaseLayer):
         gate: `"self"` or `"paper"`. Defaults to `"self"`.
         gate_activation: string or callable, `act`. Used by `"paper"` only.
             Defaults to `"sigmoid"`.
-        activation: string or callable. Activation of the hidden layer.
-            Defaults to `"silu"`.
+        activation: string or callable, of hidden layers. Defaults to `"silu"`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:

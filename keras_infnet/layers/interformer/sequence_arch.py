@@ -44,8 +44,7 @@ class SequenceArch(BaseLayer):
         pffn_hidden_dim: integer or `None`. Inner width of `"twolayer"`; `None`
             is that of a token. Defaults to `None`.
         residual: boolean. `False` is the literal form. Defaults to `True`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"silu"`.
+        activation: string or callable, of hidden layers. Defaults to `"silu"`.
         dropout: float in `[0, 1)`. Rate behind the attention. Defaults to
             `0.0`.
         **kwargs: Arguments of the base layer.

@@ -106,10 +106,7 @@ class HSTULayer(BaseLayer):
         self.dropout = dropout
 
     def build(
-        self,
-        tokens_shape: Any,
-        position_shape: Any,
-        gap_shape: Any = None,
+        self, tokens_shape: Any, position_shape: Any, gap_shape: Any = None
     ) -> None:
         check_gap(self.num_gaps, gap_shape)
         width = tokens_shape[-1]
@@ -202,10 +199,7 @@ class HSTULayer(BaseLayer):
         )
 
     def compute_output_shape(
-        self,
-        tokens_shape: Any,
-        position_shape: Any,
-        gap_shape: Any = None,
+        self, tokens_shape: Any, position_shape: Any, gap_shape: Any = None
     ) -> Any:
         length = 1 if self.last_only else tokens_shape[1]
         return (tokens_shape[0], length, tokens_shape[2])

@@ -57,9 +57,8 @@ class InterestEvolution(BaseLayer):
     Call arguments:
         query: tensor of shape `(batch, attributes, dim)`, the target.
         events: tensor of shape `(batch, events, attributes, dim)`.
-        events_mask: boolean tensor of shape `(batch, events)`, or `(batch,
-            events, attributes)`: an event counts where any attribute does.
-            Optional.
+        events_mask: boolean tensor, `(batch, events)` or `(batch, events,
+            attributes)`, where any counts. Optional.
         negatives: tensor of the shape of `events`: something else in place of
             each event. Optional.
         training: boolean. Whether the auxiliary loss is added.
@@ -102,10 +101,7 @@ class InterestEvolution(BaseLayer):
         self.auxiliary_weight = auxiliary_weight
 
     def build(
-        self,
-        query_shape: Any,
-        events_shape: Any,
-        negatives_shape: Any = None,
+        self, query_shape: Any, events_shape: Any, negatives_shape: Any = None
     ) -> None:
         width = query_shape[-2] * query_shape[-1]
         shape = (None, None, width)
@@ -212,10 +208,7 @@ class InterestEvolution(BaseLayer):
         return ops.expand_dims(weights, -1)
 
     def compute_output_shape(
-        self,
-        query_shape: Any,
-        events_shape: Any,
-        negatives_shape: Any = None,
+        self, query_shape: Any, events_shape: Any, negatives_shape: Any = None
     ) -> Any:
         return query_shape
 

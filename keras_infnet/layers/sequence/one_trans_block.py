@@ -41,12 +41,9 @@ class OneTransBlock(BaseLayer):
         num_heads: integer. Must divide the width of a token. Defaults to `2`.
         num_queries: integer or `None`. Events that go on; `None` is all. With
             `0` no weight exists that would only serve them. Defaults to `None`.
-        expansion: integer. Width of the hidden layers, in tokens. Defaults to
-            `4`.
-        activation: string or callable. Activation of the hidden layers.
-            Defaults to `"gelu"`.
-        dropout: float in `[0, 1)`. Rate behind the hidden layers. Defaults to
-            `0.0`.
+        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
+        activation: string or callable, of hidden layers. Defaults to `"gelu"`.
+        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
