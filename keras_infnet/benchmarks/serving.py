@@ -27,7 +27,7 @@ from keras_infnet.benchmarks.saved_model_program import (
 from keras_infnet.benchmarks.settings import ServingSettings
 from keras_infnet.benchmarks.timing import Spread, ratios, spread
 from keras_infnet.schema import Schema
-from keras_infnet.serving.exporting.python_process import python
+from keras_infnet.serving.exporting.build_saved_model import building
 from keras_infnet.serving.exporting.sample_rows import example_inputs
 from keras_infnet.serving.graph.signatures import ENCODED, RANK
 
@@ -139,10 +139,7 @@ def _built(
     (place / "model.keras").rename(folder / "model.keras")
     schema.save(folder / "schema.json")
     say(f"building {label}")
-    with python(
-        ["-m", "keras_infnet.serving.exporting.build_saved_model", str(folder)],
-        "building the SavedModel under TensorFlow",
-    ):
+    with building(folder):
         pass
     # What is left is what a server reads.
     (folder / "model.keras").unlink()

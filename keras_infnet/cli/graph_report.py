@@ -11,7 +11,7 @@ import numpy as np
 from keras_infnet.cli.metrics import evaluate_export
 from keras_infnet.data import Encoder, Table
 from keras_infnet.serving import Servable
-from keras_infnet.serving.exporting.python_process import python
+from keras_infnet.serving.exporting.build_saved_model import building
 from keras_infnet.serving.graph.graph_options import OPTIONS_FILE
 
 __all__ = ["describe_graph"]
@@ -30,13 +30,8 @@ def describe_graph(
             if path.suffix in (".json", ".keras", ".npz"):
                 shutil.copyfile(path, plain / path.name)
         (plain / OPTIONS_FILE).unlink()
-        with python(
-            [
-                "-m",
-                "keras_infnet.serving.exporting.build_saved_model",
-                str(plain),
-            ],
-            "building the SavedModel without options, to compare",
+        with building(
+            plain, what="building the SavedModel without options, to compare"
         ):
             pass
         folders = {"without": plain, "with options": version}

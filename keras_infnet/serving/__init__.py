@@ -18,6 +18,7 @@ from keras_infnet.serving.client.client import Client
 from keras_infnet.serving.client.serving_error import ServingError
 from keras_infnet.serving.exporting.export import export
 from keras_infnet.serving.exporting.export_file import export_file
+from keras_infnet.serving.exporting.python_process import check_can_export
 from keras_infnet.serving.exporting.versions import latest_version
 from keras_infnet.serving.graph.fusion import (
     Fusion,
@@ -43,6 +44,7 @@ __all__ = [
     "TaskCalibration",
     "Temperature",
     "calibrate",
+    "check_can_export",
     "export",
     "export_file",
     "format_calibration",

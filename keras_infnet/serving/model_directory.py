@@ -158,18 +158,7 @@ def _advice(directory: Path) -> str:
 
 
 def load_model(path: Path) -> Any:
-    """Loads a `.keras` file, with the classes of this package registered.
-
-    Args:
-        path: path of the file.
-
-    Returns:
-        `keras.Model`.
-
-    Raises:
-        ValueError: If the file is damaged, or its weights do not fit its
-            configuration.
-    """
+    """Loads a `.keras` file, with the classes of this package registered."""
     # Importing them registers them.
     import keras_infnet.layers
     import keras_infnet.losses
@@ -189,15 +178,7 @@ def load_model(path: Path) -> Any:
 
 
 def check_agreement(model: Any, schema: Schema) -> None:
-    """Checks that a model was made for a schema.
-
-    Args:
-        model: `keras.Model`.
-        schema: `keras_infnet.schema.Schema`, fitted.
-
-    Raises:
-        ValueError: If tables, inputs or outputs differ.
-    """
+    """Raises `ValueError` unless a model was made for a schema."""
     own = getattr(model, "schema", None)
     if isinstance(own, Schema):
         check_same_schema(own, schema)
@@ -227,12 +208,7 @@ def _check_same(received: Any, expected: Any, what: str) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes figures as JSON; NaN, which JSON has not, becomes null.
-
-    Args:
-        path: path of the file.
-        content: mapping of plain data and NumPy scalars.
-    """
+    """Writes figures as JSON; NaN, which JSON has not, becomes null."""
     path.write_text(
         json.dumps(json_safe(content), indent=2, allow_nan=False) + "\n",
         encoding="utf-8",

@@ -1,6 +1,13 @@
-"""Rows of a table in the form of a request."""
+"""Rows as callers have them, to the inputs of a request.
 
-from collections.abc import Collection, Mapping
+`rows_to_table` takes rows in any form, `raw_request` makes the inputs of one
+signature, `ranking_request` those of a request and its candidates. `Servable`
+and `Client` do no more than send them.
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,14 +18,8 @@ from keras_infnet.data.encoding.fit_vocabularies import cleaned
 from keras_infnet.data.encoding.schema_columns import arrange, map_values
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Column, Table
-from keras_infnet.schema import (
-    Categorical,
-    Field,
-    Numeric,
-    Schema,
-    nearest_name,
-)
-from keras_infnet.serving.exporting.python_process import check_tensorflow
+from keras_infnet.schema import Field, Numeric, Schema, nearest_name
+from keras_infnet.serving.exporting.python_process import check_can_export
 from keras_infnet.serving.exporting.run_saved_model import serialized_examples
 from keras_infnet.serving.graph.signatures import (
     missing_value,
@@ -27,11 +28,108 @@ from keras_infnet.serving.graph.signatures import (
 )
 
 __all__ = [
-    "encoded_request",
+    "RankingRequest",
+    "Rows",
+    "as_arrays",
+    "check_candidates",
+    "check_text",
+    "complete_request",
     "ranking_request",
     "raw_request",
+    "rows_to_table",
     "serialize_examples",
 ]
+
+#: Rows as callers have them.
+Rows = (
+    Table
+    | pd.DataFrame
+    | Mapping[str, Any]
+    | Sequence[Mapping[str, Any]]
+    | str
+    | bytes
+)
+
+
+def rows_to_table(
+    rows: Rows, required: Collection[str] = (), what: str = "rows"
+) -> Table:
+    """Makes a table of rows in any form.
+
+    What a dict leaves out is missing, and so is `None`, but it must name the
+    columns in `required`. Errors call the rows `what`.
+
+    >>> table = rows_to_table('[{"item": 3}, {"item": 4, "tags": [1, 2]}]')
+    >>> table["item"].tolist(), table["tags"].to_lists()
+    ([3, 4], [[], [1, 2]])
+    """
+    if isinstance(rows, Table):
+        return rows
+    if isinstance(rows, pd.DataFrame):
+        return Table.from_pandas(rows)
+    dicts = _dicts(rows, what)
+    # In the order of their first appearance.
+    names = list(dict.fromkeys(name for row in dicts for name in row))
+    for index, row in enumerate(dicts):
+        absent = [name for name in required if name not in row]
+        if absent:
+            raise ValueError(
+                f"{what}, row {index}: {', '.join(absent)} must be there. "
+                f"Received: {', '.join(map(str, row))}. Give `None` for what "
+                "is not known."
+            )
+    if dicts and not names:
+        raise ValueError(f"{what} have no columns. Received: {dicts[:3]}.")
+    return Table(
+        {
+            name: _column([row.get(name) for row in dicts], f"{what}, {name!r}")
+            for name in names
+        }
+    )
+
+
+def _dicts(rows: Any, what: str) -> list[Mapping[str, Any]]:
+    if isinstance(rows, (str, bytes)):
+        rows = _parsed(rows, what)
+    if isinstance(rows, Mapping):
+        rows = [rows]
+    kinds = None
+    if isinstance(rows, Sequence) and not isinstance(rows, str):
+        kinds = sorted({type(r).__name__ for r in rows if not _is_row(r)})
+        if not kinds:
+            return list(rows)
+    raise ValueError(
+        f"{what} must be a Table, a pandas frame, a list of dicts, one dict "
+        "for one row, or JSON text of these. Received: "
+        f"{type(rows).__name__}{' of ' + ', '.join(kinds) if kinds else ''}."
+    )
+
+
+def _is_row(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _parsed(text: str | bytes, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:  # among them text that is not UTF-8
+        raise ValueError(f"{what} are no JSON text: {error}.") from error
+
+
+def _column(values: list[Any], what: str) -> Any:
+    nested = any(isinstance(v, (list, tuple, np.ndarray)) for v in values)
+    if not nested and any(value is None for value in values):
+        # As objects: large ids beside a missing one keep their digits.
+        column = np.empty(len(values), object)
+        column[:] = values
+        return column
+    try:
+        return Table({what: values})[what]
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{what} holds text that UTF-8 cannot express: half of a pair of "
+            f"surrogates. {error}."
+        ) from error
 
 
 def raw_request(
@@ -39,25 +137,12 @@ def raw_request(
 ) -> dict[str, np.ndarray]:
     """Turns rows into the inputs of the signature of raw values.
 
-    Args:
-        table: `keras_infnet.data.Table` with the raw columns of `schema`.
-            Columns that a request may leave out may be absent; further
-            columns are ignored.
-        schema: `keras_infnet.schema.Schema`.
-        names: names of the inputs that are made, `None` for all. Defaults to
-            `None`.
+    Inputs that `table` does not have are left out; lists are padded at the end
+    to the longest of the table. `names` are the inputs that are made, `None`
+    for all. Raises `ValueError` if a required column is absent, or a value
+    does not fit its field.
 
-    Returns:
-        Dict of arrays, one an input that the table has. Lists are padded at
-        the end to the longest of the table.
-
-    Raises:
-        ValueError: If a required column is absent, or a value does not fit
-            its field.
-
-    Example:
-
-    >>> from keras_infnet.schema import Behavior, Task
+    >>> from keras_infnet.schema import Behavior, Categorical, Task
     >>> schema = Schema(
     ...     [Categorical("item")], [Task("buy")], [Behavior("seen", ["item"])]
     ... )
@@ -93,39 +178,68 @@ def raw_request(
     return request
 
 
+class RankingRequest(NamedTuple):
+    """Inputs of `rank`: of one row, and of a row a candidate."""
+
+    shared: dict[str, np.ndarray]
+    own: dict[str, np.ndarray]
+    candidates: int
+
+
 def ranking_request(
-    request: Table, candidates: Table, schema: Schema
-) -> dict[str, np.ndarray]:
+    request: Rows, candidates: Rows, schema: Schema
+) -> RankingRequest:
     """Turns a request and its candidates into the inputs of `rank`.
 
-    Args:
-        request: `keras_infnet.data.Table` of one row: what candidates share.
-        candidates: `keras_infnet.data.Table`, one row a candidate.
-        schema: `keras_infnet.schema.Schema`, with candidates.
-
-    Returns:
-        Dict of arrays, one an input that the tables have. Those that are
-        shared have one row.
-
-    Raises:
-        ValueError: If `request` is not one row, a required column or every
-            column of candidates is absent, or a value does not fit its field.
+    Columns of the other table are ignored. Without candidates there are no
+    inputs. Raises `ValueError` if the request is not one row, a required
+    column or every column of candidates is absent, or a value does not fit.
     """
-    if len(request) != 1:
+    check_candidates(schema)
+    offered = schema.candidates
+    needed = required_inputs(schema)
+    row = rows_to_table(
+        request, [n for n in needed if n not in offered], "the request"
+    )
+    table = rows_to_table(
+        candidates, [n for n in needed if n in offered], "candidates"
+    )
+    if not len(table):
+        return RankingRequest({}, {}, 0)
+    if len(row) != 1:
         raise ValueError(
-            "a request is one row, of what all its candidates share. "
-            f"Received: {len(request)} rows."
+            "a request is one row, shared by all candidates. Received: "
+            f"{len(row)} rows."
         )
-    shared = shared_raw_inputs(schema)
-    if not any(name in candidates for name in schema.candidates):
+    if not any(name in table for name in offered):
         raise ValueError(
-            "the candidates have none of the columns that tell them apart: "
-            f"{', '.join(schema.candidates)}. Received: "
-            f"{', '.join(candidates.columns) or 'no column'}."
+            f"candidates have none of the columns {', '.join(offered)}. "
+            f"Received: {', '.join(table.columns) or 'no column'}."
         )
+    return RankingRequest(
+        raw_request(row, schema, shared_raw_inputs(schema)),
+        raw_request(table, schema, offered),
+        len(table),
+    )
+
+
+def check_candidates(schema: Schema) -> None:
+    """Raises `ValueError` where a schema does not say what candidates are."""
+    if not schema.candidates:
+        raise ValueError(
+            "the model was exported without candidates: the `candidates` of "
+            "its schema are empty. Name the fields that tell what is on offer "
+            "and export it again, or use `predict`."
+        )
+
+
+def complete_request(
+    inputs: Mapping[str, Any], schema: Schema
+) -> dict[str, Any]:
+    """Adds one row of missing values for each raw input that is left out."""
     return {
-        **raw_request(request, schema, shared),
-        **raw_request(candidates, schema, schema.candidates),
+        name: inputs.get(name, missing_value(spec))
+        for name, spec in schema.raw_inputs.items()
     }
 
 
@@ -160,53 +274,44 @@ def _padded(column: Column, fill: object) -> np.ndarray:
     return column.pad(lengths if len(lengths) > 1 else lengths[0], fill)
 
 
-def encoded_request(
-    encoded: Mapping[str, Column] | Table, schema: Schema
-) -> dict[str, np.ndarray]:
-    """Pads encoded columns into the inputs of a model.
+def as_arrays(inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    r"""Makes arrays of inputs as they are.
 
-    Args:
-        encoded: mapping of the encoded columns to vectors and `ListColumn`s,
-            as `keras_infnet.data.Encoder.encode` returns them.
-        schema: `keras_infnet.schema.Schema`.
+    Text and bytes become objects.
 
-    Returns:
-        Dict of the names of `schema.inputs` to arrays, behaviours padded to
-        their maximum length.
+    >>> as_arrays({"inputs": [b"a\0"]})["inputs"].tolist()
+    [b'a\x00']
     """
-    inputs: dict[str, np.ndarray] = {}
-    for part in schema.fields:
-        column = encoded[part.name]
-        if isinstance(column, ListColumn):
-            assert isinstance(part, Categorical)
-            column = column.pad(part.max_values)
-        inputs[part.name] = column
-    for behavior in schema.behaviors:
-        length = behavior.max_length
-        names = []
-        for part in schema.attributes(behavior):
-            name = behavior.column(part)
-            names.append(name)
-            column = encoded[name]
-            assert isinstance(column, ListColumn)
-            shape: tuple[int, ...] = (length,)
-            if isinstance(part, Categorical) and part.multivalued:
-                shape += (part.max_values,)
-            inputs[name] = column.pad(shape if len(shape) > 1 else length)
-        if behavior.timed:
-            column = encoded[behavior.gap_input]
-            assert isinstance(column, ListColumn)
-            inputs[behavior.gap_input] = column.pad(length)
-        first = encoded[names[0]]
-        assert isinstance(first, ListColumn)
-        inputs[behavior.mask_input] = first.mask(length)
-    return {name: inputs[name] for name in schema.inputs}
+    arrays = {}
+    for name, value in inputs.items():
+        array = np.asarray(value)
+        if array.dtype.kind in "SU":
+            # Those kinds of array drop zeros at the end.
+            array = np.array(value, object)
+        arrays[name] = array
+    return arrays
+
+
+def check_text(inputs: Mapping[str, Any]) -> None:
+    """Raises `ValueError` where text has no form in UTF-8."""
+    for name, array in inputs.items():
+        if np.asarray(array).dtype.kind not in "OU":
+            continue
+        for value in np.ravel(array):
+            try:
+                if isinstance(value, str):
+                    value.encode()
+            except UnicodeEncodeError as error:
+                raise ValueError(
+                    f"input {name!r}: {value!r} is text that UTF-8 cannot "
+                    f"express. {error}."
+                ) from error
 
 
 def serialize_examples(
     table: Table | pd.DataFrame, schema: Schema
 ) -> list[bytes]:
-    """Writes raw rows as serialised `tf.train.Example`s.
+    """Writes raw rows as serialized `tf.train.Example`s.
 
     They are what the signature `serve_examples` takes. Features are named as
     the columns. An attribute of events with several values is one list, and
@@ -226,7 +331,7 @@ def serialize_examples(
         ValueError: If a required column is absent, or a value does not fit
             its field.
     """
-    check_tensorflow()
+    check_can_export()
     if isinstance(table, pd.DataFrame):
         table = Table.from_pandas(table)
     return serialized_examples(raw_request(table, schema))

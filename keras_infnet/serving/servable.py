@@ -8,12 +8,7 @@ import numpy as np
 
 from keras_infnet.schema import Schema
 from keras_infnet.schema.names import check_count
-from keras_infnet.serving.client.request_inputs import (
-    Rows,
-    ranking_tables,
-    rows_to_table,
-)
-from keras_infnet.serving.exporting.python_process import check_tensorflow
+from keras_infnet.serving.exporting.python_process import check_can_export
 from keras_infnet.serving.exporting.versions import latest_version
 from keras_infnet.serving.graph.signatures import (
     INDEX,
@@ -21,10 +16,16 @@ from keras_infnet.serving.graph.signatures import (
     RANK_TOP_K,
     RAW,
     SCORE,
-    missing_value,
     required_inputs,
 )
-from keras_infnet.serving.request import ranking_request, raw_request
+from keras_infnet.serving.request import (
+    Rows,
+    complete_request,
+    ranking_request,
+    raw_request,
+    rows_to_table,
+)
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["Servable"]
 
@@ -72,7 +73,7 @@ class Servable:
         folder = Path(path)
         if not (folder / "saved_model.pb").is_file():
             folder = latest_version(folder)
-        check_tensorflow()
+        check_can_export()
         import tensorflow as tf
 
         schema = Schema.load(folder / "schema.json")
@@ -97,28 +98,16 @@ class Servable:
                 its field, `batch_size` is no positive integer, or the model
                 was exported without an encoder.
         """
-        import tensorflow as tf
-
         self._check_raw()
-        check_count(batch_size, "`batch_size`")
+        check_positive(batch_size=batch_size)
         table = rows_to_table(table, required_inputs(self.schema))
-        function = self._saved_model.signatures[RAW]
-        specs = self.schema.raw_inputs
         parts: dict[str, list[np.ndarray]] = {
             task: [np.empty((0, 1), np.float32)]
             for task in self.schema.task_names
         }
         for start in range(0, len(table), batch_size):
             rows = table.slice(start, min(start + batch_size, len(table)))
-            request = raw_request(rows, self.schema)
-            outputs = function(
-                **{
-                    name: tf.constant(
-                        request.get(name, missing_value(spec)), spec.dtype
-                    )
-                    for name, spec in specs.items()
-                }
-            )
+            outputs = self._call(RAW, raw_request(rows, self.schema))
             for task, output in outputs.items():
                 parts[task].append(output.numpy())
         return {task: np.concatenate(part) for task, part in parts.items()}
@@ -149,37 +138,40 @@ class Servable:
                 absent, a value does not fit its field, or the model was
                 exported without candidates or without an encoder.
         """
-        import tensorflow as tf
-
         self._check_raw()
         schema = self.schema
-        if not schema.candidates:
-            raise ValueError(
-                f"{self.path} was exported without candidates. Export it with "
-                "`candidates`, the fields that tell what is on offer."
-            )
         if top_k is not None:
             # NumPy's integers are integers too.
             top_k = int(top_k) if isinstance(top_k, np.integer) else top_k
             check_count(top_k, "`top_k`", 0)
-        shared, offered = ranking_tables(request, candidates, schema)
-        if not len(offered):
+        shared, own, count = ranking_request(request, candidates, schema)
+        if not count:
             empty = np.empty(0, np.float32)
             found = dict.fromkeys((*schema.task_names, SCORE), empty)
             if top_k is not None:
                 found[INDEX] = np.empty(0, np.int32)
             return found
-        inputs = ranking_request(shared, offered, schema)
-        name = RANK if top_k is None else RANK_TOP_K
-        tensors = {
-            name: tf.constant(inputs.get(name, missing_value(spec)), spec.dtype)
-            for name, spec in schema.raw_inputs.items()
-        }
-        if top_k is not None:
+        inputs: dict[str, Any] = {**shared, **own}
+        if top_k is None:
+            outputs = self._call(RANK, inputs)
+        else:
             # More than there are may be more than an int32 holds.
-            tensors["k"] = tf.constant(min(top_k, len(offered)), tf.int32)
-        outputs = self._saved_model.signatures[name](**tensors)
+            k = np.int32(min(top_k, count))
+            outputs = self._call(RANK_TOP_K, inputs, k=k)
         return {name: output.numpy() for name, output in outputs.items()}
+
+    def _call(
+        self, signature: str, inputs: dict[str, Any], **scalars: Any
+    ) -> dict[str, Any]:
+        import tensorflow as tf
+
+        specs = self.schema.raw_inputs
+        tensors = {
+            name: tf.constant(value, specs[name].dtype)
+            for name, value in complete_request(inputs, self.schema).items()
+        }
+        tensors |= {name: tf.constant(n) for name, n in scalars.items()}
+        return dict(self._saved_model.signatures[signature](**tensors))
 
     def _check_raw(self) -> None:
         if RAW not in self._saved_model.signatures:

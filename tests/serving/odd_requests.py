@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from odd_mistakes import spoiled
 
+from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import GAP_BUCKETS, InputSpec
 from keras_infnet.serving.graph.signatures import required_inputs
-from keras_infnet.serving.request import encoded_request
 
 #: Bytes of no text, and a text that every model knows as little.
 _NO_TEXT, _UNKNOWN = b"\xff\xfe\x00", "\N{SNOWMAN}"
@@ -178,7 +178,7 @@ class OddRequests:
         if self.raw:
             table = Table.concat([self._table(odd) for odd in odds])
             encoded = self.encoder.encode(table, labels=False)
-            return encoded_request(encoded, self.encoder.schema)
+            return input_arrays(self.encoder.schema, encoded)
         parts = [self._tidy(odd) for odd in odds]
         return {n: np.concatenate([p[n] for p in parts]) for n in self.specs}
 

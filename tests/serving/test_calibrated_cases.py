@@ -5,9 +5,13 @@ import pytest
 from serving_examples import make_model
 
 from keras_infnet.serving import Calibration, Isotonic, TaskCalibration
-from keras_infnet.serving.exporting.parity_case import BestCase, Case, widened
 from keras_infnet.serving.exporting.parity_cases import CaseBook
-from keras_infnet.serving.exporting.parity_check import compare
+from keras_infnet.serving.exporting.parity_check import (
+    BestCase,
+    Case,
+    compare,
+    widened,
+)
 from keras_infnet.serving.exporting.sample_rows import example_inputs
 from keras_infnet.serving.graph.fusion import Fusion
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from keras_infnet.data import Batches
+from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.serving import (
     Calibration,
     Servable,
@@ -13,7 +14,6 @@ from keras_infnet.serving import (
     calibrate,
     export,
 )
-from keras_infnet.serving.request import encoded_request
 from keras_infnet.training.prediction import predict_rows
 
 METHODS = {"click": "platt", "like": "temperature", "stay": "isotonic"}
@@ -68,9 +68,7 @@ def test_both_signatures_answer_with_calibrated_values(
     wanted = expected(model, encoder, table, calibration)
     servable = Servable.load(exported)
     raw = servable.predict_raw(table)
-    inputs = encoded_request(
-        encoder.encode(table, labels=False), encoder.schema
-    )
+    inputs = input_arrays(encoder.schema, encoder.encode(table, labels=False))
     served = tf.saved_model.load(str(exported)).signatures["serving_default"]
     encoded = served(**{n: tf.constant(a) for n, a in inputs.items()})
     for found in (raw, encoded):

@@ -6,13 +6,24 @@ import numpy as np
 import pytest
 from stand_ins import GrpcStandIn, RestStandIn, ServedModel
 
+from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.serving import Client, serialize_examples
-from keras_infnet.serving.exporting.server_files import write_server_files
-from keras_infnet.serving.exporting.warmup_requests import check_warmup
+from keras_infnet.serving.exporting.run_saved_model import (
+    loaded,
+    replay_warmup,
+)
+from keras_infnet.serving.exporting.warmup_requests import (
+    example_requests,
+    write_warmup,
+)
 from keras_infnet.serving.graph.signatures import shared_raw_inputs
-from keras_infnet.serving.request import encoded_request
 
 pytestmark = [pytest.mark.serving, pytest.mark.slow]
+
+
+def check_warmup(version):
+    with loaded(str(version)) as (session, signatures):
+        return replay_warmup(session, signatures, str(version))
 
 
 def test_an_export_answers_as_the_model(
@@ -20,12 +31,10 @@ def test_an_export_answers_as_the_model(
 ):
     pytest.importorskip("tensorflow_serving")
     path = shutil.copytree(exported, tmp_path / "news" / "1")
-    write_server_files(path, encoder, batch_sizes=(1, 3, 40))
+    write_warmup(path, "news", example_requests(encoder), (1, 3, 40))
     assert check_warmup(path) == 15
     encoded = encoder.encode(table, labels=False)
-    expected = model.predict(
-        encoded_request(encoded, encoder.schema), verbose=0
-    )
+    expected = model.predict(input_arrays(encoder.schema, encoded), verbose=0)
     # Otherwise equality would mean little.
     assert min(np.ptp(y) for y in expected.values()) > 0.3
     # Candidates of the last row's request.
@@ -35,7 +44,7 @@ def test_an_export_answers_as_the_model(
         {n: table[n].take(last) for n in shared_raw_inputs(schema)}
     )
     ids = encoder.encode(asked, labels=False)
-    scored = model.predict(encoded_request(ids, schema), verbose=0)
+    scored = model.predict(input_arrays(schema, ids), verbose=0)
     total = sum(scored[task][:, 0] for task in schema.task_names)
     served = ServedModel("news", tmp_path / "news", (1,))
     frame = table.to_pandas()

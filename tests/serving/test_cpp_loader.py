@@ -12,6 +12,7 @@ from keras_infnet.benchmarks.saved_model_program import (
     SavedModelProgram,
     tensor_proto,
 )
+from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.serving.exporting.parity_cases import CaseBook
 from keras_infnet.serving.exporting.run_saved_model import serialized_examples
@@ -22,7 +23,7 @@ from keras_infnet.serving.graph.signatures import (
     missing_value,
     signatures_of,
 )
-from keras_infnet.serving.request import encoded_request, raw_request
+from keras_infnet.serving.request import raw_request
 
 FAMILIES = ["INFNet", "INFNet_proxy", "SharedBottom", "DIN", "AutoIFS"]
 
@@ -126,9 +127,7 @@ def test_encoded_ids_alone(program, exported_ids, model, encoder, table):
     tags, signatures = program.describe(exported_ids)
     assert tags == {"serve"}
     assert sorted(signatures) == ["rank", "rank_top_k", "serving_default"]
-    inputs = encoded_request(
-        encoder.encode(table, labels=False), encoder.schema
-    )
+    inputs = input_arrays(encoder.schema, encoder.encode(table, labels=False))
     (answer,) = program.run(exported_ids, [("serving_default", inputs)])
     for task, expected in model.predict(inputs, verbose=0).items():
         np.testing.assert_allclose(answer.outputs[task], expected, atol=1e-5)
@@ -167,7 +166,7 @@ def test_mistakes_get_a_status(signature, program, exported, encoder):
     request = raw_request(table, encoder.schema)
     if signature == "serving_default":
         encoded = encoder.encode(table, labels=False)
-        request = encoded_request(encoded, encoder.schema)
+        request = input_arrays(encoder.schema, encoded)
     short = tensor_proto(request["item"])
     short.tensor_content = short.tensor_content[:-1]
     mistakes = [
@@ -208,7 +207,7 @@ def test_times_models_and_requests_in_turn(
     program, exported, exported_ids, encoder, table
 ):
     encoded = encoder.encode(table.slice(0, 5), labels=False)
-    ids = encoded_request(encoded, encoder.schema)
+    ids = input_arrays(encoder.schema, encoded)
     raw = raw_request(table.slice(0, 5), encoder.schema)
     lines = program.time(
         [exported, exported_ids],

@@ -14,19 +14,19 @@ import pytest
 from other_processes import environment_of
 from serving_examples import make_table
 
+from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.schema import Categorical, Schema, Task
 from keras_infnet.serving import Servable, export, load_model_directory
 from keras_infnet.serving.exporting import python_process
 from keras_infnet.serving.exporting.parity_cases import CaseBook
 from keras_infnet.serving.exporting.sample_rows import example_inputs
-from keras_infnet.serving.request import encoded_request
 
 export_module = sys.modules["keras_infnet.serving.exporting.export"]
 
 
 def predict(model, encoder, table):
     encoded = encoder.encode(table, labels=False)
-    inputs = encoded_request(encoded, encoder.schema)
+    inputs = input_arrays(encoder.schema, encoded)
     return model.predict(inputs, verbose=0)
 
 
@@ -173,12 +173,12 @@ from serving_examples import make_schema, make_table
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.models import INFNet
 from keras_infnet.serving import export
-from keras_infnet.serving.request import encoded_request
+from keras_infnet.data.batching.padding import input_arrays
 table = make_table(60)
 encoder = Encoder(make_schema()).fit(table)
 model = INFNet(encoder.schema, variant={variant!r}, token_dim=8, num_blocks=2)
 path = export(model, encoder, {path!r})
-inputs = encoded_request(encoder.encode(table, labels=False), encoder.schema)
+inputs = input_arrays(encoder.schema, encoder.encode(table, labels=False))
 np.savez({path!r} + "/expected.npz", **model.predict(inputs, verbose=0))
 """
 
@@ -239,10 +239,10 @@ def quick(monkeypatch):
     """Exports without building: the checks around it alone."""
 
     @contextlib.contextmanager
-    def nothing(arguments, what):
+    def nothing(folder, warmup_rows):
         yield
 
-    monkeypatch.setattr(export_module, "python", nothing)
+    monkeypatch.setattr(export_module, "building", nothing)
     monkeypatch.setattr(export_module, "check_signatures", lambda *_: None)
 
     def answer(error=None, shift=0.0):

@@ -6,9 +6,9 @@ import pytest
 from small_models import SETTINGS, small_model
 from tiny import randomize
 
+from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.serving import Servable
 from keras_infnet.serving.exporting.build_saved_model import build
-from keras_infnet.serving.request import encoded_request
 
 # INFNet goes through whole exports elsewhere.
 LABELS = [
@@ -56,7 +56,7 @@ def test_answers_as_predict_does(label, encoder, table, tmp_path):
 
 def predict(model, encoder, table):
     encoded = encoder.encode(table, labels=False)
-    inputs = encoded_request(encoded, encoder.schema)
+    inputs = input_arrays(encoder.schema, encoded)
     return model.predict(inputs, verbose=0)
 
 

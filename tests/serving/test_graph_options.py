@@ -9,13 +9,13 @@ import pytest
 from small_models import small_model
 from tiny import randomize
 
+from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.layers import StackedEmbedding
 from keras_infnet.models.rewriting.compute_dtypes import in_compute_dtype
 from keras_infnet.serving import Servable
 from keras_infnet.serving.exporting.build_saved_model import build
 from keras_infnet.serving.graph.graph_options import OPTIONS_FILE, GraphOptions
 from keras_infnet.serving.graph.table_precision import round_rows
-from keras_infnet.serving.request import encoded_request
 
 pytestmark = pytest.mark.serving
 in_this_process = pytest.mark.skipif(
@@ -85,7 +85,7 @@ def built(trained, tmp_path, **options):
 
 def predictions(model, encoder, table):
     encoded = encoder.encode(table, labels=False)
-    inputs = encoded_request(encoded, encoder.schema)
+    inputs = input_arrays(encoder.schema, encoded)
     return model.predict(inputs, verbose=0)
 
 

@@ -41,9 +41,9 @@ export(model, Schema.load(trained + "/schema.json"), served, warmup_rows=())
 #: Where an exporter stops, and what must be there before it is killed.
 POINTS = [
     # The model is written.
-    ("python", "model.keras"),
+    ("building", "model.keras"),
     # The builder is at work, in a process of its own.
-    ("_cases", "variables"),
+    ("collect_cases", "variables"),
     # The SavedModel is there, and not looked at.
     ("run_isolated", "saved_model.pb"),
     # All is done but to give it a number.

@@ -72,7 +72,8 @@ def test_answers_as_the_export(served, exported, table):
         np.testing.assert_allclose(
             [row[task] for row in by_row["predictions"]], expected, atol=1e-6
         )
-    request = ranking_request(rows.slice(0, 1), rows, servable.schema)
+    inputs = ranking_request(rows.slice(0, 1), rows, servable.schema)
+    request = {**inputs.shared, **inputs.own}
     best = served.predict(
         {
             "signature_name": "rank_top_k",

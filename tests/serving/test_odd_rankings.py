@@ -6,9 +6,10 @@ import pytest
 from odd_rankings import OddRankings, check_ranking
 from odd_requests import check_statuses
 
+from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.serving.graph.signatures import shared_raw_inputs
-from keras_infnet.serving.request import encoded_request, ranking_request
+from keras_infnet.serving.request import ranking_request
 
 pytestmark = [
     pytest.mark.serving,
@@ -81,12 +82,13 @@ def test_a_hundred_thousand_candidates(
     first = np.zeros(few, np.int64)
     shared = shared_raw_inputs(encoder.schema)
     tiled = table.with_columns({n: table[n].take(first) for n in shared})
-    ids = encoded_request(encoder.encode(tiled, labels=False), encoder.schema)
+    ids = input_arrays(encoder.schema, encoder.encode(tiled, labels=False))
     predicted = {
         task: np.resize(y[:, 0], count)
         for task, y in model.predict(ids, verbose=0).items()
     }
-    inputs = ranking_request(table.slice(0, 1), table, encoder.schema)
+    request = ranking_request(table.slice(0, 1), table, encoder.schema)
+    inputs = {**request.shared, **request.own}
     inputs = {
         name: a if name in shared else np.resize(a, (count, *a.shape[1:]))
         for name, a in inputs.items()

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_infnet.serving.request import encoded_request, raw_request
+from keras_infnet.data.batching.padding import input_arrays
+from keras_infnet.serving.request import raw_request
 
 pytestmark = [
     pytest.mark.serving,
@@ -84,9 +85,7 @@ def test_saved_model_cli_runs_a_request(
         *("--outdir", tmp_path, "--overwrite"),
     )
     encoded = encoder.encode(rows, labels=False)
-    expected = model.predict(
-        encoded_request(encoded, encoder.schema), verbose=0
-    )
+    expected = model.predict(input_arrays(encoder.schema, encoded), verbose=0)
     for task, y in expected.items():
         found = np.load(tmp_path / f"{task}.npy")
         np.testing.assert_allclose(found, y, atol=1e-5)
@@ -119,8 +118,8 @@ def test_openvino_answers_alike(label, encoder, table, request):
     assert {i.any_name for i in network.inputs} == set(encoder.schema.inputs)
     for rows in (1, 30):
         part = table.slice(0, rows)
-        inputs = encoded_request(
-            encoder.encode(part, labels=False), encoder.schema
+        inputs = input_arrays(
+            encoder.schema, encoder.encode(part, labels=False)
         )
         found = network(inputs)
         for task, expected in model.predict(inputs, verbose=0).items():

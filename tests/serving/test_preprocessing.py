@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.data.encoding.bins import gap_ids as expected_gap_ids
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.encoding.hashing import hash_ids
@@ -21,7 +22,7 @@ from keras_infnet.serving.graph.preprocessing import (
     hash_buckets,
     tidy_inputs,
 )
-from keras_infnet.serving.request import encoded_request, raw_request
+from keras_infnet.serving.request import raw_request
 
 
 def run(graph, request):
@@ -73,7 +74,7 @@ def test_equals_the_encoder_on_the_table(graph, encoder, table):
     expected = encoder.encode(table, labels=False)
     same(
         run(graph, request),
-        encoded_request(expected, encoder.schema),
+        input_arrays(encoder.schema, expected),
         encoder.schema,
     )
 
@@ -85,7 +86,7 @@ def test_equals_the_encoder_on_strange_values(graph, encoder, seed):
     expected = encoder.encode(rows, labels=False)
     same(
         run(graph, request),
-        encoded_request(expected, encoder.schema),
+        input_arrays(encoder.schema, expected),
         encoder.schema,
     )
 
@@ -258,18 +259,3 @@ def test_request_leaves_optional_columns_out(encoder, table):
     request = raw_request(rows, encoder.schema)
     assert "price" not in request
     assert "seen_item" not in request
-
-
-def test_encoded_request_equals_a_batch_of_the_pipeline(encoder, table):
-    from keras_infnet.data.batching.batches import Batches
-
-    rows = table.slice(0, 20)
-    batch = Batches(rows, encoder, batch_size=20, labels=False)[0]
-    inputs = batch[0] if isinstance(batch, tuple) else batch
-    request = encoded_request(
-        encoder.encode(rows, labels=False), encoder.schema
-    )
-    assert list(request) == list(inputs)
-    for name, array in request.items():
-        assert array.dtype == np.asarray(inputs[name]).dtype, name
-        np.testing.assert_array_equal(array, inputs[name], err_msg=name)

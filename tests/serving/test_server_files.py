@@ -11,23 +11,31 @@ from tiny_served import NAME, ROWS, make_schema, save
 from keras_infnet.cli import main
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.sources.table import Table
+from keras_infnet.serving.exporting.run_saved_model import (
+    WARMUP_FILE,
+    loaded,
+    replay_warmup,
+)
 from keras_infnet.serving.exporting.server_files import (
     batching_parameters,
     label_versions,
     models_config,
     set_labels,
     write_model_files,
-    write_server_files,
 )
 from keras_infnet.serving.exporting.warmup_requests import (
-    WARMUP_FILE,
-    check_warmup,
+    example_requests,
     resized,
     write_warmup,
 )
 from keras_infnet.serving.request import raw_request
 
 TABLE = Table({n: [row[n] for row in ROWS] for n in ROWS[0]})
+
+
+def check_warmup(version):
+    with loaded(str(version)) as (session, signatures):
+        return replay_warmup(session, signatures, str(version))
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +75,8 @@ class TestWarmup:
         from tensorflow_serving.apis import prediction_log_pb2
 
         ranks = {"rank_top_k": {**ranking(), "k": np.int32(2)}}
-        (path,) = write_server_files(
-            version, encoder, ranks, batch_sizes=(1, 5)
-        )
+        requests = {**example_requests(encoder), **ranks}
+        path = write_warmup(version, NAME, requests, (1, 5))
         assert path == version / "assets.extra" / "tf_serving_warmup_requests"
         assert [p.name for p in path.parent.iterdir()] == [path.name]
         found = []
@@ -106,10 +113,10 @@ class TestWarmup:
 
     def test_encoded_ids_alone(self, version, encoder):
         schema = encoder.schema.with_candidates(())
-        assert write_server_files(version, schema)
+        assert write_warmup(version, NAME, example_requests(schema))
         assert check_warmup(version) == 2
         # Here a signature takes raw values that would take ids.
-        write_server_files(version, encoder.schema)
+        write_warmup(version, NAME, example_requests(encoder.schema))
         with pytest.raises(ValueError, match="record 2 .*'rank', fails"):
             check_warmup(version)
 
@@ -133,12 +140,11 @@ class TestWarmup:
         assert check_warmup(version) == 0
 
 
-def test_without_the_stubs_there_is_none(
-    encoder, tmp_path, monkeypatch, caplog
-):
+def test_without_the_stubs_there_is_none(tmp_path, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis", None)
     with caplog.at_level(logging.WARNING, "keras_infnet"):
-        assert write_server_files(tmp_path, encoder) == []
+        requests = {"serve_raw": ranking()}
+        assert write_warmup(tmp_path, NAME, requests) is None
     assert "keras-infnet[client]" in caplog.text
     assert not list(tmp_path.iterdir())
 

@@ -10,8 +10,9 @@ import pytest
 
 from keras_infnet.schema import Categorical, Numeric, Schema, Task
 from keras_infnet.serving.exporting import run_saved_model
-from keras_infnet.serving.exporting.parity_case import BestCase, Case
 from keras_infnet.serving.exporting.parity_check import (
+    BestCase,
+    Case,
     check_signatures,
     compare,
     run_isolated,

@@ -114,14 +114,15 @@ def run(options: argparse.Namespace) -> None:
     from keras_infnet.cli.calibration_options import find_calibration
     from keras_infnet.cli.graph_report import describe_graph
     from keras_infnet.data import open_source
+    from keras_infnet.serving import check_can_export, load_model_directory
     from keras_infnet.serving import export as export_model
-    from keras_infnet.serving import load_model_directory
     from keras_infnet.serving.exporting.file_formats import is_model_file
     from keras_infnet.serving.graph.graph_options import OPTIONS_FILE
 
     if is_model_file(options.output):
         _export_file(options)
         return
+    check_can_export()  # before a calibration that would be in vain
     model, encoder = load_model_directory(options.model)
     examples = None
     if options.examples is not None:

@@ -32,9 +32,14 @@ def run(options: argparse.Namespace) -> None:
     from keras_infnet.experiments import load_data, run_experiment
     from keras_infnet.experiments.run_report import describe_run
     from keras_infnet.experiments.settings import ExperimentSettings
-    from keras_infnet.serving import Servable, save_model_directory
+    from keras_infnet.serving import (
+        Servable,
+        check_can_export,
+        save_model_directory,
+    )
     from keras_infnet.serving import export as export_model
 
+    check_can_export()  # before the training that would be in vain
     show_log()
     started = time.perf_counter()
     settings = ExperimentSettings.from_dict(

@@ -1,4 +1,4 @@
-"""Calibrators fitted on labelled rows."""
+"""Calibrators fitted on labeled rows."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ def calibrate(
         model: a model of `keras_infnet.models`, or another one with the
             inputs and outputs of the schema.
         encoder: its `keras_infnet.data.Encoder`.
-        rows: labelled rows, anything that `keras_infnet.data.open_source`
+        rows: labeled rows, anything that `keras_infnet.data.open_source`
             takes; validation rows as a rule. They should be drawn as the
             traffic that will be served.
         method: `"temperature"`, `"platt"` or `"isotonic"` for every binary

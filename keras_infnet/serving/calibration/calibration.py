@@ -33,7 +33,7 @@ _FORMAT = 1
 class Calibration:
     """What is done to the predictions of the tasks of a model.
 
-    `keras_infnet.serving.calibrate` finds one from labelled rows,
+    `keras_infnet.serving.calibrate` finds one from labeled rows,
     `Calibration.for_sampling` computes one from what is known of the training
     rows, and `keras_infnet.serving.export(calibration=...)` makes it part of
     the served graph. First `p / (p + (1 - p) / negative_rate)` undoes that
@@ -255,15 +255,7 @@ class Calibration:
 
 
 def check_binary(schema: Schema, names: Iterable[str]) -> None:
-    """Refuses what is no binary task of a schema.
-
-    Args:
-        schema: `keras_infnet.schema.Schema`.
-        names: names of tasks.
-
-    Raises:
-        ValueError: If a name is not known, or the task is not binary.
-    """
+    """Raises `ValueError` unless all names are those of binary tasks."""
     for name in names:
         if name not in schema.task_names:
             raise ValueError(nearest_name(name, schema.task_names, "task"))
@@ -278,18 +270,7 @@ def check_binary(schema: Schema, names: Iterable[str]) -> None:
 def sampling_rates(
     schema: Schema, negative_rate: float | Mapping[str, float] | None
 ) -> dict[str, float]:
-    """Returns the share of kept negatives of every task that has one.
-
-    Args:
-        schema: `keras_infnet.schema.Schema`.
-        negative_rate: as for `Calibration.for_sampling`, or `None`.
-
-    Returns:
-        Dict of task name to float.
-
-    Raises:
-        ValueError: If a task is not known or not binary.
-    """
+    """Returns the share of kept negatives by task, checked to be binary."""
     if negative_rate is None:
         return {}
     if isinstance(negative_rate, Mapping):

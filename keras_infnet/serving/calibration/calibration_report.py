@@ -24,14 +24,9 @@ _FIGURES = (
 
 
 def calibration_rows(calibration: Calibration) -> list[tuple[str, ...]]:
-    """Returns the cells of a table: figures before and after, task by task.
+    """Returns the cells of a table of figures, before and after, by task.
 
-    Args:
-        calibration: `Calibration`.
-
-    Returns:
-        List of tuples of strings, the headings first; empty where no figures
-        were taken.
+    The headings come first; without figures there is nothing.
     """
     lines = [
         (task.task, side, *(format(getattr(f, n), c) for n, _, c in _FIGURES))
@@ -45,14 +40,6 @@ def calibration_rows(calibration: Calibration) -> list[tuple[str, ...]]:
 
 def describe_steps(calibration: Calibration) -> Iterator[tuple[str, str]]:
     """Yields the name of every task, and what is done to its predictions.
-
-    Args:
-        calibration: `Calibration`.
-
-    Yields:
-        Pairs of strings.
-
-    Example:
 
     >>> tasks = [TaskCalibration("click", 0.1, Platt(1.0, -0.5))]
     >>> for _, steps in describe_steps(Calibration(tasks)):

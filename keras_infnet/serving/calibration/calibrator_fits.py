@@ -32,16 +32,9 @@ def fit_temperature(
     """Finds the temperature of the smallest weighted log loss.
 
     The log loss is convex in `1 / T`, so its slope has one zero, which is
-    looked for between 0.01 and 100; an end is taken where there is none.
-
-    Args:
-        predictions: float64 array of shape `(rows,)`, probabilities.
-        labels: array of shape `(rows,)`, 0 and 1.
-        weights: array of shape `(rows,)`, above 0.
-        name: string. Task, for a warning. Defaults to `""`.
-
-    Returns:
-        `Temperature`.
+    looked for between 0.01 and 100; an end is taken where there is none. All
+    fits take float64 probabilities, labels of 0 and 1 and weights above 0, of
+    shape `(rows,)`, and warn in the `name` of a task.
     """
     scores = logits(predictions)
     if not scores.any():  # one half divided by anything is one half
@@ -74,23 +67,14 @@ def fit_platt(
 
     The log loss is convex in both. The slope is kept between 0.01 and 100:
     one that is not positive would turn the ranking around.
-
-    Args:
-        predictions: float64 array of shape `(rows,)`, probabilities.
-        labels: array of shape `(rows,)`, 0 and 1.
-        weights: array of shape `(rows,)`, above 0.
-        name: string. Task, for a warning. Defaults to `""`.
-
-    Returns:
-        `Platt`.
     """
     scores = logits(predictions)
     shares = weights / weights.sum()
     # So that the search ends as close with few positives as with many.
     rarest = min(shares @ labels, shares @ (1 - labels))
     # Centred and scaled, for slope and intercept pull at each other else.
-    centre = float(shares @ scores)
-    scores = scores - centre
+    center = float(shares @ scores)
+    scores = scores - center
     spread = float(np.sqrt(shares @ scores**2))
     if spread < 1e-9:  # one prediction for all rows tells no slope
         scores, spread = np.zeros_like(scores), 1.0
@@ -106,7 +90,7 @@ def fit_platt(
 
     found = optimize.minimize(
         loss,
-        np.array([spread, centre]),  # as it is
+        np.array([spread, center]),  # as it is
         jac=True,
         method="L-BFGS-B",
         bounds=[(_LEAST * spread, _MOST * spread), (None, None)],
@@ -114,7 +98,7 @@ def fit_platt(
     )
     slope = float(np.clip(found.x[0] / spread, _LEAST, _MOST))
     _warn_at_ends(name, slope)
-    return Platt(slope, float(found.x[1]) - slope * centre)
+    return Platt(slope, float(found.x[1]) - slope * center)
 
 
 def fit_isotonic(
@@ -123,17 +107,7 @@ def fit_isotonic(
     weights: np.ndarray,
     name: str = "",
 ) -> Isotonic:
-    """Finds the rising function of the smallest weighted squared error.
-
-    Args:
-        predictions: float64 array of shape `(rows,)`, probabilities.
-        labels: array of shape `(rows,)`, 0 and 1.
-        weights: array of shape `(rows,)`, above 0.
-        name: string. Not used. Defaults to `""`.
-
-    Returns:
-        `Isotonic`.
-    """
+    """Finds the rising function of the smallest weighted squared error."""
     from sklearn.isotonic import IsotonicRegression
 
     fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(

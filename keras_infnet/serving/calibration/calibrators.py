@@ -30,14 +30,6 @@ LARGEST_LOGIT = 17.0
 def logits(probabilities: Any) -> np.ndarray:
     """Returns `log(p) - log(1 - p)`, clipped to -17 and 17.
 
-    Args:
-        probabilities: array of values in `[0, 1]`; NaN stays NaN.
-
-    Returns:
-        Float64 array of the same shape.
-
-    Example:
-
     >>> logits([0.0, 0.5, 1.0])
     array([-17.,   0.,  17.])
     """
@@ -47,15 +39,6 @@ def logits(probabilities: Any) -> np.ndarray:
 
 def undo_sampling(probabilities: Any, rate: float) -> Any:
     """Undoes that negatives were kept with a rate: `p / (p + (1 - p) / rate)`.
-
-    Args:
-        probabilities: float64 array, or tensor of TensorFlow.
-        rate: float. Above 0, at most 1.
-
-    Returns:
-        The same kind and shape; 0 stays 0, and 1 stays 1.
-
-    Example:
 
     >>> undo_sampling(np.array([0.0, 0.5, 1.0]), 0.25)
     array([0. , 0.2, 1. ])

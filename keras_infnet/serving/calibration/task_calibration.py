@@ -174,19 +174,7 @@ class TaskCalibration:
 
 
 def check_keys(config: Any, keys: Iterable[str], what: str) -> dict[str, Any]:
-    """Returns a table that has these keys and no other.
-
-    Args:
-        config: what should be a mapping.
-        keys: names of the keys.
-        what: string. What the mapping is, for the message.
-
-    Returns:
-        Dict.
-
-    Raises:
-        ValueError: If it is no mapping, or has other keys.
-    """
+    """Returns a mapping as a dict; raises unless it has exactly these keys."""
     keys = list(keys)
     if not isinstance(config, Mapping) or set(config) != set(keys):
         raise ValueError(

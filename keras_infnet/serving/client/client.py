@@ -3,28 +3,16 @@
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
+from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.schema import Schema, nearest_name
 from keras_infnet.serving.client.grpc_transport import GrpcTransport
-from keras_infnet.serving.client.merge_results import (
-    as_arrays,
-    check_text,
-    joined,
-    merged_top_k,
-)
-from keras_infnet.serving.client.request_inputs import (
-    Rows,
-    check_candidates,
-    rank_requests,
-    ranking_tables,
-    rows_to_table,
-)
 from keras_infnet.serving.client.rest_transport import RestTransport
 from keras_infnet.serving.client.serving_error import ServingError
 from keras_infnet.serving.exporting.versions import latest_version
@@ -35,10 +23,18 @@ from keras_infnet.serving.graph.signatures import (
     RANK_TOP_K,
     RAW,
     SCORE,
-    missing_value,
     required_inputs,
 )
-from keras_infnet.serving.request import encoded_request, raw_request
+from keras_infnet.serving.request import (
+    Rows,
+    as_arrays,
+    check_text,
+    complete_request,
+    ranking_request,
+    raw_request,
+    rows_to_table,
+)
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["Client"]
 
@@ -139,8 +135,6 @@ class Client:
             )
         self._closed = False
 
-    # --------------------------------------------------------------- calls
-
     def predict(
         self, rows: Rows, signature: str = RAW, batch_size: int = 1024
     ) -> dict[str, np.ndarray]:
@@ -170,7 +164,8 @@ class Client:
                 nearest_name(signature, (RAW, ENCODED), "signature")
                 + " Use `rank` for candidates and `call` for arrays."
             )
-        _check_count(batch_size, "batch_size")
+        batch_size = _plain(batch_size)
+        check_positive(batch_size=batch_size)
         if signature == RAW:
             table = rows_to_table(rows, required_inputs(self.schema))
         else:
@@ -183,7 +178,7 @@ class Client:
             for s in starts
         ]
         answers = self._together(signature, parts)
-        return {task: joined(answers, task) for task in self._tasks}
+        return {task: _joined(answers, task) for task in self._tasks}
 
     def rank(
         self,
@@ -219,30 +214,32 @@ class Client:
                 or a value does not fit; nothing was sent.
             ServingError: If the server refuses or is not there.
         """
-        _check_count(max_candidates, "max_candidates")
+        max_candidates = _plain(max_candidates)
+        check_positive(max_candidates=max_candidates)
         if top_k is not None:
-            _check_count(top_k, "top_k")
+            top_k = _plain(top_k)
+            check_positive(top_k=top_k)
         names = [*self._tasks, SCORE]
-        check_candidates(self.schema)
-        row, table = ranking_tables(request, candidates, self.schema)
-        if not len(table):
+        shared, own, count = ranking_request(request, candidates, self.schema)
+        if not count:
             if top_k is not None:
                 names.append(INDEX)
             kinds = {INDEX: np.int64}
             return {n: np.empty(0, kinds.get(n, np.float32)) for n in names}
-        shared, own = rank_requests(row, table, self.schema)
-        own = {**own, **self._absent({**shared, **own})}
-        starts = range(0, len(table), max_candidates)
+        if self._complete:
+            inputs = complete_request({**shared, **own}, self.schema)
+            own = {n: a for n, a in inputs.items() if n not in shared}
+        starts = range(0, count, max_candidates)
         parts: list[dict[str, Any]] = [
             {**shared, **_rows_of(own, s, max_candidates)} for s in starts
         ]
         if top_k is None:
             answers = self._together(RANK, parts)
-            return {name: joined(answers, name) for name in names}
+            return {name: _joined(answers, name) for name in names}
         for part in parts:
             part["k"] = np.int32(min(top_k, max_candidates))
         answers = self._together(RANK_TOP_K, parts)
-        return merged_top_k(answers, names, list(starts), top_k)
+        return _merged_top_k(answers, names, list(starts), top_k)
 
     def call(
         self, inputs: Mapping[str, Any], signature: str
@@ -265,8 +262,6 @@ class Client:
         """
         return self._together(signature, [as_arrays(inputs)])[0]
 
-    # ---------------------------------------------------------------- ends
-
     def close(self) -> None:
         """Closes connections. May be called again."""
         self._closed = True
@@ -286,27 +281,18 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self.address!r}, {self.name!r}, {self.schema!r})"
 
-    # -------------------------------------------------------------- inside
-
     @property
     def _tasks(self) -> tuple[str, ...]:
         return self.schema.task_names
 
     def _inputs(self, rows: Any, signature: str) -> dict[str, np.ndarray]:
         if signature == ENCODED:
-            return encoded_request(rows, self.schema)
+            return input_arrays(self.schema, rows)
         inputs = raw_request(rows, self.schema)
-        return {**inputs, **self._absent(inputs)}
-
-    def _absent(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Over REST a server wants every input: one row of what is missing."""
-        if not self._complete:
-            return {}
-        return {
-            name: missing_value(spec)
-            for name, spec in self.schema.raw_inputs.items()
-            if name not in inputs
-        }
+        # Over REST a server wants every input.
+        return (
+            complete_request(inputs, self.schema) if self._complete else inputs
+        )
 
     def _together(
         self, signature: str, parts: list[dict[str, Any]]
@@ -365,15 +351,9 @@ def _schema(schema: Schema | str | os.PathLike[str]) -> Schema:
     return Schema.load(path)
 
 
-def _check_count(value: Any, name: str) -> None:
-    if (
-        not isinstance(value, int | np.integer)
-        or isinstance(value, bool)
-        or value < 1
-    ):
-        raise ValueError(
-            f"`{name}` must be a positive integer. Received: {value!r}."
-        )
+def _plain(value: Any) -> Any:
+    # NumPy's integers are integers too.
+    return int(value) if isinstance(value, np.integer) else value
 
 
 def _rows_of(
@@ -385,3 +365,32 @@ def _rows_of(
         name: array[start : start + count] if len(array) == rows else array
         for name, array in inputs.items()
     }
+
+
+def _joined(answers: Sequence[Mapping[str, np.ndarray]], name: str) -> Any:
+    """Puts the rows of the answers to several parts one behind the other."""
+    return np.concatenate([np.asarray(a[name], np.float32) for a in answers])
+
+
+def _merged_top_k(
+    answers: Sequence[Mapping[str, np.ndarray]],
+    names: Sequence[str],
+    starts: Sequence[int],
+    top_k: int,
+) -> dict[str, np.ndarray]:
+    """Finds the best of all parts among the best of each.
+
+    `starts` are where parts start in the list of candidates. Of equal scores
+    the one that came first in it is first.
+    """
+    places = np.concatenate(
+        [
+            np.asarray(answer[INDEX], np.int64) + start
+            for answer, start in zip(answers, starts, strict=True)
+        ]
+    )
+    outputs = {name: _joined(answers, name) for name in names}
+    # NaN goes last.
+    order = np.lexsort((places, -outputs[SCORE]))[:top_k]
+    best = {name: values[order] for name, values in outputs.items()}
+    return {**best, INDEX: places[order]}

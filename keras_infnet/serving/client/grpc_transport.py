@@ -21,17 +21,7 @@ _OPTIONS = (
 
 
 class GrpcTransport:
-    """A channel to a server, which may be used from several threads.
-
-    Args:
-        address: string. Host and port.
-        name: string. Name of the model.
-        version: integer or `None`. Version asked for.
-        label: string or `None`. Label asked for.
-
-    Raises:
-        ImportError: If `tensorflow-serving-api` is not installed.
-    """
+    """A channel to a server, which may be used from several threads."""
 
     def __init__(
         self, address: str, name: str, version: int | None, label: str | None
@@ -58,19 +48,7 @@ class GrpcTransport:
     def predict(
         self, signature: str, inputs: Mapping[str, Any], timeout: float
     ) -> tuple[dict[str, np.ndarray], int | None]:
-        """Calls once.
-
-        Args:
-            signature: string. Name of the signature.
-            inputs: mapping of input name to array.
-            timeout: float. Seconds.
-
-        Returns:
-            Dict of output name to array, and the version that answered.
-
-        Raises:
-            ServingError: If the call fails.
-        """
+        """Calls once; returns outputs by name, and the answering version."""
         import grpc
         import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2

@@ -40,19 +40,8 @@ class RestTransport:
     and writes them as the words `NaN`, `Infinity` and `-Infinity`, and so do
     we. What stands between client and server must let them pass. KServe has
     strict JSON: NaN is `null` then, and infinities are the largest float.
-    Bytes are sent as `{"b64": ...}`.
-
-    Args:
-        address: string. Host and port.
-        name: string. Name of the model.
-        version: integer or `None`. Version asked for.
-        label: string or `None`. Label asked for.
-        outputs: names of the outputs of a signature that has one alone, by
-            signature: the server leaves that name out.
-        kserve: boolean. Whether the server is KServe. Defaults to `False`.
-
-    Raises:
-        ValueError: If a version or label is asked for of KServe.
+    Bytes are sent as `{"b64": ...}`. `outputs` has the names of the outputs of
+    signatures that have one alone, which a server leaves out.
     """
 
     def __init__(
@@ -87,20 +76,7 @@ class RestTransport:
     def predict(
         self, signature: str, inputs: Mapping[str, Any], timeout: float
     ) -> tuple[dict[str, np.ndarray], int | None]:
-        """Calls once.
-
-        Args:
-            signature: string. Name of the signature.
-            inputs: mapping of input name to array.
-            timeout: float. Seconds.
-
-        Returns:
-            Dict of output name to array, and `None`: this interface does not
-            tell which version answered.
-
-        Raises:
-            ServingError: If the call fails.
-        """
+        """Calls once; returns outputs by name. REST tells no version."""
         body = json.dumps(
             {
                 "signature_name": signature,

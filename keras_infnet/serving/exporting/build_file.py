@@ -18,16 +18,7 @@ PROBLEM_FILE = "problem.txt"
 
 
 def build_file(model: Any, schema: Schema, path: Path) -> None:
-    """Writes a model as one file.
-
-    Args:
-        model: `keras.Model` under the TensorFlow backend.
-        schema: `keras_infnet.schema.Schema`, fitted.
-        path: path of the file.
-
-    Raises:
-        ValueError: If the format is not known.
-    """
+    """Writes a model under the TensorFlow backend in the format of a suffix."""
     import tensorflow as tf
 
     kind = file_format(path).name
@@ -55,7 +46,7 @@ def build_file(model: Any, schema: Schema, path: Path) -> None:
 
 
 def _name_axes(path: Path, schema: Schema) -> None:
-    """Names free axes: `rows`, and one a behaviour for its events.
+    """Names free axes: `rows`, and one a behavior for its events.
 
     The converter numbers them, each tensor its own. By a name, an axis can be
     fixed when a file is loaded.

@@ -1,34 +1,41 @@
 """Writes the SavedModel of a version folder, in a process of its own.
 
-`python -m keras_infnet.serving.exporting.build_saved_model FOLDER [ROWS ...]`
-reads `model.keras`,
-`schema.json` and, where present, `vocabularies.npz`, `fusion.json`,
-`calibration.json` and `graph_options.json` in `FOLDER`, and adds the SavedModel
-and warm-up requests of `ROWS` rows. Whatever backend the model was trained
-with, it is built anew under TensorFlow: the exporting process keeps its own
-backend, its threads and its accelerator.
+Whatever backend a model was trained with, it is built anew under TensorFlow:
+the exporting process keeps its own backend, its threads and its accelerator.
 """
 
+import contextlib
+import gc
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["build", "main"]
+from keras_infnet.serving.exporting.python_process import lasting_python
+from keras_infnet.serving.exporting.run_saved_model import serve_jobs
+
+__all__ = ["build", "building", "main"]
+
+
+def building(
+    folder: str | os.PathLike[str],
+    warmup_rows: Sequence[int] = (),
+    what: str = "building the SavedModel under TensorFlow",
+) -> contextlib.AbstractContextManager[None]:
+    """Runs `build` in another process while the block runs."""
+    # By its text: the package imports this module before it would be run.
+    start = f"from {__name__} import main; main()"
+    job = [str(Path(folder).resolve()), [int(rows) for rows in warmup_rows]]
+    return lasting_python(("-c", start), job, what)
 
 
 def build(
     folder: str | os.PathLike[str], warmup_rows: Sequence[int] = ()
 ) -> None:
-    """Adds the SavedModel to a version folder.
+    """Adds the SavedModel and warm-up requests to a version folder.
 
-    Args:
-        folder: path of the folder.
-        warmup_rows: list of integers. Rows of warm-up requests, each size for
-            every signature. Defaults to `()`.
-
-    Raises:
-        RuntimeError: If Keras does not run on TensorFlow.
+    Reads `model.keras`, `schema.json` and, where present, `vocabularies.npz`,
+    `fusion.json`, `calibration.json` and `graph_options.json` in `folder`.
+    Every signature gets a warm-up request of each of `warmup_rows` rows.
     """
     import keras
 
@@ -44,8 +51,10 @@ def build(
         CALIBRATION_FILE,
         Calibration,
     )
-    from keras_infnet.serving.exporting.server_files import write_server_files
-    from keras_infnet.serving.exporting.warmup_requests import check_warmup
+    from keras_infnet.serving.exporting.warmup_requests import (
+        example_requests,
+        write_warmup,
+    )
     from keras_infnet.serving.graph.fusion import Fusion
     from keras_infnet.serving.graph.graph_options import (
         OPTIONS_FILE,
@@ -83,15 +92,22 @@ def build(
             options.jit_compile,
         )
     if warmup_rows:
-        write_server_files(folder, encoder or schema, batch_sizes=warmup_rows)
-        check_warmup(folder)
+        write_warmup(
+            folder,
+            folder.resolve().parent.name,
+            example_requests(encoder or schema),
+            warmup_rows,
+        )
 
 
 def main() -> None:
-    """Builds in the folder that the command line names."""
-    folder, *rows = sys.argv[1:]
-    build(folder, [int(count) for count in rows])
+    """Builds in the folders that arrive on standard input."""
+    import keras
 
+    def handle(folder: str, warmup_rows: list[int]) -> None:
+        build(folder, warmup_rows)
+        # Nothing of a model stays while the process waits for the next.
+        keras.backend.clear_session()
+        gc.collect()
 
-if __name__ == "__main__":
-    main()
+    serve_jobs(handle)

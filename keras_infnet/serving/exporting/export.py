@@ -17,26 +17,18 @@ from keras_infnet.serving.calibration.calibration import (
     CALIBRATION_FILE,
     Calibration,
 )
+from keras_infnet.serving.exporting.build_saved_model import building
 from keras_infnet.serving.exporting.model_card import model_card
-from keras_infnet.serving.exporting.parity_cases import CaseBook
+from keras_infnet.serving.exporting.parity_cases import collect_cases
 from keras_infnet.serving.exporting.parity_check import (
     check_signatures,
     compare,
     run_isolated,
 )
-from keras_infnet.serving.exporting.python_process import (
-    check_tensorflow,
-    python,
-)
-from keras_infnet.serving.exporting.sample_rows import (
-    example_inputs,
-    example_rows,
-)
+from keras_infnet.serving.exporting.python_process import check_can_export
+from keras_infnet.serving.exporting.run_saved_model import WARMUP_FILE
 from keras_infnet.serving.exporting.versions import new_version, publish
-from keras_infnet.serving.exporting.warmup_requests import (
-    NO_WARMUP,
-    WARMUP_FILE,
-)
+from keras_infnet.serving.exporting.warmup_requests import NO_WARMUP
 from keras_infnet.serving.graph.fusion import Fusion
 from keras_infnet.serving.graph.graph_options import OPTIONS_FILE, GraphOptions
 from keras_infnet.serving.graph.signatures import check_names
@@ -44,8 +36,6 @@ from keras_infnet.serving.model_directory import check_agreement, write_json
 from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["export"]
-
-_MAX_EXAMPLES = 64
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -74,9 +64,9 @@ def export(
 
     - `serving_default` takes encoded ids, the inputs of the model;
     - `serve_raw` takes raw values as in the table; vocabularies, hashing,
-      bins and time gaps are part of the graph. Numbers, lists, behaviours and
+      bins and time gaps are part of the graph. Numbers, lists, behaviors and
       times may be left out; they are missing then;
-    - `serve_examples` takes the same as serialised `tf.train.Example`s (see
+    - `serve_examples` takes the same as serialized `tf.train.Example`s (see
       `serialize_examples`) in one input, `inputs`, and returns `scores` of
       shape `(rows, tasks)` and `classes`, the names of the tasks: what the
       `Predict` and `Classify` calls of TensorFlow Serving understand;
@@ -98,7 +88,8 @@ def export(
     the model was trained with. A second process, in which this package
     cannot be imported, runs it, and what it answers is compared with
     `model.predict`. Only then the version appears, in one step. Whatever goes
-    wrong before leaves `directory` as it was.
+    wrong before leaves `directory` as it was. Both processes wait two minutes
+    for the next export before they end.
 
     Args:
         model: `keras.Model`, trained, with a dict of inputs named as
@@ -166,9 +157,10 @@ def export(
     if tolerance is None:
         tolerance = options.tolerance
     check_number("tolerance", tolerance)
-    check_tensorflow()
+    check_can_export()
     encoder = _with_candidates(encoder, candidates)
-    schema = encoder if isinstance(encoder, Schema) else encoder.schema
+    has_encoder = isinstance(encoder, Encoder)
+    schema = encoder.schema if isinstance(encoder, Encoder) else encoder
     check_agreement(model, schema)
     check_names(schema)
     scorer = _scorer(schema, fusion)
@@ -190,24 +182,14 @@ def export(
             calibration.save(folder / CALIBRATION_FILE)
         if options != GraphOptions():
             options.save(folder / OPTIONS_FILE)
-        with python(
-            [
-                *(
-                    "-m",
-                    "keras_infnet.serving.exporting.build_saved_model",
-                    str(folder),
-                ),
-                *(str(rows) for rows in warmup_rows),
-            ],
-            "building the SavedModel under TensorFlow",
-        ):
+        with building(folder, warmup_rows):
             # In the meantime, for both take their time.
-            book = _cases(encoder, examples, scorer)
+            book = collect_cases(encoder, examples, scorer)
             cases = book.predict(model, calibration, tolerance)
         if warmup_rows and not (folder / WARMUP_FILE).exists():
             _LOGGER.warning(NO_WARMUP)
         signatures, results = run_isolated(folder, cases)
-        check_signatures(signatures, schema, isinstance(encoder, Encoder))
+        check_signatures(signatures, schema, has_encoder)
         parity = {
             "tolerance": tolerance,
             "largest_difference": compare(cases, results, tolerance),
@@ -254,29 +236,3 @@ def _scorer(schema: Schema, fusion: str | None) -> Fusion | None:
             f"fusion={fusion!r}."
         )
     return None
-
-
-def _cases(
-    encoder: Encoder | Schema,
-    examples: Table | None,
-    fusion: Fusion | None,
-) -> CaseBook:
-    if isinstance(encoder, Schema):
-        book = CaseBook(encoder, fusion)
-        book.add_encoded("drawn ids", example_inputs(encoder))
-        return book
-    quiet = _quiet(encoder)
-    book = CaseBook(encoder.schema, fusion)
-    book.add_raw("made-up rows", example_rows(encoder), quiet)
-    if examples is not None and len(examples):
-        rows = examples.slice(0, min(_MAX_EXAMPLES, len(examples)))
-        book.add_raw("examples", rows, quiet)
-    return book
-
-
-def _quiet(encoder: Encoder) -> Encoder:
-    """A copy that neither reports nor counts the odd histories of a check."""
-    quiet = copy.copy(encoder)
-    quiet.truncated = {b.name: 0 for b in encoder.schema.behaviors}
-    quiet.later = dict(quiet.truncated)
-    return quiet

@@ -13,9 +13,13 @@ from keras_infnet.schema import Schema
 from keras_infnet.serving.exporting import run_file
 from keras_infnet.serving.exporting.build_file import PROBLEM_FILE
 from keras_infnet.serving.exporting.file_formats import FileFormat, file_format
-from keras_infnet.serving.exporting.parity_case import Case
 from keras_infnet.serving.exporting.parity_cases import full_precision
-from keras_infnet.serving.exporting.parity_check import compare
+from keras_infnet.serving.exporting.parity_check import (
+    Case,
+    compare,
+    load_outputs,
+    save_inputs,
+)
 from keras_infnet.serving.exporting.python_process import python
 from keras_infnet.serving.exporting.sample_rows import example_inputs
 from keras_infnet.serving.exporting.versions import new_version
@@ -157,13 +161,7 @@ def _run(
         name: file.with_name(name)
         for name in ("cases.npz", "results.npz", PROBLEM_FILE)
     }
-    requests = {
-        f"{case.name}/{name}": array
-        for case in cases
-        for name, array in case.inputs.items()
-    }
-    # Typed as if a name could be that of an argument.
-    np.savez(paths["cases.npz"], **requests)  # type: ignore[arg-type]
+    save_inputs(paths["cases.npz"], cases)
     with python(
         [
             *("-I", str(run_file.__file__), str(file.resolve())),
@@ -174,15 +172,7 @@ def _run(
         pass
     if not paths["results.npz"].exists():
         return []
-    with np.load(paths["results.npz"], allow_pickle=False) as results:
-        return [
-            {
-                name.rpartition("/")[2]: results[name]
-                for name in results.files
-                if name.startswith(f"{case.name}/")
-            }
-            for case in cases
-        ]
+    return load_outputs(paths["results.npz"], cases)
 
 
 def _raise_problem(folder: Path, model: Any, kind: FileFormat) -> None:

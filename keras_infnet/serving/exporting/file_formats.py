@@ -12,12 +12,8 @@ __all__ = ["FILE_FORMATS", "FileFormat", "file_format", "is_model_file"]
 class FileFormat:
     """A format that Keras exports a model to.
 
-    Args:
-        name: string. What Keras calls it, and the extra of this package.
-        suffix: string. How names of files end.
-        runtime: string. The program that runs such files.
-        packages: tuple of strings. Names under which what writes and runs
-            them is imported.
+    `name` is that of Keras, and of the extra of this package; `packages` are
+    imported by what writes and runs such files.
     """
 
     name: str
@@ -26,11 +22,7 @@ class FileFormat:
     packages: tuple[str, ...]
 
     def check_installed(self) -> None:
-        """Raises unless all packages are there, without importing them.
-
-        Raises:
-            ImportError: If one is missing.
-        """
+        """Raises `ImportError` unless all packages are there; imports none."""
         missing = [
             name
             for name in ("tensorflow", *self.packages)
@@ -61,14 +53,6 @@ _OTHERS = (".h5", ".keras", ".pb")
 def is_model_file(path: str | os.PathLike[str]) -> bool:
     """Tells whether a path names the file of a model, not a folder.
 
-    Args:
-        path: path, of anything.
-
-    Returns:
-        Boolean.
-
-    Example:
-
     >>> is_model_file("saved_models/news"), is_model_file("news.onnx")
     (False, True)
     """
@@ -78,17 +62,6 @@ def is_model_file(path: str | os.PathLike[str]) -> bool:
 
 def file_format(path: str | os.PathLike[str]) -> FileFormat:
     """Returns the format that the name of a file asks for.
-
-    Args:
-        path: path of the file.
-
-    Returns:
-        `FileFormat`.
-
-    Raises:
-        ValueError: If no format has such names.
-
-    Example:
 
     >>> file_format("news.tflite").runtime
     'LiteRT'

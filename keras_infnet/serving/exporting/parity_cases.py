@@ -1,18 +1,24 @@
 """The calls by which an exported model is checked."""
 
 import contextlib
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Column, Table
 from keras_infnet.schema import Schema
 from keras_infnet.serving.calibration.calibration import Calibration
-from keras_infnet.serving.exporting.parity_case import BestCase, Case, widened
+from keras_infnet.serving.exporting.parity_check import BestCase, Case, widened
+from keras_infnet.serving.exporting.sample_rows import (
+    example_inputs,
+    example_rows,
+)
 from keras_infnet.serving.graph.fusion import Fusion
 from keras_infnet.serving.graph.signatures import (
     ENCODED,
@@ -25,23 +31,42 @@ from keras_infnet.serving.graph.signatures import (
     required_inputs,
     shared_raw_inputs,
 )
-from keras_infnet.serving.request import encoded_request, raw_request
+from keras_infnet.serving.request import raw_request
 
-__all__ = ["CaseBook", "full_precision"]
+__all__ = ["CaseBook", "collect_cases", "full_precision"]
 
 _EXTRA = 5
+_MAX_EXAMPLES = 64
+
+
+def collect_cases(
+    encoder: Encoder | Schema,
+    examples: Table | None,
+    fusion: Fusion | None,
+) -> "CaseBook":
+    """Collects the calls by which an export is checked."""
+    if isinstance(encoder, Schema):
+        book = CaseBook(encoder, fusion)
+        book.add_encoded("drawn ids", example_inputs(encoder))
+        return book
+    # A copy neither reports nor counts the odd histories of a check.
+    quiet = copy.copy(encoder)
+    quiet.truncated = {b.name: 0 for b in encoder.schema.behaviors}
+    quiet.later = dict(quiet.truncated)
+    book = CaseBook(encoder.schema, fusion)
+    book.add_raw("made-up rows", example_rows(encoder), quiet)
+    if examples is not None and len(examples):
+        rows = examples.slice(0, min(_MAX_EXAMPLES, len(examples)))
+        book.add_raw("examples", rows, quiet)
+    return book
 
 
 class CaseBook:
     """Collects calls, and predicts what they must answer in one go.
 
     A case of one row expects what the row gets among others, so that the
-    comparison also shows whether rows influence each other.
-
-    Args:
-        schema: `keras_infnet.schema.Schema`, fitted.
-        fusion: `Fusion`, or `None` where the schema has no candidates.
-            Defaults to `None`.
+    comparison also shows whether rows influence each other. `fusion` is
+    `None` where the schema has no candidates.
     """
 
     def __init__(self, schema: Schema, fusion: Fusion | None = None) -> None:
@@ -56,11 +81,7 @@ class CaseBook:
 
         These are all rows, one row, sequences without needless padding, and
         sequences with more padding than the pipeline adds; and the rows as
-        candidates of the first one's request.
-
-        Args:
-            name: string. What the rows are.
-            inputs: mapping of input name to array, as the pipeline pads it.
+        candidates of the first one's request. `name` says what the rows are.
         """
         self._add_encoded(name, inputs)
         if self.schema.candidates:
@@ -130,24 +151,19 @@ class CaseBook:
         Of that of raw values these are all rows, one row, lists with more
         padding, rows that share their optional inputs, and rows without
         optional inputs.
-
-        Args:
-            name: string. What the rows are.
-            table: `keras_infnet.data.Table` of raw rows.
-            encoder: `keras_infnet.data.Encoder`.
         """
         schema = self.schema
 
         def expect(rows: Table) -> slice:
             encoded = encoder.encode(rows, labels=False)
-            return self._expect(encoded_request(encoded, schema))
+            return self._expect(input_arrays(schema, encoded))
 
         request = raw_request(table, schema)
         optional = [n for n in request if n not in required_inputs(schema)]
         encoded = encoder.encode(table, labels=False)
         # The rows of the first raw calls are those of the encoded ones.
         rows = slice(self._rows, self._rows + len(table))
-        self._add_encoded(name, encoded_request(encoded, schema))
+        self._add_encoded(name, input_arrays(schema, encoded))
 
         first = np.zeros(len(table), np.int64)
         same = {key: table[key].take(first) for key in optional}
@@ -186,17 +202,10 @@ class CaseBook:
         calibration: Calibration | None = None,
         tolerance: float = 0.0,
     ) -> list[Case]:
-        """Predicts with the model that is exported.
+        """Predicts with the model that is exported, then calibrates.
 
-        Args:
-            model: `keras.Model`.
-            calibration: `Calibration`, or `None`. What is done to
-                predictions. Defaults to `None`.
-            tolerance: float. How far predictions may be from those of the
-                model before that is done. Defaults to `0.0`.
-
-        Returns:
-            List of `Case`.
+        Predictions may be `tolerance` away from those of the model before
+        they are calibrated, which widens what the cases allow.
         """
         inputs = {
             name: np.concatenate([batch[name] for batch in self._batches])

@@ -1,9 +1,9 @@
 """Comparison of an exported model with the model it was made from."""
 
+import dataclasses
 import json
-import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,19 @@ import numpy as np
 
 from keras_infnet.schema import Schema
 from keras_infnet.serving.exporting import run_saved_model
-from keras_infnet.serving.exporting.parity_case import Case
-from keras_infnet.serving.exporting.python_process import python
-from keras_infnet.serving.graph.signatures import signatures_of
+from keras_infnet.serving.exporting.python_process import lasting_python
+from keras_infnet.serving.graph.signatures import INDEX, SCORE, signatures_of
 
-__all__ = ["check_signatures", "compare", "run_isolated"]
+__all__ = [
+    "BestCase",
+    "Case",
+    "check_signatures",
+    "compare",
+    "load_outputs",
+    "run_isolated",
+    "save_inputs",
+    "widened",
+]
 
 _METHOD = "tensorflow/serving/predict"
 _ADVICE = (
@@ -26,47 +34,137 @@ _ADVICE = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """Inputs of one call and the outputs it must have.
+
+    `name` says what is tried, without a slash. Inputs that are left out take
+    their default. `slack` is what outputs may differ by beside a tolerance.
+    """
+
+    name: str
+    signature: str
+    inputs: Mapping[str, np.ndarray]
+    expected: Mapping[str, np.ndarray]
+    slack: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def expects(
+        self, outputs: Mapping[str, np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
+        """Returns what outputs must be, knowing what was received."""
+        return self.expected
+
+    def allows(
+        self, outputs: Mapping[str, np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
+        """Returns the slack of these outputs, in the form of `expects`."""
+        return self.slack
+
+
+class BestCase(Case):
+    """A call that returns the best candidates, `expected` holding all.
+
+    Rounding may change the order of two that are nearly level. So scores must
+    be the best ones in order, and everything else that of the places that
+    were returned.
+    """
+
+    def expects(
+        self, outputs: Mapping[str, np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
+        scores = self.expected[SCORE]
+        count = min(int(self.inputs["k"]), len(scores))
+        best = np.sort(scores)[::-1][:count]
+        places = outputs[INDEX]
+        distinct = np.unique(places)
+        if (
+            len(distinct) != count
+            or places.shape != (count,)
+            or (count and (distinct[0] < 0 or distinct[-1] >= len(scores)))
+        ):
+            return {INDEX: np.argsort(-scores, kind="stable")[:count]}
+        wanted = {name: all_[places] for name, all_ in self.expected.items()}
+        return {**wanted, SCORE: best}
+
+    def allows(
+        self, outputs: Mapping[str, np.ndarray]
+    ) -> Mapping[str, np.ndarray]:
+        """Returns the slack of these outputs, in the form of `expects`."""
+        if not self.slack or SCORE not in self.expects(outputs):
+            return {}
+        found = {n: all_[outputs[INDEX]] for n, all_ in self.slack.items()}
+        # Sorting moves no place by more than the largest change of any.
+        return {**found, SCORE: self.slack[SCORE].max(initial=0.0)}
+
+
+def widened(cases: list[Case], nearby: Iterable[list[Case]]) -> list[Case]:
+    """Allows cases the answers that predictions nearby have.
+
+    A calibration can be steep: predictions that differ by rounding alone then
+    have answers that differ by more. Each list of `nearby` holds the same
+    cases, as if one task had predicted something else; the slack of a case is
+    the sum of all changes.
+    """
+    slacks: list[dict[str, np.ndarray]] = [{} for _ in cases]
+    for others in nearby:
+        for case, other, slack in zip(cases, others, slacks, strict=True):
+            for name, expected in case.expected.items():
+                if expected.dtype.kind == "f":
+                    with np.errstate(invalid="ignore"):
+                        change = np.abs(other.expected[name] - expected)
+                    # What is no number or infinite is so nearby, too.
+                    change = np.where(np.isnan(change), 0.0, change)
+                    slack[name] = slack.get(name, 0.0) + change
+    return [
+        dataclasses.replace(case, slack=slack)
+        for case, slack in zip(cases, slacks, strict=True)
+    ]
+
+
 def run_isolated(
     folder: Path, cases: list[Case]
 ) -> tuple[dict[str, Any], list[dict[str, np.ndarray]]]:
-    """Runs cases in a fresh process that cannot import this package.
+    """Runs cases in a process that cannot import this package.
 
-    Args:
-        folder: path of the SavedModel.
-        cases: list of `Case`.
-
-    Returns:
-        What the signatures declare, and the outputs of every case.
-
-    Raises:
-        RuntimeError: If the model cannot be loaded or run.
+    Returns what the signatures declare, and the outputs of every case. Raises
+    `RuntimeError` if the model cannot be loaded or run.
     """
     with tempfile.TemporaryDirectory() as temporary:
-        directory = Path(temporary)
-        script, names = directory / "run_saved_model.py", ("cases", "results")
-        shutil.copyfile(str(run_saved_model.__file__), script)
-        inputs = {}
-        for case in cases:
-            for name, array in case.inputs.items():
-                if array.dtype.kind == "O":
-                    # Without pickling: text of a fixed width.
-                    array = array.astype(np.str_)
-                inputs[f"{case.name}/{case.signature}/{name}"] = array
-        # Typed as if a name could be that of an argument.
-        np.savez(directory / "cases.npz", **inputs)  # type: ignore[arg-type]
-        paths = [script, folder, *(directory / f"{n}.npz" for n in names)]
-        with python(
-            ["-I", *(str(path.resolve()) for path in paths)],
+        paths = [Path(temporary, f"{n}.npz") for n in ("cases", "results")]
+        save_inputs(paths[0], cases)
+        source = Path(str(run_saved_model.__file__)).read_text("utf-8")
+        with lasting_python(
+            ("-I", "-c", source),
+            [str(path.resolve()) for path in (folder, *paths)],
             "running the exported model without keras_infnet",
         ):
             pass
-        with np.load(directory / "results.npz", allow_pickle=False) as file:
-            results = {name: file[name] for name in file.files}
-    signatures = json.loads(str(results.pop("signatures")))
-    return signatures, [
+        with np.load(paths[1], allow_pickle=False) as file:
+            signatures = json.loads(str(file["signatures"]))
+        return signatures, load_outputs(paths[1], cases)
+
+
+def save_inputs(path: Path, cases: list[Case]) -> None:
+    """Writes inputs for another process, as `{case}/{signature}/{input}`."""
+    inputs = {}
+    for case in cases:
+        for name, array in case.inputs.items():
+            if array.dtype.kind == "O":
+                # Without pickling: text of a fixed width.
+                array = array.astype(np.str_)
+            inputs[f"{case.name}/{case.signature}/{name}"] = array
+    # Typed as if a name could be that of an argument.
+    np.savez(path, **inputs)  # type: ignore[arg-type]
+
+
+def load_outputs(path: Path, cases: list[Case]) -> list[dict[str, np.ndarray]]:
+    """Reads the outputs of every case, named as the inputs of `save_inputs`."""
+    with np.load(path, allow_pickle=False) as file:
+        outputs = {name: file[name] for name in file.files}
+    return [
         {
             name.rpartition("/")[2]: array
-            for name, array in results.items()
+            for name, array in outputs.items()
             if name.startswith(f"{case.name}/{case.signature}/")
         }
         for case in cases
@@ -76,17 +174,10 @@ def run_isolated(
 def check_signatures(
     signatures: Mapping[str, Any], schema: Schema, raw: bool
 ) -> None:
-    """Checks what the signatures of a SavedModel declare.
+    """Raises `ValueError` unless signatures are those of the schema.
 
-    Args:
-        signatures: mapping of signature name to its description, from
-            `run_isolated`.
-        schema: `keras_infnet.schema.Schema`.
-        raw: boolean. Whether there is a signature of raw values.
-
-    Raises:
-        ValueError: If names, shapes or defaults are not those of the schema,
-            or if the number of rows is fixed.
+    `signatures` are as `run_isolated` describes them: names, shapes with free
+    rows, and defaults. `raw` is whether there are some of raw values.
     """
     wanted = signatures_of(schema, raw)
     problems = []
@@ -126,21 +217,11 @@ def compare(
 ) -> dict[str, dict[str, float]]:
     """Measures how far outputs are from what they must be.
 
-    Args:
-        cases: list of `Case`.
-        results: outputs of every case.
-        tolerance: float. Largest difference allowed. Of values beyond 1,
-            which regression tasks have, it is a part of the value: float32
-            has seven digits.
-        advice: string. The end of the error, what to do. `None` is that for
-            a SavedModel. Defaults to `None`.
-
-    Returns:
-        Largest difference of every signature and task, in the same measure.
-
-    Raises:
-        ValueError: If a difference is larger, a shape differs or a value is
-            not finite on one side only.
+    Differences of values beyond 1, which regression tasks have, are taken as
+    a part of the value: float32 has seven digits. Returns the largest one of
+    every signature and task. Raises `ValueError`, which ends with `advice`,
+    if one is larger than `tolerance`, a shape differs or a value is not
+    finite on one side only.
     """
     largest: dict[str, dict[str, float]] = {}
     problems = []

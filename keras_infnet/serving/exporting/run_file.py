@@ -14,15 +14,7 @@ __all__ = ["main", "model_function"]
 
 
 def model_function(path: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """Loads a file.
-
-    Args:
-        path: string. Path of an `.onnx` or `.tflite` file.
-
-    Returns:
-        Function of a mapping of input name to array, which returns the same
-        of outputs.
-    """
+    """Loads a file as a function of inputs by name to outputs by name."""
     if path.endswith(".onnx"):
         import onnxruntime
 
@@ -45,20 +37,13 @@ def model_function(path: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
 
 
 def main(path: str, cases_path: str, results_path: str, problem: str) -> None:
-    """Runs all cases.
-
-    Args:
-        path: string. Path of the file.
-        cases_path: string. Path of the inputs.
-        results_path: string. Path of the outputs to write.
-        problem: string. Path of a text, written where the runtime fails.
-    """
+    """Runs all cases; says in the file `problem` where the runtime fails."""
     import numpy as np
 
     cases: dict[str, dict[str, Any]] = {}
     with np.load(cases_path, allow_pickle=False) as file:
         for name in file.files:
-            case, column = name.split("/")
+            case, _, column = name.rpartition("/")
             cases.setdefault(case, {})[column] = file[name]
     try:
         run = model_function(path)

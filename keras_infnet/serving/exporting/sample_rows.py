@@ -29,14 +29,6 @@ def example_rows(encoder: "Encoder", rows: int = 32, seed: int = 0) -> Table:
     Numbers lie at and between the bin edges, or are infinite; lists are
     empty, short, full and too long; events happened just now, long ago, in
     the future or at unknown times, and some are padding.
-
-    Args:
-        encoder: `keras_infnet.data.Encoder`, fitted.
-        rows: integer. Number of rows. Defaults to `32`.
-        seed: integer. Seed of the draws. Defaults to `0`.
-
-    Returns:
-        `keras_infnet.data.Table` with the columns of `schema.raw_inputs`.
     """
     rng = np.random.default_rng(seed)
     schema = encoder.schema
@@ -57,17 +49,6 @@ def example_inputs(
     schema: Schema, rows: int = 32, seed: int = 0
 ) -> dict[str, np.ndarray]:
     """Draws encoded rows.
-
-    Args:
-        schema: `keras_infnet.schema.Schema`, fitted.
-        rows: integer. Number of rows. Defaults to `32`.
-        seed: integer. Seed of the draws. Defaults to `0`.
-
-    Returns:
-        Dict of the names of `schema.inputs` to arrays, sequences padded to
-        their maximum length.
-
-    Example:
 
     >>> from keras_infnet.schema import Task
     >>> schema = Schema([Numeric("price", bins=4)], [Task("buy")])

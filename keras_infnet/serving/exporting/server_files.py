@@ -1,7 +1,4 @@
-"""What a server needs beside the graphs: warm-up and settings.
-
-In a version lies `assets.extra/tf_serving_warmup_requests`, see
-`keras_infnet.serving.warmup`. Beside the models, in `saved_models/`, lie
+"""The settings of a server, beside the models in `saved_models/`.
 
 - `models.config`: which models and versions are served, and the labels of
   versions (`--model_config_file`). It is made of `labels.json`, which lies in
@@ -14,18 +11,11 @@ The last two are written once, and then yours.
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from keras_infnet.data.encoding.encoder import Encoder
-from keras_infnet.schema import Schema
 from keras_infnet.serving.exporting.versions import versions
-from keras_infnet.serving.exporting.warmup_requests import (
-    example_requests,
-    has_messages,
-    write_warmup,
-)
 from keras_infnet.utils.atomic_files import write_text
 
 __all__ = [
@@ -34,7 +24,6 @@ __all__ = [
     "models_config",
     "set_labels",
     "write_model_files",
-    "write_server_files",
 ]
 
 _LABELS = "labels.json"
@@ -69,44 +58,6 @@ max_enqueued_batches {{ value: {waiting} }}
 """
 
 
-def write_server_files(
-    folder: str | os.PathLike[str],
-    encoder: Encoder | Schema,
-    requests: Mapping[str, Mapping[str, Any]] | None = None,
-    *,
-    name: str | None = None,
-    batch_sizes: Sequence[int] = (1, 64),
-) -> list[Path]:
-    """Writes what a server wants in the folder of a version.
-
-    Args:
-        folder: path of the version, with its SavedModel or before.
-        encoder: `keras_infnet.data.Encoder`, or a fitted `Schema` without
-            one.
-        requests: mapping of signature name to a mapping of input name to
-            array, in place of those that are made up for each signature, see
-            `example_requests`. An input of one row, where others have more,
-            is shared by all rows. Defaults to `None`.
-        name: string. Name of the model. Defaults to `None`, the name of the
-            folder around `folder`.
-        batch_sizes: list of integers. Rows of the requests. Defaults to
-            `(1, 64)`.
-
-    Returns:
-        Paths of the files. Without `tensorflow-serving-api` there are none,
-        and the log says so.
-    """
-    if not has_messages():
-        return []  # and no need of TensorFlow
-    path = write_warmup(
-        folder,
-        name or Path(folder).resolve().parent.name,
-        {**example_requests(encoder), **(requests or {})},
-        batch_sizes,
-    )
-    return [] if path is None else [path]
-
-
 def set_labels(
     directory: str | os.PathLike[str], labels: Mapping[str, int]
 ) -> dict[str, Any]:
@@ -114,17 +65,8 @@ def set_labels(
 
     Versions whose labels go elsewhere stay loaded until the labels change
     again, so that a label never points to nothing and comes back at once.
-
-    Args:
-        directory: path of `saved_models/NAME`.
-        labels: mapping of label to version, all of them; empty for none,
-            where the newest version alone is served.
-
-    Returns:
-        Dict of `"labels"` and of `"versions"`, those that are served.
-
-    Raises:
-        ValueError: If there is no version, or not that of a label.
+    `labels` are all of them; without any the newest version is served.
+    Returns `"labels"` and the `"versions"` that are served.
     """
     there = versions(directory)
     if not there:
@@ -157,19 +99,10 @@ def label_versions(
     labels: Mapping[str, int],
     base: str = "/models",
 ) -> list[str]:
-    """Labels versions of a model, and tells servers by their settings.
+    """Labels versions of a model in the settings of servers.
 
-    Args:
-        directory: path of `saved_models/NAME`.
-        labels: mapping of label to version, all of them; empty for none.
-        base: string. Where the server sees `saved_models`. Defaults to
-            `"/models"`.
-
-    Returns:
-        Lines that tell what was done.
-
-    Raises:
-        ValueError: If a version is not there.
+    A server sees `saved_models` at `base`. Returns lines that tell what was
+    done.
     """
     state = set_labels(directory, labels)
     root = Path(directory).resolve().parent
@@ -185,19 +118,9 @@ def label_versions(
 
 
 def models_config(root: str | os.PathLike[str], base: str = "/models") -> str:
-    """Describes all models of a folder to a server.
+    """Returns `models.config` for all models below `root`.
 
-    Args:
-        root: path of `saved_models`.
-        base: string. Where the server sees that folder. Defaults to
-            `"/models"`.
-
-    Returns:
-        Text of `models.config`.
-
-    Raises:
-        ValueError: If there is no model, or a version that has a label is
-            gone.
+    A server sees that folder at `base`.
     """
     names = sorted(
         entry.name
@@ -229,19 +152,9 @@ def models_config(root: str | os.PathLike[str], base: str = "/models") -> str:
 def write_model_files(
     root: str | os.PathLike[str], base: str = "/models"
 ) -> list[Path]:
-    """Writes the settings of a server beside the models.
+    """Writes the settings of a server beside the models, and returns paths.
 
-    Args:
-        root: path of `saved_models`.
-        base: string. Where the server sees that folder. Defaults to
-            `"/models"`.
-
-    Returns:
-        Paths of the files that were written: `models.config`, and the others
-        where they were not there.
-
-    Raises:
-        ValueError: If there is no model.
+    `models.config` is always written, the others where they do not exist.
     """
     config = Path(root) / "models.config"
     write_text(config, models_config(root, base))
@@ -263,19 +176,7 @@ def batching_parameters(
     threads: int = 4,
     max_enqueued_batches: int = 100,
 ) -> str:
-    """Describes how a server joins requests to batches.
-
-    Args:
-        max_batch_size: integer. Most rows of a batch. Defaults to `512`.
-        timeout_micros: integer. Longest wait for other requests. Defaults to
-            `1000`.
-        threads: integer. Batches computed at once. Defaults to `4`.
-        max_enqueued_batches: integer. Most batches that wait. Defaults to
-            `100`.
-
-    Returns:
-        Text of `batching_parameters.txt`.
-    """
+    """Returns `batching_parameters.txt`."""
     return _BATCHING.format(
         rows=max_batch_size,
         wait=timeout_micros,

@@ -14,14 +14,6 @@ __all__ = ["latest_version", "new_version", "publish", "versions"]
 def versions(directory: str | os.PathLike[str]) -> list[int]:
     """Lists the versions below `directory`, in rising order.
 
-    Args:
-        directory: path of `NAME`. It need not exist.
-
-    Returns:
-        List of integers.
-
-    Example:
-
     >>> versions("saved_models/of_nobody")
     []
     """
@@ -63,14 +55,6 @@ def publish(folder: Path, directory: Path) -> Path:
 
     Two processes may publish at once: renaming onto a folder that is not
     empty fails, and the slower one takes the number after.
-
-    Args:
-        folder: path of the finished folder, on the file system of
-            `directory`.
-        directory: path of `NAME`.
-
-    Returns:
-        Path of `NAME/VERSION`.
     """
     while True:
         number = max(versions(directory), default=0) + 1
@@ -89,13 +73,8 @@ def new_version(directory: str | os.PathLike[str]) -> Iterator[Path]:
     """Makes a folder beside the versions and removes it at the end.
 
     `publish` takes it away before. Whatever else happens, an exception, an
-    interrupt or a full disk, `directory` is left as it was.
-
-    Args:
-        directory: path of `NAME`, created where it does not exist.
-
-    Yields:
-        Path of a folder whose name starts with a dot, which servers ignore.
+    interrupt or a full disk, `directory` is left as it was. The name of the
+    folder starts with a dot, which servers ignore.
     """
     path = Path(directory)
     if path.exists() and not path.is_dir():

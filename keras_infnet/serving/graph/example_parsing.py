@@ -1,4 +1,4 @@
-"""Rows as serialised `tf.train.Example`s."""
+"""Rows as serialized `tf.train.Example`s."""
 
 from typing import Any
 
@@ -18,14 +18,6 @@ def lengths_name(name: str) -> str:
     attribute with several values stand in one list, and this feature holds
     how many belong to each event.
 
-    Args:
-        name: string. Name of the input.
-
-    Returns:
-        String.
-
-    Example:
-
     >>> lengths_name("watched_tag")
     'watched_tag_lengths'
     """
@@ -33,21 +25,13 @@ def lengths_name(name: str) -> str:
 
 
 def parse_examples(serialized: Any, schema: Schema) -> dict[str, Any]:
-    """Reads raw inputs from serialised `tf.train.Example`s in a graph.
+    """Reads raw inputs from serialized `tf.train.Example`s in a graph.
 
     Features are named as `schema.raw_inputs`. Those of `required_inputs`
     must be there; others are missing where they are left out, and lists have
     any length. What cannot be read stops the graph with an error that names
     the feature: where lengths of events do not add up to the values there
     are, and where padded lists would fill the memory.
-
-    Args:
-        serialized: string tensor of shape `(rows,)`.
-        schema: `keras_infnet.schema.Schema`.
-
-    Returns:
-        Dict of the names of `schema.raw_inputs` to tensors, lists padded at
-        the end with missing values.
     """
     import tensorflow as tf
 

@@ -5,6 +5,8 @@ import json
 import os
 from pathlib import Path
 
+from keras_infnet.utils.argument_checks import check_choice
+
 __all__ = ["COMPUTE_DTYPES", "OPTIONS_FILE", "TABLE_DTYPES", "GraphOptions"]
 
 COMPUTE_DTYPES = ("bfloat16", "float16")
@@ -22,20 +24,8 @@ _TABLE_TOLERANCE = {"float32": 0.0, "float16": 0.002, "int8": 0.03}
 class GraphOptions:
     """What an exported graph does otherwise than the model in training.
 
-    Args:
-        compute_dtype: string. `"bfloat16"` or `"float16"`, in which layers
-            compute; weights stay float32. `None` computes as the model was
-            trained. Defaults to `None`.
-        table_dtype: string. `"float32"`, `"float16"`, or `"int8"` with a
-            scale a row, in which the embedding tables are stored. Defaults to
-            `"float32"`.
-        jit_compile: boolean. Whether XLA compiles what the model computes.
-            Defaults to `False`.
-
-    Raises:
-        ValueError: If a type is not one of these.
-
-    Example:
+    Layers compute in `compute_dtype`, weights stay float32; embedding tables
+    are stored in `table_dtype`; XLA compiles the model with `jit_compile`.
 
     >>> GraphOptions(table_dtype="int8").rounds
     True
@@ -46,17 +36,9 @@ class GraphOptions:
     jit_compile: bool = False
 
     def __post_init__(self) -> None:
-        if self.compute_dtype not in (None, *COMPUTE_DTYPES):
-            raise ValueError(
-                "`compute_dtype` must be 'bfloat16', 'float16' or None, which "
-                "is that of the model. Received: compute_dtype="
-                f"{self.compute_dtype!r}."
-            )
-        if self.table_dtype not in TABLE_DTYPES:
-            raise ValueError(
-                "`table_dtype` must be 'float32', 'float16' or 'int8'. "
-                f"Received: table_dtype={self.table_dtype!r}."
-            )
+        if self.compute_dtype is not None:
+            check_choice("compute_dtype", self.compute_dtype, COMPUTE_DTYPES)
+        check_choice("table_dtype", self.table_dtype, TABLE_DTYPES)
         if not isinstance(self.jit_compile, bool):
             raise ValueError(
                 "`jit_compile` must be True or False. Received: jit_compile="
@@ -78,22 +60,11 @@ class GraphOptions:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes them as JSON.
-
-        Args:
-            path: path of the file.
-        """
+        """Writes them as JSON."""
         text = json.dumps(dataclasses.asdict(self), indent=2)
         Path(path).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "GraphOptions":
-        """Reads what `save` wrote.
-
-        Args:
-            path: path of the file.
-
-        Returns:
-            `GraphOptions`.
-        """
+        """Reads what `save` wrote."""
         return cls(**json.loads(Path(path).read_text("utf-8")))

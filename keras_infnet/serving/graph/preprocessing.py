@@ -46,9 +46,6 @@ class GraphEncoder:
 
     `tables` are its `tf.lookup.StaticHashTable`s, one a vocabulary. What is
     saved must track them, or they stay empty after loading.
-
-    Args:
-        encoder: `keras_infnet.data.Encoder`, fitted.
     """
 
     def __init__(self, encoder: "Encoder") -> None:
@@ -64,17 +61,9 @@ class GraphEncoder:
     def encode(
         self, raw: Mapping[str, Any], shared: Collection[str] = ()
     ) -> dict[str, Any]:
-        """Encodes raw values.
+        """Encodes `schema.raw_inputs`, lists of any length, padded anywhere.
 
-        Args:
-            raw: mapping of the names of `schema.raw_inputs` to tensors; lists
-                have any length and padding anywhere.
-            shared: names of `schema.inputs` that have one row and keep it.
-                Defaults to `()`.
-
-        Returns:
-            Dict of the names of `schema.inputs` to tensors, those that are
-            not shared of equal rows.
+        Inputs in `shared` have one row and keep it; all others get equal rows.
         """
         encoded: dict[str, Any] = {}
         for part in self.schema.fields:
@@ -183,15 +172,7 @@ def is_missing(values: Any) -> Any:
 
 
 def hash_buckets(values: Any, num_buckets: int) -> Any:
-    """Hashes ids as `keras_infnet.data.hashing.hash_ids` does.
-
-    Args:
-        values: tensor of int64 or strings.
-        num_buckets: integer. Number of buckets.
-
-    Returns:
-        Tensor of int32, 0 for missing ids, else 1 to `num_buckets`.
-    """
+    """Hashes ids as `keras_infnet.data.hash_ids` does: 0 for missing ones."""
     import tensorflow as tf
 
     if values.dtype == tf.string:
@@ -223,14 +204,6 @@ def gap_ids(request: Any, event: Any, schema: Schema) -> Any:
 
     `1 + floor(log2(1 + seconds))`, at most `GAP_BUCKETS`; 0 where either
     time is missing. Events after the request count as 0 seconds ago.
-
-    Args:
-        request: int64 tensor. Times of the requests.
-        event: int64 tensor that broadcasts with `request`.
-        schema: `keras_infnet.schema.Schema`, for the unit of time.
-
-    Returns:
-        Tensor of int32.
     """
     import tensorflow as tf
 
@@ -289,17 +262,8 @@ def tidy_inputs(
     """Brings encoded inputs of any length into the form of the pipeline.
 
     Sequences are compacted and cut to the newest events, ids that no table
-    has become unknown, and rows are broadcast.
-
-    Args:
-        encoded: mapping of the names of `schema.inputs` to tensors.
-        schema: `keras_infnet.schema.Schema`.
-        shared: names of inputs that have one row and keep it. Defaults to
-            `()`.
-
-    Returns:
-        Dict of the names of `schema.inputs` to tensors, those that are not
-        shared of equal rows.
+    has become unknown, and rows are broadcast, but for inputs in `shared`,
+    which have one row and keep it.
     """
     import tensorflow as tf
 

@@ -23,12 +23,7 @@ def num_rows(tensors: list[Any]) -> Any:
 def broadcast_rows(tensor: Any, rows: Any) -> Any:
     """Repeats a tensor of one row; checks the rows of any other.
 
-    Args:
-        tensor: tensor of shape `(1 or rows, ...)`.
-        rows: integer tensor, the number of rows.
-
-    Returns:
-        Tensor of shape `(rows, ...)`.
+    Shape `(1 or rows, ...)` becomes `(rows, ...)`.
     """
     import tensorflow as tf
 
@@ -44,12 +39,7 @@ def broadcast_rows(tensor: Any, rows: Any) -> Any:
 def pad_to_longest(tensors: list[Any], fills: list[Any]) -> list[Any]:
     """Pads lists at the end to the longest of them, at least one long.
 
-    Args:
-        tensors: list of tensors of shape `(rows, length, ...)`.
-        fills: value to pad with, one a tensor.
-
-    Returns:
-        List of tensors whose second axes have one size.
+    Tensors of shape `(rows, length, ...)` get one `length`; each has a fill.
     """
     import tensorflow as tf
 
@@ -68,17 +58,11 @@ def pad_to_longest(tensors: list[Any], fills: list[Any]) -> list[Any]:
 
 
 def kept_positions(mask: Any, limit: int) -> tuple[Any, Any]:
-    """Finds where the last elements of each list stand, in their order.
+    """Finds where the last `limit` elements of each list stand, in their order.
 
-    Args:
-        mask: boolean tensor of shape `(rows, n)`. True for an element, false
-            for padding, in any order.
-        limit: integer. Most elements of a row that are kept, the last ones.
-
-    Returns:
-        Positions, an integer tensor of shape `(rows, length)` with the length
-        of the longest row kept, at least one, and a boolean tensor of that
-        shape, true at the cells that hold an element. They come first.
+    `mask` of shape `(rows, n)` is true for elements. Returns positions of
+    shape `(rows, length)`, with the length of the longest row kept, at least
+    one, and a mask of that shape, true at the cells that hold an element.
     """
     import tensorflow as tf
 
@@ -95,17 +79,7 @@ def kept_positions(mask: Any, limit: int) -> tuple[Any, Any]:
 
 
 def gather_kept(tensor: Any, positions: Any, valid: Any, fill: Any) -> Any:
-    """Picks the elements found by `kept_positions`.
-
-    Args:
-        tensor: tensor of shape `(rows, n, ...)`.
-        positions: integer tensor of shape `(rows, length)`.
-        valid: boolean tensor of shape `(rows, length)`.
-        fill: Value of the other cells.
-
-    Returns:
-        Tensor of shape `(rows, length, ...)`.
-    """
+    """Picks what `kept_positions` found of each row; fills other cells."""
     import tensorflow as tf
 
     picked = tf.gather(tensor, positions, axis=1, batch_dims=1)

@@ -41,19 +41,9 @@ def save_graph(
 ) -> None:
     """Writes a SavedModel that needs neither Keras nor this package.
 
-    Args:
-        model: `keras.Model` under the TensorFlow backend, from the inputs of
-            `schema` to a dict of one output a task.
-        schema: `keras_infnet.schema.Schema`, fitted.
-        encoder: `keras_infnet.data.Encoder` or `None`, without which there
-            are no signatures of raw values.
-        path: string. Directory to write.
-        fusion: `Fusion` that scores candidates. `None` is the sum of the
-            tasks. Defaults to `None`.
-        calibration: `Calibration`, or `None`. What is done to predictions,
-            before anything else is made of them. Defaults to `None`.
-        jit_compile: boolean. Whether XLA compiles the model. Defaults to
-            `False`.
+    Without an encoder there are no signatures of raw values. Predictions are
+    calibrated before anything else is made of them; `fusion` of `None` is the
+    sum of the tasks.
     """
     import tensorflow as tf
 

@@ -28,7 +28,7 @@ __all__ = [
 ENCODED = "serving_default"
 #: Signature of raw values.
 RAW = "serve_raw"
-#: Signature of serialised `tf.train.Example`s.
+#: Signature of serialized `tf.train.Example`s.
 EXAMPLES = "serve_examples"
 #: Signature of one request and its candidates.
 RANK = "rank"
@@ -50,16 +50,8 @@ def required_inputs(schema: Schema) -> tuple[str, ...]:
     """Names the raw inputs that every request must hold.
 
     These are the single-valued categorical fields, or the first field where
-    there are none. Everything else (numbers, lists, behaviours, times) is
+    there are none. Everything else (numbers, lists, behaviors, times) is
     missing where a request leaves it out.
-
-    Args:
-        schema: `keras_infnet.schema.Schema`.
-
-    Returns:
-        Tuple of names.
-
-    Example:
 
     >>> from keras_infnet.schema import Numeric, Task
     >>> fields = [Categorical("item"), Numeric("price")]
@@ -77,14 +69,6 @@ def required_inputs(schema: Schema) -> tuple[str, ...]:
 def missing_value(spec: InputSpec) -> np.ndarray:
     """Returns the one row that stands for an input left out.
 
-    Args:
-        spec: `keras_infnet.schema.InputSpec` of a raw input.
-
-    Returns:
-        Array of shape `(1, ...)` that holds the missing value once.
-
-    Example:
-
     >>> missing_value(InputSpec((None,), "int64"))
     array([[-1]])
     """
@@ -95,14 +79,7 @@ def missing_value(spec: InputSpec) -> np.ndarray:
 
 
 def shared_raw_inputs(schema: Schema) -> tuple[str, ...]:
-    """Names the raw inputs that all candidates of a request share.
-
-    Args:
-        schema: `keras_infnet.schema.Schema`.
-
-    Returns:
-        Tuple of names.
-    """
+    """Names the raw inputs that all candidates of a request share."""
     return tuple(n for n in schema.raw_inputs if n not in schema.candidates)
 
 
@@ -110,13 +87,7 @@ def shared_raw_inputs(schema: Schema) -> tuple[str, ...]:
 class Signature:
     """What a signature declares.
 
-    Args:
-        inputs: mapping of name to `keras_infnet.schema.InputSpec`, without
-            the axis of rows.
-        outputs: mapping of name to the shape behind the axis of rows.
-        optional: names of the inputs that may be left out. Defaults to `()`.
-        scalars: names of the inputs that have no axis of rows. Defaults to
-            `()`.
+    Shapes are without the axis of rows, which `scalars` do not have.
     """
 
     inputs: Mapping[str, InputSpec]
@@ -126,15 +97,7 @@ class Signature:
 
 
 def signatures_of(schema: Schema, raw: bool) -> dict[str, Signature]:
-    """Describes the signatures of an exported model.
-
-    Args:
-        schema: `keras_infnet.schema.Schema`.
-        raw: boolean. Whether raw values are taken, which needs an encoder.
-
-    Returns:
-        Dict of signature name to `Signature`.
-    """
+    """Describes the signatures of an exported model, with raw values or not."""
     tasks = dict.fromkeys(schema.task_names, (1,))
     found = {ENCODED: Signature(schema.inputs, tasks)}
     required = required_inputs(schema)
@@ -163,14 +126,7 @@ def signatures_of(schema: Schema, raw: bool) -> dict[str, Signature]:
 
 
 def check_names(schema: Schema) -> None:
-    """Refuses names of the schema that signatures need for themselves.
-
-    Args:
-        schema: `keras_infnet.schema.Schema`.
-
-    Raises:
-        ValueError: If a task or an input has such a name.
-    """
+    """Raises where names of the schema are those that signatures need."""
     for name, spec in schema.raw_inputs.items():
         # An `Example` has a feature of lengths beside lists of lists.
         lengths = f"{name}_lengths"

@@ -25,17 +25,6 @@ def round_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     The largest error is half a scale.
 
-    Args:
-        table: float array of shape `(rows, dim)`.
-
-    Returns:
-        int8 array of shape `(rows, dim)` and float32 array `(rows, 1)`.
-
-    Raises:
-        ValueError: If a value is not finite.
-
-    Example:
-
     >>> import numpy as np
     >>> values, scales = round_rows(np.array([[1.27, -0.64], [0.0, 0.0]]))
     >>> values.tolist()
@@ -59,14 +48,8 @@ def reading_rounded(model: Any, dtype: str) -> Iterator[None]:
     """Makes the embeddings of a model read tables in fewer bits.
 
     What is traced meanwhile holds the rounded tables in place of those of the
-    model, which stay as they are.
-
-    Args:
-        model: `keras.Model` under the TensorFlow backend.
-        dtype: string. `"float32"`, `"float16"` or `"int8"`.
-
-    Raises:
-        ValueError: If a value of a table is too large for float16.
+    model, which stay as they are. Raises where a value is too large for
+    float16.
     """
     with contextlib.ExitStack() as stack:
         for layer in model._flatten_layers():

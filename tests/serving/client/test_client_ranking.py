@@ -98,7 +98,7 @@ def test_what_is_refused_before_it_is_sent(connect, model):
     for request, items, message in (
         ([REQUEST, REQUEST], ITEMS, "one row.*2 rows"),
         ({"user": 1}, ITEMS, "the request, row 0: city"),
-        (pd.DataFrame([{"user": 1}]), ITEMS, "columns city"),
+        (pd.DataFrame([{"user": 1}]), ITEMS, "'city'"),
         (REQUEST, [{"price": 1.0}], "candidates, row 0: item"),
         (REQUEST, pd.DataFrame([{"price": 1.0}]), "columns item"),
     ):
