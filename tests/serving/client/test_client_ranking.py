@@ -100,7 +100,7 @@ def test_what_is_refused_before_it_is_sent(connect, model):
         ({"user": 1}, ITEMS, "the request, row 0: city"),
         (pd.DataFrame([{"user": 1}]), ITEMS, "'city'"),
         (REQUEST, [{"price": 1.0}], "candidates, row 0: item"),
-        (REQUEST, pd.DataFrame([{"price": 1.0}]), "columns item"),
+        (REQUEST, pd.DataFrame([{"price": 1.0}]), "'item'"),
     ):
         with pytest.raises(ValueError, match=message):
             client.rank(request, items)
