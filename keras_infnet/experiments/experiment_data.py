@@ -103,8 +103,9 @@ def check_labels(train: Batches, schema: Schema) -> None:
 def fingerprint(data: ExperimentData) -> str:
     """Returns a hash that changes with the rows and their encoding."""
     digest = hashlib.sha256()
-    # Candidates matter to a server alone.
-    schema = data.encoder.schema.with_candidates(())
+    # Candidates matter to a server alone, and the rows below tell the encoder:
+    # keys stay those of runs made before there were fingerprints.
+    schema = data.encoder.schema.with_candidates(()).with_table_sizes({})
     digest.update(schema.to_json().encode())
     for source in (data.train, data.validation, data.test):
         if source is None:

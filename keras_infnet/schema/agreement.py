@@ -6,14 +6,17 @@ __all__ = ["check_same_schema"]
 
 
 def check_same_schema(model: Schema, encoder: Schema) -> None:
-    """Raises where the schema of a model is not that of an encoder.
+    """Raises where a model cannot read the ids of an encoder.
 
     Ids mean nothing without the vocabularies that made them: a model reads
-    those of another encoder without complaint, and answers nonsense.
+    those of another encoder without complaint, and its predictions are wrong.
+    The schemas must be equal but for `candidates`, and so must be the
+    fingerprints where both are known: models and encoders of earlier versions
+    have none.
 
     Args:
         model: `Schema` of the model.
-        encoder: `Schema` of the encoder.
+        encoder: `Schema` of the encoder, or of its batches.
 
     Raises:
         ValueError: If they differ; it names in what.
@@ -25,13 +28,27 @@ def check_same_schema(model: Schema, encoder: Schema) -> None:
     >>> check_same_schema(schema, schema)
     """
     # Which fields are those of candidates changes nothing in a model.
-    model, encoder = model.with_candidates(()), encoder.with_candidates(())
-    if model != encoder:
+    one, other = model.with_candidates(()), encoder.with_candidates(())
+    if one != other:
         raise ValueError(
             "the schema of the model is not that of the encoder. They differ "
-            f"in {'; '.join(_differences(model, encoder))}. Use the encoder "
-            "that encoded the training data of this very model."
+            f"in {'; '.join(_differences(one, other))}. {_ADVICE}"
         )
+    known = model.fingerprint is not None and encoder.fingerprint is not None
+    if known and model.fingerprint != encoder.fingerprint:
+        raise ValueError(
+            "the encoder is not the one that the model was built for: their "
+            "schemas are equal, but vocabularies or bins differ, so that ids "
+            "mean other values. Received: fingerprint "
+            f"{model.fingerprint!r} in the model, {encoder.fingerprint!r} in "
+            f"the encoder. {_ADVICE}"
+        )
+
+
+_ADVICE = (
+    "Use the encoder that encoded the training data of this very model, or "
+    "build and train a model for the new one."
+)
 
 
 def _differences(model: Schema, encoder: Schema) -> list[str]:
@@ -52,5 +69,6 @@ def _differences(model: Schema, encoder: Schema) -> list[str]:
     return tables + [
         f"{key!r}"
         for key in ours
-        if key != "table_sizes" and ours[key] != theirs[key]
+        if key not in ("table_sizes", "fingerprint")
+        and ours[key] != theirs[key]
     ]

@@ -39,6 +39,7 @@ def to_plain(schema: "Schema") -> dict[str, Any]:
         # Files of earlier versions have none.
         **({"candidates": [*schema.candidates]} if schema.candidates else {}),
         "table_sizes": dict(schema.table_sizes),
+        **({"fingerprint": schema.fingerprint} if schema.fingerprint else {}),
     }
 
 
@@ -55,6 +56,7 @@ def arguments_from_plain(config: Mapping[str, Any]) -> dict[str, Any]:
         "time_unit",
         "candidates",
         "table_sizes",
+        "fingerprint",
     )
     for key in config:
         if key not in known:

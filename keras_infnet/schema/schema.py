@@ -47,6 +47,9 @@ class Schema:
         table_sizes: mapping of table name to rows, row 0 included. Learned by
             `keras_infnet.data.Encoder`; give it only for ids that are encoded
             already. Defaults to `None`.
+        fingerprint: string or `None`. What `Encoder.fingerprint` says of the
+            encoder that makes the ids; `None` where it is not known. Schemas
+            that differ in nothing else are equal. Defaults to `None`.
 
     Raises:
         ValueError: If names are unknown, ambiguous or inconsistent.
@@ -76,6 +79,7 @@ class Schema:
         time_unit: str = "ms",
         candidates: Iterable[str] = (),
         table_sizes: Mapping[str, int] | None = None,
+        fingerprint: str | None = None,
     ) -> None:
         self.fields = tuple(fields)
         self.tasks = tuple(tasks)
@@ -86,6 +90,7 @@ class Schema:
         self.time_unit = time_unit
         self.candidates = names_in(candidates, "candidates")
         self.table_sizes = dict(table_sizes or {})
+        self.fingerprint = fingerprint
         validate(self)
 
     # ---------------------------------------------------------------- names
@@ -188,10 +193,13 @@ class Schema:
         """Returns a copy with other `candidates`."""
         return Schema.from_dict({**self.to_dict(), "candidates": list(names)})
 
-    def with_table_sizes(self, sizes: Mapping[str, int]) -> "Schema":
-        """Returns a copy that knows the sizes of its tables."""
+    def with_table_sizes(
+        self, sizes: Mapping[str, int], fingerprint: str | None = None
+    ) -> "Schema":
+        """Returns a copy that knows the sizes of its tables, and whose."""
         config = self.to_dict()
         config["table_sizes"] = {**self.table_sizes, **sizes}
+        config["fingerprint"] = fingerprint
         return Schema.from_dict(config)
 
     # --------------------------------------------------------------- inputs
@@ -288,10 +296,14 @@ class Schema:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Schema):
             return NotImplemented
-        return self.to_dict() == other.to_dict()
+        return self._meaning() == other._meaning()
 
     def __hash__(self) -> int:
-        return hash(self.to_json())
+        return hash(json.dumps(self._meaning()))
+
+    def _meaning(self) -> dict[str, Any]:
+        """Everything but which encoder makes the ids."""
+        return {**self.to_dict(), "fingerprint": None}
 
     def __repr__(self) -> str:
         return (

@@ -34,6 +34,11 @@ def validate(schema: "Schema") -> None:
     if not schema.tasks:
         raise ValueError("a schema needs at least one task.")
     check_choice(schema.time_unit, tuple(MILLISECONDS), "time_unit")
+    if not isinstance(schema.fingerprint, str | None):
+        raise ValueError(
+            "fingerprint must be a string or None. Received: "
+            f"fingerprint={schema.fingerprint!r}."
+        )
     for column, what in (
         (schema.group, "group"),
         (schema.request_time, "request_time"),

@@ -5,6 +5,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_infnet.schema import Schema
+from keras_infnet.schema.agreement import check_same_schema
+
 __all__ = ["predict_rows"]
 
 
@@ -20,8 +23,12 @@ def predict_rows(model: Any, rows: Any) -> dict[str, np.ndarray]:
         rows.
 
     Raises:
-        ValueError: If the batches are shuffled.
+        ValueError: If the batches are shuffled, or were encoded for another
+            model.
     """
+    ours, theirs = (getattr(x, "schema", None) for x in (model, rows))
+    if isinstance(ours, Schema) and isinstance(theirs, Schema):
+        check_same_schema(ours, theirs)
     if getattr(rows, "shuffle", False):
         raise ValueError(
             "predictions come in the order of the batches, which are "

@@ -282,9 +282,13 @@ def _digest(value: Any) -> str:
 
 
 def _nameless(value: Any) -> Any:
-    """Drops names: Keras numbers them over a process."""
+    """Drops names, which Keras numbers over a process, and fingerprints.
+
+    States of earlier versions have none; `_learned` says the same.
+    """
     if isinstance(value, dict):
-        return {k: _nameless(v) for k, v in value.items() if k != "name"}
+        left_out = ("name", "fingerprint")
+        return {k: _nameless(v) for k, v in value.items() if k not in left_out}
     if isinstance(value, (list, tuple)):
         return [_nameless(item) for item in value]
     return value

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_infnet.data import Batches
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.sources.table import Table
 from keras_infnet.models import INFNet
@@ -15,6 +16,7 @@ from keras_infnet.schema import Categorical, Schema, Task
 from keras_infnet.serving import load_model_directory, save_model_directory
 from keras_infnet.serving import model_directory as module
 from keras_infnet.serving.model_directory import check_agreement, write_json
+from keras_infnet.training import predict_rows
 
 
 def make_encoder(items):
@@ -64,6 +66,17 @@ def test_round_trip(small, saved):
         rows = list(csv.DictReader(file))
     assert rows[1] == {"epoch": "1", "loss": "0.6"}
     assert [p.name for p in saved.parent.iterdir()] == ["run"]
+
+
+def test_encoder_fitted_on_other_rows_is_refused(small, tmp_path):
+    other = make_encoder([3, 5, 9])  # as many ids, one of them another
+    assert other.schema == small[0].schema
+    with pytest.raises(ValueError, match=other.fingerprint):
+        save_model_directory(small[0], other, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    rows = Batches(Table({"item": [3]}), other, 1, labels=False)
+    with pytest.raises(ValueError, match=other.fingerprint):
+        predict_rows(small[0], rows)
 
 
 def test_a_second_model_replaces_the_first(small, saved):

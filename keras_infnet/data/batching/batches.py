@@ -136,6 +136,11 @@ class Batches(keras.utils.PyDataset):
         return self.source.num_rows
 
     @property
+    def fingerprint(self) -> str | None:
+        """`Encoder.fingerprint` of the encoder that made the batches."""
+        return self.schema.fingerprint
+
+    @property
     def has_labels(self) -> bool:
         """Whether the batches have labels and weights."""
         return self._encoded.labels

@@ -14,6 +14,7 @@ from keras_infnet.data.encoding.bins import bin_ids
 from keras_infnet.data.encoding.cleaning import times
 from keras_infnet.data.encoding.encoder_files import (
     disagreements,
+    fingerprint,
     load_arrays,
     save_arrays,
 )
@@ -105,6 +106,18 @@ class Encoder:
         #: Behaviour name to events so far that were later than their request.
         self.later: dict[str, int] = {}
         self._indexes: dict[str, VocabularyIndex] = {}
+        if not learned_tables(schema):  # all ids are hashed
+            self._set({}, {})
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Hash of all that decides which id a raw value gets.
+
+        The same on every machine and after `save` and `load`; encoders with
+        equal vocabularies, bins and settings have equal ones. `None` before
+        `fit`. `schema.fingerprint` carries it into models and batches.
+        """
+        return self.schema.fingerprint if self.is_fitted else None
 
     @property
     def is_fitted(self) -> bool:
@@ -133,25 +146,36 @@ class Encoder:
 
     # ------------------------------------------------------------------ fit
 
-    def fit(self, source: Any) -> "Encoder":
+    def fit(self, source: Any, refit: bool = False) -> "Encoder":
         """Learns vocabularies and bin edges.
+
+        Ids get another meaning when they are learned anew, so that models
+        built for the encoder and batches made by it become useless. That
+        must be asked for.
 
         Args:
             source: the training part, whatever
                 `keras_infnet.data.open_source` takes. It is read chunk by
                 chunk, and only the columns that are needed.
+            refit: boolean. Whether to learn anew what was learned before.
+                Defaults to `False`.
 
         Returns:
-            The encoder itself; its `schema` knows the sizes of all tables.
+            The encoder itself; its `schema` knows the sizes of all tables and
+            the fingerprint.
 
         Raises:
-            ValueError: If the part is empty, columns are missing, or values
-                do not fit the schema.
+            ValueError: If the encoder is fitted already, the part is empty,
+                columns are missing, or values do not fit the schema.
         """
+        if (self.vocabularies or self.boundaries) and not refit:
+            raise ValueError(
+                "the encoder is fitted already. Received: refit=False. Use "
+                "`Encoder(schema).fit(...)` for a new encoder, or "
+                "`fit(..., refit=True)` to learn all ids anew: models and "
+                "batches of this encoder can then not be used with it."
+            )
         self._set(*learn(self.schema, source))
-        self.schema = self.schema.with_table_sizes(
-            {name: len(v) + 1 for name, v in self.vocabularies.items()}
-        )
         return self
 
     def _set(
@@ -164,6 +188,10 @@ class Encoder:
         self._indexes = {
             name: VocabularyIndex(v) for name, v in vocabularies.items()
         }
+        self.schema = self.schema.with_table_sizes(
+            {name: len(v) + 1 for name, v in vocabularies.items()},
+            fingerprint(self.schema, vocabularies, boundaries),
+        )
 
     # --------------------------------------------------------------- encode
 
@@ -338,15 +366,15 @@ class Encoder:
                     f"{path} has no {name}. Give a directory written by "
                     "`Encoder.save` or by `keras-infnet train`."
                 )
-        encoder = cls(Schema.load(path / _SCHEMA_FILE))
-        encoder._set(*load_arrays(path / _ARRAYS_FILE))
-        problems = disagreements(
-            encoder.schema, encoder.vocabularies, encoder.boundaries
-        )
+        schema = Schema.load(path / _SCHEMA_FILE)
+        vocabularies, boundaries = load_arrays(path / _ARRAYS_FILE)
+        problems = disagreements(schema, vocabularies, boundaries)
         if problems:
             raise ValueError(
                 f"{_SCHEMA_FILE} and {_ARRAYS_FILE} in {path} disagree: "
                 f"{'; '.join(problems)}. Both must come from one "
                 "`Encoder.save`."
             )
+        encoder = cls(schema)
+        encoder._set(vocabularies, boundaries)
         return encoder

@@ -1,5 +1,8 @@
-"""Vocabularies and bin edges in a file."""
+"""Vocabularies and bin edges: their file, their fingerprint, their checks."""
 
+import contextlib
+import hashlib
+import json
 import os
 import zipfile
 from collections.abc import Mapping
@@ -8,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from keras_infnet.data.encoding.required_columns import learned_tables
-from keras_infnet.schema import Field, Numeric, Schema
+from keras_infnet.schema import Categorical, Field, Numeric, Schema
 
-__all__ = ["disagreements", "load_arrays", "save_arrays"]
+__all__ = ["disagreements", "fingerprint", "load_arrays", "save_arrays"]
 
 
 def save_arrays(
@@ -18,16 +21,22 @@ def save_arrays(
     vocabularies: Mapping[str, np.ndarray],
     boundaries: Mapping[str, np.ndarray],
 ) -> None:
-    """Writes vocabularies and boundaries as one `.npz` file, in one step.
+    """Writes vocabularies and boundaries as one `.npz` file, in one step."""
+    temporary = f"{os.fspath(path)}.tmp"
+    try:
+        with open(temporary, "wb") as file:
+            # Typed so that a table may bear any name, "file" for example.
+            np.savez(file, **_packed(vocabularies, boundaries))  # type: ignore[arg-type]
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(temporary)
 
-    Strings are stored as UTF-8 bytes and offsets: exact for any text, and
-    read without pickle.
 
-    Args:
-        path: path of the file.
-        vocabularies: mapping of table to int64 or `str` objects.
-        boundaries: mapping of table to float32.
-    """
+def _packed(
+    vocabularies: Mapping[str, np.ndarray], boundaries: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Arrays of numbers; strings as UTF-8 bytes and offsets, exact."""
     arrays: dict[str, np.ndarray] = {}
     for table, vocabulary in vocabularies.items():
         if vocabulary.dtype == object:
@@ -45,41 +54,68 @@ def save_arrays(
             arrays[f"{table}.ids"] = vocabulary
     for table, edges in boundaries.items():
         arrays[f"{table}.boundaries"] = edges
-    temporary = f"{os.fspath(path)}.tmp"
-    try:
-        with open(temporary, "wb") as file:
-            # Typed so that a table may bear any name, "file" for example.
-            np.savez(file, **arrays)  # type: ignore[arg-type]
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.remove(temporary)
+    return arrays
+
+
+def fingerprint(
+    schema: Schema,
+    vocabularies: Mapping[str, np.ndarray],
+    boundaries: Mapping[str, np.ndarray],
+) -> str:
+    """Hashes all that decides which id a raw value gets, as 32 hex digits.
+
+    Stored in files: it must stay the same on every machine and in later
+    versions, so that settings are listed one by one.
+    """
+    settings = [
+        [name, part.table_name, behavior.max_length if behavior else None]
+        + (
+            [part.dtype, part.hash_buckets, part.multivalued, part.separator]
+            if isinstance(part, Categorical)
+            else ["number"]
+        )
+        for name, part, behavior in schema.columns()
+    ]
+    digest = hashlib.sha256(json.dumps([schema.time_unit, settings]).encode())
+    for name, array in sorted(_packed(vocabularies, boundaries).items()):
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        digest.update(f"{name} {array.dtype.str} {len(array)}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()[:32]
 
 
 def load_arrays(
     path: str | os.PathLike[str],
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Reads what `save_arrays` wrote.
-
-    Args:
-        path: path of the file.
-
-    Returns:
-        Vocabularies and boundaries, mappings of table to array.
-
-    Raises:
-        ValueError: If the file is damaged.
-    """
+    """Returns vocabularies and boundaries; refuses a damaged file."""
+    vocabularies: dict[str, np.ndarray] = {}
+    boundaries: dict[str, np.ndarray] = {}
     try:
         # Opened here, because `np.load` leaves a damaged file open.
         with open(path, "rb") as file:
             stored = np.load(file, allow_pickle=False)
             arrays = {name: stored[name] for name in stored.files}
+        for name, array in arrays.items():
+            table, _, kind = name.rpartition(".")
+            if kind == "boundaries":
+                boundaries[table] = array
+            elif kind == "ids":
+                vocabularies[table] = array
+            elif kind == "offsets":
+                texts = pa.LargeStringArray.from_buffers(
+                    len(array) - 1,
+                    pa.py_buffer(array),
+                    pa.py_buffer(arrays[f"{table}.bytes"]),
+                )
+                texts.validate(full=True)
+                strings = texts.to_numpy(zero_copy_only=False)
+                vocabularies[table] = strings.astype(object)
     except FileNotFoundError:
         raise
     except (
         zipfile.BadZipFile,
-        ValueError,
+        ValueError,  # of Arrow too
+        KeyError,
         EOFError,
         OSError,
         AttributeError,
@@ -88,22 +124,6 @@ def load_arrays(
             f"{os.fspath(path)} is damaged and cannot be read ({error}). Fit "
             "the encoder again, or copy the directory again."
         ) from error
-    vocabularies: dict[str, np.ndarray] = {}
-    boundaries: dict[str, np.ndarray] = {}
-    for name, array in arrays.items():
-        table, _, kind = name.rpartition(".")
-        if kind == "boundaries":
-            boundaries[table] = array
-        elif kind == "ids":
-            vocabularies[table] = array
-        elif kind == "offsets":
-            texts = pa.LargeStringArray.from_buffers(
-                len(array) - 1,
-                pa.py_buffer(array),
-                pa.py_buffer(arrays[f"{table}.bytes"]),
-            )
-            strings = texts.to_numpy(zero_copy_only=False)
-            vocabularies[table] = strings.astype(object)
     return vocabularies, boundaries
 
 
@@ -112,16 +132,7 @@ def disagreements(
     vocabularies: Mapping[str, np.ndarray],
     boundaries: Mapping[str, np.ndarray],
 ) -> list[str]:
-    """Tells where a schema and loaded arrays do not belong together.
-
-    Args:
-        schema: `Schema` with its table sizes.
-        vocabularies: mapping of table to ids.
-        boundaries: mapping of table to bin edges.
-
-    Returns:
-        One phrase a problem.
-    """
+    """Returns a phrase for all in which a schema and arrays disagree."""
     problems = []
     learned = learned_tables(schema)
     for table, part in learned.items():
@@ -135,14 +146,23 @@ def disagreements(
                 problem = f"has no vocabulary of dtype {part.dtype!r}"
             elif rows != len(ids) + 1:
                 problem = f"has {rows} rows in the schema, but {len(ids)} ids"
+            elif kind == "i" and len(ids) and ids.min() < 0:
+                problem = f"has the negative id {ids.min()}"
             else:
                 problem = None
         if problem:
             problems.append(f"table {table!r} {problem}")
     extra = {*vocabularies, *boundaries} - set(learned)
-    return problems + [
-        f"table {t!r} is not in the schema" for t in sorted(extra)
-    ]
+    problems += [f"table {t!r} is not in the schema" for t in sorted(extra)]
+    stored = schema.fingerprint
+    if not problems and stored is not None:
+        found = fingerprint(schema, vocabularies, boundaries)
+        if found != stored:
+            problems.append(
+                f"the fingerprint is {stored!r} in the schema, but that of "
+                f"the vocabularies and boundaries is {found!r}"
+            )
+    return problems
 
 
 def _wrong_bins(part: Field, edges: np.ndarray | None) -> str | None:
@@ -151,4 +171,6 @@ def _wrong_bins(part: Field, edges: np.ndarray | None) -> str | None:
         return "has no boundaries"
     if len(edges) >= bins:
         return f"has {bins} bins in the schema, but {len(edges)} boundaries"
+    if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
+        return "has boundaries that are not finite and ascending"
     return None
