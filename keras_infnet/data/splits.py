@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from keras_infnet.data.history.argument_checks import as_table
-from keras_infnet.data.sources.table import Table
+from keras_infnet.data.sources.table import Table, as_table
 
 __all__ = ["split_by_time"]
 

@@ -13,19 +13,6 @@ def check_same_schema(model: Schema, encoder: Schema) -> None:
     The schemas must be equal but for `candidates`, and so must be the
     fingerprints where both are known: models and encoders of earlier versions
     have none.
-
-    Args:
-        model: `Schema` of the model.
-        encoder: `Schema` of the encoder, or of its batches.
-
-    Raises:
-        ValueError: If they differ; it names in what.
-
-    Example:
-
-    >>> from keras_infnet.schema import Categorical, Task
-    >>> schema = Schema([Categorical("item")], [Task("click")])
-    >>> check_same_schema(schema, schema)
     """
     # Which fields are those of candidates changes nothing in a model.
     one, other = model.with_candidates(()), encoder.with_candidates(())

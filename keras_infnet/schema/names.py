@@ -104,18 +104,7 @@ def check_unique(names: list[str], what: str) -> None:
 
 
 def names_in(names: Iterable[str], what: str) -> tuple[str, ...]:
-    """Returns a list of names as a tuple; refuses what is none.
-
-    Args:
-        names: list of strings.
-        what: string. What the list is.
-
-    Returns:
-        Tuple of the names.
-
-    Raises:
-        ValueError: If it is no list of strings, or a name repeats.
-    """
+    """Returns a list of names as a tuple; refuses what is none."""
     # Text would be a list of its letters.
     given = names if isinstance(names, (list, tuple)) else (None,)
     if not all(isinstance(name, str) for name in given):

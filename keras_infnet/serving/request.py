@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from keras_infnet.data.encoding.cleaning import times
-from keras_infnet.data.encoding.error_location import Place
+from keras_infnet.data.encoding.cleaning import Place, times
 from keras_infnet.data.encoding.fit_vocabularies import cleaned
-from keras_infnet.data.encoding.schema_columns import arrange, map_values
+from keras_infnet.data.encoding.nesting import arrange, map_values
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Column, Table
 from keras_infnet.schema import Field, Numeric, Schema, nearest_name

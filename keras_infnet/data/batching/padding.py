@@ -27,16 +27,7 @@ def input_shapes(schema: Schema) -> dict[str, tuple[int, ...]]:
 
 
 def input_arrays(schema: Schema, table: Table) -> dict[str, np.ndarray]:
-    """Pads encoded columns to the inputs of a model.
-
-    Args:
-        schema: `Schema`.
-        table: encoded `Table`, see `keras_infnet.data.Encoder.encode`.
-
-    Returns:
-        Dict with exactly the keys of `schema.inputs`: writeable arrays of
-        shape `(rows, *input_shapes(schema)[name])`.
-    """
+    """Pads encoded columns to the writeable arrays of `schema.inputs`."""
     shapes = input_shapes(schema)
     arrays: dict[str, np.ndarray] = {}
     for part in schema.fields:

@@ -24,24 +24,10 @@ class _Plan(NamedTuple):
 class Windows:
     """Shuffles chunks, and rows within windows of consecutive chunks.
 
-    Only one window has to be in memory at a time. The order is a function of
+    Chunks are joined until a window has at least `size` rows. Only one window
+    has to be in memory at a time. The order is a function of
     `seed` and the epoch alone. Without shuffling every chunk is a window and
     rows keep their order.
-
-    Args:
-        chunk_rows: list of the number of rows of every chunk.
-        size: integer. Chunks are joined until a window has at least this many
-            rows.
-        shuffle: boolean.
-        seed: integer.
-        permute_chunks: boolean. Whether shuffling may change the order of the
-            chunks. Defaults to `True`.
-
-    Example:
-
-    >>> windows = Windows([2, 3], size=5, shuffle=False, seed=0)
-    >>> [(p.chunks, p.rows.tolist()) for p in windows.pieces(0, 1, 4)]
-    [((0,), [1]), ((1,), [0, 1])]
     """
 
     def __init__(

@@ -86,14 +86,7 @@ def where_to_get_it() -> str:
 
 
 class KuaiRandFiles:
-    """Finds and reads the files of KuaiRand-Pure.
-
-    Args:
-        path: string or path. The folder that holds `data/`, or that folder.
-
-    Raises:
-        FileNotFoundError: If the folder or a file is missing.
-    """
+    """Finds and reads the files of KuaiRand-Pure."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         root = pathlib.Path(path)
@@ -176,10 +169,7 @@ class KuaiRandFiles:
     def history(self) -> Table | None:
         """Reads what the users did before the log, `None` if it is whole.
 
-        Returns:
-            `Table` of a row a user with the list columns `watch_seq` (the
-            exposed videos), `watch_like`, `watch_long_view`, `like_seq` and
-            `long_view_seq`, and `last_time_ms`.
+        A row a user, with `last_time_ms` and lists of videos and flags.
         """
         if self._history is None:
             return None
@@ -281,18 +271,5 @@ def _check_unique(
 
 
 def positions(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Finds ids among distinct ids.
-
-    Args:
-        known: array of shape `(n,)` of distinct ids.
-        wanted: array of shape `(rows,)`.
-
-    Returns:
-        Positions of shape `(rows,)`, -1 where an id is not known.
-
-    Example:
-
-    >>> positions(np.array([30, 10]), np.array([10, 20, 30]))
-    array([ 1, -1,  0])
-    """
+    """Finds ids among distinct ids; -1 where one is not known."""
     return pd.Index(known).get_indexer(pd.Index(wanted)).astype(np.int64)

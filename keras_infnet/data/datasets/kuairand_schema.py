@@ -34,18 +34,7 @@ def make_schema(
     max_length: int,
     min_count: int,
 ) -> Schema:
-    """Builds the schema.
-
-    Args:
-        statistics: list of `Numeric`. Point-in-time statistics.
-        behaviors: boolean. Whether to use behaviour sequences.
-        max_length: integer. Events of a sequence.
-        min_count: integer. Ids of users, videos, authors and music seen fewer
-            times in the training part become unknown.
-
-    Returns:
-        A `Schema`, not fitted.
-    """
+    """Builds the schema."""
     fields: list[Categorical | Numeric] = [
         Categorical("user_id", min_count=min_count),
         Categorical("video_id", min_count=min_count),

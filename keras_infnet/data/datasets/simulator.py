@@ -63,46 +63,24 @@ class _Draw:
 class World:
     """Users, items and the effects of one on the other.
 
-    Ids count from 0; the raw values of a table are made from them.
-
-    Args:
-        segment: integers of shape `(users,)`, into `SEGMENTS`.
-        age: floats of shape `(users,)`, NaN where unknown.
-        taste: integers of shape `(users,)`. Never shown.
-        author: integers of shape `(items,)`.
-        style: integers of shape `(items,)`, the author's. Never shown.
-        category: integers of shape `(items,)`, into `CATEGORIES`.
-        price: floats of shape `(items,)`, NaN where unknown.
-        quality: floats of shape `(items,)`. Never shown.
-        tag_counts: integers of shape `(items,)`.
-        tags: integers into `TAGS`: the tags of all items, one item after
-            the other.
-        segment_category: floats of shape `(segments, categories)`.
-        segment_item: floats of shape `(segments, items)`, the sum over the
-            tags of an item.
-        hour_tab: floats of shape `(24, tabs)`.
-        age_category: floats of shape `(age bands, categories)`.
-        category_tab: floats of shape `(categories, tabs)`.
-        segment_tab: floats of shape `(segments, tabs)`.
-        hour_category: floats of shape `(24, categories)`.
-        by_author: draws an item of each given author.
-        by_category: draws an item of each given category.
+    Ids count from 0; the raw values of a table are made from them. Taste,
+    style and quality are never shown.
     """
 
-    segment: Array
-    age: Array
-    taste: Array
-    author: Array
-    style: Array
-    category: Array
-    price: Array
-    quality: Array
-    tag_counts: Array
-    tags: Array
+    segment: Array  # (users,), into SEGMENTS
+    age: Array  # (users,), NaN where unknown
+    taste: Array  # (users,)
+    author: Array  # (items,)
+    style: Array  # (items,), that of the author
+    category: Array  # (items,), into CATEGORIES
+    price: Array  # (items,), NaN where unknown
+    quality: Array  # (items,)
+    tag_counts: Array  # (items,)
+    tags: Array  # into TAGS, one item after the other
     segment_category: Array
-    segment_item: Array
+    segment_item: Array  # (segments, items), the sum over the item's tags
     hour_tab: Array
-    age_category: Array
+    age_category: Array  # (age bands, categories)
     category_tab: Array
     segment_tab: Array
     hour_category: Array
@@ -113,16 +91,7 @@ class World:
 def make_world(
     num_users: int, num_items: int, rng: np.random.Generator
 ) -> World:
-    """Draws users, items and effects.
-
-    Args:
-        num_users: integer.
-        num_items: integer. There is one author to twelve items.
-        rng: NumPy generator.
-
-    Returns:
-        A `World`.
-    """
+    """Draws users, items and effects."""
     num_authors = max(1, num_items // 12)
     segment = rng.integers(len(SEGMENTS), size=num_users)
     age = rng.uniform(16, 70, num_users).round()
@@ -165,37 +134,21 @@ def make_world(
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-    """Everything that happened.
+    """Everything that happened, in arrays of shape `(users, steps)`.
 
-    Args:
-        time: integers of shape `(users, steps)`, milliseconds, strictly
-            increasing along a row.
-        tab: integers of shape `(users, steps)`, into `TABS`.
-        item: integers of shape `(users, steps)`.
-        labels: task to integers of shape `(users, steps)`. A purchase
-            happens only after a click.
-        probabilities: task to floats of shape `(users, steps)`, what the
-            labels were drawn from; of a purchase, given a click.
+    A purchase happens only after a click. Labels were drawn from the
+    probabilities, those of a purchase given a click.
     """
 
-    time: Array
-    tab: Array
+    time: Array  # milliseconds, strictly increasing along a row
+    tab: Array  # into TABS
     item: Array
-    labels: dict[str, Array]
-    probabilities: dict[str, Array]
+    labels: dict[str, Array]  # by task
+    probabilities: dict[str, Array]  # by task
 
 
 def simulate(world: World, steps: int, rng: np.random.Generator) -> Log:
-    """Lets every user make a number of requests.
-
-    Args:
-        world: `World`.
-        steps: integer. Requests of each user.
-        rng: NumPy generator.
-
-    Returns:
-        A `Log`.
-    """
+    """Lets every user make a number of requests."""
     shape = (len(world.segment), steps)
     hours = 1.0 + 0.8 * np.sin((np.arange(24) - 9.0) * np.pi / 12.0)
     time = (

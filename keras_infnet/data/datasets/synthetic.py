@@ -26,6 +26,11 @@ from keras_infnet.data.datasets.simulator import (
 from keras_infnet.data.sources.table import ListColumn, Table
 from keras_infnet.schema import Behavior, Categorical, Numeric, Schema, Task
 from keras_infnet.schema.behavior import sequence_column
+from keras_infnet.utils.argument_checks import (
+    check_number,
+    check_positive,
+    check_rate,
+)
 
 __all__ = ["load"]
 
@@ -98,21 +103,9 @@ def load(
     >>> sorted(data.best)
     ['click', 'like', 'purchase']
     """
-    for name, value, minimum in (
-        ("num_users", num_users, 1),
-        ("num_items", num_items, 1),
-        ("num_rows", num_rows, 10),
-    ):
-        if not isinstance(value, int) or value < minimum:
-            raise ValueError(
-                f"`{name}` must be an integer of at least {minimum}. "
-                f"Received: {name}={value!r}."
-            )
-    if not 0 <= missing < 1:
-        raise ValueError(
-            "`missing` is a share and must lie in [0, 1). "
-            f"Received: missing={missing!r}."
-        )
+    check_positive(num_users=num_users, num_items=num_items)
+    check_number("num_rows", num_rows, above=9, kind=int)
+    check_rate(missing=missing)
     rng = np.random.default_rng(seed)
     world = make_world(num_users, num_items, rng)
     log = simulate(world, math.ceil(num_rows / num_users) + _BURN_IN, rng)

@@ -29,15 +29,7 @@ def group_lists(
     """Groups list columns that share a prefix and the lengths of all rows.
 
     A single column makes a behaviour too if the rest of its name is a field.
-
-    Args:
-        lists: mapping of name to `ListColumn`.
-        fields: mapping of name to field, those that are known so far.
-        timed: boolean. Whether the time of the request is known.
-        max_length: integer. Longest behaviour.
-
-    Returns:
-        Behaviours, and the names of the columns that are in none.
+    Returns the names of the columns in no behaviour too.
     """
     left = dict(lists)
     behaviors: list[Behavior] = []

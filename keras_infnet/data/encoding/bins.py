@@ -22,19 +22,6 @@ def bin_ids(values: np.ndarray, boundaries: np.ndarray) -> np.ndarray:
     `1 + (number of boundaries <= value)` in float32, so that a value on a
     boundary falls into the upper bin, and infinite values into the outermost
     ones.
-
-    Args:
-        values: float32 array. NaN means missing.
-        boundaries: float32 array, ascending.
-
-    Returns:
-        int32 array with the shape of `values`.
-
-    Example:
-
-    >>> edges = np.array([0.5, 2.0], "float32")
-    >>> bin_ids(np.array([np.nan, 0.4, 0.5, np.inf], "float32"), edges)
-    array([0, 1, 2, 3], dtype=int32)
     """
     bins = np.searchsorted(boundaries, values, side="right").astype(np.int32)
     return np.where(np.isnan(values), np.int32(0), bins + np.int32(1))
@@ -48,17 +35,6 @@ class BinLearner:
     does not depend on how the stream is cut into chunks. Where a frequent
     value takes several quantiles, the bins that this spares go to the
     quantiles of the rarer values: a count that is mostly 0 keeps its bins.
-
-    Args:
-        part: `Numeric`. Tells the bins.
-        sample_size: integer. Values kept. Defaults to `1_000_000`.
-
-    Example:
-
-    >>> learner = BinLearner(Numeric("price", bins=4))
-    >>> learner.add(np.arange(101, dtype="float32"))
-    >>> learner.boundaries()
-    array([25., 50., 75.], dtype=float32)
     """
 
     def __init__(self, part: Numeric, sample_size: int = SAMPLE_SIZE) -> None:
@@ -72,12 +48,9 @@ class BinLearner:
         self._seen: dict[int, int] = {}
 
     def add(self, values: np.ndarray, stream: int = 0) -> None:
-        """Takes in float32 values.
+        """Takes in float32 values, of which those not finite are ignored.
 
-        Args:
-            values: float32 array; values that are not finite are ignored.
-            stream: integer. Which of several columns that share the bins the
-                values continue. Defaults to `0`.
+        `stream` tells which of several columns that share the bins goes on.
         """
         seen = self._seen.get(stream, 0)
         self._seen[stream] = seen + len(values)
@@ -145,17 +118,6 @@ def gap_thresholds(unit: str) -> np.ndarray:
     """Returns the time gaps at which the gap bucket changes.
 
     `(2**k - 1)` seconds for `k` from 1 to 31, in `unit`.
-
-    Args:
-        unit: `"s"`, `"ms"`, `"us"` or `"ns"`.
-
-    Returns:
-        int64 array of shape `(31,)`.
-
-    Example:
-
-    >>> gap_thresholds("ms")[:3]
-    array([1000, 3000, 7000])
     """
     steps = np.arange(1, GAP_BUCKETS, dtype=np.int64)
     return (2**steps - 1) * np.int64(_UNITS[unit])
@@ -167,20 +129,6 @@ def gap_ids(request: np.ndarray, event: np.ndarray, unit: str) -> np.ndarray:
     `1 + floor(log2(1 + seconds))` in exact integer arithmetic, at most 32. An
     event later than the request counts as 0 seconds. 0 where either time is
     missing.
-
-    Args:
-        request: int64 array of times in `unit`, negative where missing.
-        event: int64 array, likewise, of the same shape.
-        unit: `"s"`, `"ms"`, `"us"` or `"ns"`.
-
-    Returns:
-        int32 array of the same shape.
-
-    Example:
-
-    >>> request = np.array([10_000, 10_000, 10_000, -1])
-    >>> gap_ids(request, np.array([9_001, 9_000, -1, 5]), "ms")
-    array([1, 2, 0, 0], dtype=int32)
     """
     seconds = np.maximum(request - event, 0) // _UNITS[unit]
     # The exponent of a floating point number is the logarithm, exactly:

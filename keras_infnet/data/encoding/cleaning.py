@@ -4,16 +4,18 @@ Integer ids become int64 with -1 where missing, strings become `str` objects
 with `""` where missing, numbers become float32 with NaN where missing.
 """
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from keras_infnet.data.encoding.error_location import Place
+from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.schema import Field, Numeric
 
 __all__ = [
+    "Place",
     "clean",
     "integer_ids",
     "is_missing",
@@ -21,6 +23,38 @@ __all__ = [
     "strings",
     "times",
 ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """Where values come from, for error messages."""
+
+    column: str
+    parents: tuple[ListColumn, ...] = ()
+
+    def inside(self, column: ListColumn) -> "Place":
+        """Returns the place of the values of a list column."""
+        return Place(self.column, (*self.parents, column))
+
+    def row(self, position: int) -> int | None:
+        """Returns the row that holds a value, `None` if none does."""
+        for parent in reversed(self.parents):
+            holds = (parent.starts <= position) & (position < parent.ends)
+            if not holds.any():
+                return None
+            position = int(np.argmax(holds))
+        return int(position)
+
+    def error(self, problem: str, position: int | None = None) -> ValueError:
+        """Returns the error for the column or the value at a position."""
+        row = None if position is None else self.row(position)
+        where = "" if row is None else f", row {row}"
+        return ValueError(f"column {self.column!r}{where}: {problem}")
+
+    def first_error(self, bad: np.ndarray, problem: str) -> ValueError:
+        """Returns the error for the first value marked in `bad`."""
+        return self.error(problem, int(np.argmax(bad)))
+
 
 _INT64_END = 2.0**63
 
@@ -49,20 +83,7 @@ def is_missing(cleaned: np.ndarray) -> np.ndarray:
 def integer_ids(
     values: np.ndarray, place: Place, what: str = "an integer field"
 ) -> np.ndarray:
-    """Converts to int64; negative, NaN and `None` become -1.
-
-    Args:
-        values: array of integers, booleans or floats that hold integers.
-        place: `Place`. Named in errors.
-        what: string. What the column is meant for, named in errors. Defaults
-            to `"an integer field"`.
-
-    Returns:
-        int64 array of the same length.
-
-    Raises:
-        ValueError: If a value is no integer or does not fit int64.
-    """
+    """Converts integers, in any dtype, to int64; missing ones become -1."""
     kind = values.dtype.kind
     if kind in "bi":
         return _negative_as_missing(values.astype(np.int64, copy=False))
@@ -145,16 +166,7 @@ def _from_objects(values: np.ndarray, place: Place, what: str) -> np.ndarray:
 
 
 def times(values: np.ndarray, unit: str, place: Place) -> np.ndarray:
-    """Converts times to int64 counts of `unit`; missing ones become -1.
-
-    Args:
-        values: array of integers (in `unit` since 1970) or datetimes.
-        unit: `"s"`, `"ms"`, `"us"` or `"ns"`.
-        place: `Place`. Named in errors.
-
-    Returns:
-        int64 array of the same length.
-    """
+    """Converts integers or datetimes to int64 counts of `unit` since 1970."""
     if values.dtype.kind == "M":
         missing = np.isnat(values)
         counts = values.astype(f"datetime64[{unit}]").astype(np.int64)
@@ -166,18 +178,7 @@ def times(values: np.ndarray, unit: str, place: Place) -> np.ndarray:
 
 
 def strings(values: np.ndarray, place: Place) -> np.ndarray:
-    """Converts to `str` objects; `None` and NaN become the empty string.
-
-    Args:
-        values: array of `str`, of UTF-8 `bytes`, or without any value.
-        place: `Place`. Named in errors.
-
-    Returns:
-        Object array of the same length.
-
-    Raises:
-        ValueError: If a value is no text.
-    """
+    """Converts text and UTF-8 bytes to `str`; missing values become `""`."""
     if values.dtype.kind in "US":
         values = values.astype(object)
     if values.dtype.kind == "f" and np.isnan(values).all():
@@ -225,18 +226,7 @@ def _decoded(values: np.ndarray, place: Place) -> np.ndarray:
 
 
 def numbers(values: np.ndarray, place: Place) -> np.ndarray:
-    """Converts to float32; `None` becomes NaN.
-
-    Args:
-        values: array of numbers or booleans.
-        place: `Place`. Named in errors.
-
-    Returns:
-        float32 array of the same length.
-
-    Raises:
-        ValueError: If a value is no number.
-    """
+    """Converts to float32; `None` becomes NaN."""
     if values.dtype.kind == "O":
         values = _floats_from_objects(values, place)
     if values.dtype.kind not in "biuf":

@@ -8,29 +8,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from keras_infnet.data.batching.labels import label_columns
-from keras_infnet.data.encoding.behavior_arrays import History, gap_column
+from keras_infnet.data.encoding.behaviors import History, gap_column
 from keras_infnet.data.encoding.bins import bin_ids
-from keras_infnet.data.encoding.cleaning import times
+from keras_infnet.data.encoding.cleaning import Place, times
 from keras_infnet.data.encoding.encoder_files import (
     disagreements,
     fingerprint,
     load_arrays,
     save_arrays,
 )
-from keras_infnet.data.encoding.error_location import Place
-from keras_infnet.data.encoding.fit_vocabularies import cleaned, learn
-from keras_infnet.data.encoding.hashing import hash_ids
-from keras_infnet.data.encoding.required_columns import (
+from keras_infnet.data.encoding.fit_vocabularies import (
     check_columns,
+    cleaned,
+    learn,
     learned_tables,
     raw_columns,
     text_columns,
 )
-from keras_infnet.data.encoding.schema_columns import arrange, map_values
+from keras_infnet.data.encoding.hashing import hash_ids
+from keras_infnet.data.encoding.labels import label_columns
+from keras_infnet.data.encoding.nesting import arrange, map_values
 from keras_infnet.data.encoding.vocabularies import VocabularyIndex
 from keras_infnet.data.sources.list_column import ListColumn
-from keras_infnet.data.sources.table import Column, Table
+from keras_infnet.data.sources.table import Column, Table, as_table
 from keras_infnet.schema import (
     Behavior,
     Categorical,
@@ -53,7 +53,7 @@ class Encoder:
       `vocabularies[table]` becomes `i + 1`; others become 0.
     - `Categorical` with `hash_buckets`: see `hash_ids`.
     - `Numeric`: 0 for NaN, else `1 + (number of boundaries[table] <= value)`.
-    - Event times: see `keras_infnet.data.bins.gap_ids`.
+    - Event times: see `keras_infnet.data.encoding.bins.gap_ids`.
 
     Vocabularies and boundaries are learned by `fit` on the training part
     alone. The ids of a table that several fields share are counted over all
@@ -217,8 +217,7 @@ class Encoder:
                 values do not fit the schema; column and row (from 0) are
                 named.
         """
-        if isinstance(table, pd.DataFrame):
-            table = Table.from_pandas(table)
+        table = as_table(table, "the table")
         if not self.is_fitted:
             raise ValueError(
                 "the encoder is not fitted. Call `fit` on the training part, "
@@ -293,38 +292,41 @@ class Encoder:
     def _count_longer(
         self, behavior: Behavior, history: History, num_rows: int
     ) -> None:
-        longer = history.num_longer(behavior.max_length)
-        if not longer:
-            return
-        if behavior.name not in self.truncated:
-            _LOGGER.warning(
-                "behavior %r: %d of %d rows have more than %d events; the "
-                "newest are kept. This is reported once; "
-                "`encoder.truncated` goes on counting.",
-                behavior.name,
-                longer,
-                num_rows,
-                behavior.max_length,
-            )
-        total = self.truncated.get(behavior.name, 0)
-        self.truncated[behavior.name] = total + longer
+        self._count(
+            "truncated",
+            behavior,
+            history.num_longer(behavior.max_length),
+            f"{num_rows} rows have more than {behavior.max_length} events; "
+            "the newest are kept.",
+        )
 
     def _count_later(
         self, behavior: Behavior, later: int, num_events: int
     ) -> None:
-        if not later:
-            return
-        if behavior.name not in self.later:
+        self._count(
+            "later",
+            behavior,
+            later,
+            f"{num_events} events are later than their request. Either "
+            "`time_unit` is not the unit of both times, or the history knows "
+            "what came after.",
+        )
+
+    def _count(
+        self, counter: str, behavior: Behavior, found: int, problem: str
+    ) -> None:
+        counts, name = getattr(self, counter), behavior.name
+        if found and name not in counts:
             _LOGGER.warning(
-                "behavior %r: %d of %d events are later than their request. "
-                "Either `time_unit` is not the unit of both times, or the "
-                "history knows what came after. This is reported once; "
-                "`encoder.later` goes on counting.",
-                behavior.name,
-                later,
-                num_events,
+                "behavior %r: %d of %s This is reported once; `encoder.%s` "
+                "goes on counting.",
+                name,
+                found,
+                problem,
+                counter,
             )
-        self.later[behavior.name] = self.later.get(behavior.name, 0) + later
+        if found:
+            counts[name] = counts.get(name, 0) + found
 
     # ---------------------------------------------------------------- files
 

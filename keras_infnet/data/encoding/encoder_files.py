@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 
-from keras_infnet.data.encoding.required_columns import learned_tables
+from keras_infnet.data.encoding.fit_vocabularies import learned_tables
 from keras_infnet.schema import Categorical, Field, Numeric, Schema
 
 __all__ = ["disagreements", "fingerprint", "load_arrays", "save_arrays"]
@@ -80,7 +80,7 @@ def fingerprint(
     for name, array in sorted(_packed(vocabularies, boundaries).items()):
         array = array.astype(array.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{name} {array.dtype.str} {len(array)}".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(array.tobytes())
     return digest.hexdigest()[:32]
 
 

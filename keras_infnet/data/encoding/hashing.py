@@ -34,17 +34,6 @@ def splitmix64(values: np.ndarray) -> np.ndarray:
 
     in unsigned 64-bit arithmetic. A bijection: distinct integers stay
     distinct.
-
-    Args:
-        values: array of integers.
-
-    Returns:
-        Array of uint64 with the shape of `values`.
-
-    Example:
-
-    >>> splitmix64(np.array([0, 1])).tolist()
-    [0, 6238072747940578789]
     """
     x = np.asarray(values).astype(np.uint64)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(_FIRST)
@@ -63,19 +52,7 @@ def _unmix(values: np.ndarray) -> np.ndarray:
 
 
 def siphash(values: np.ndarray) -> np.ndarray:
-    """Hashes strings by SipHash-2-4 of their UTF-8 bytes under `HASH_KEY`.
-
-    Args:
-        values: array of `str` objects.
-
-    Returns:
-        Array of uint64 with the shape of `values`.
-
-    Example:
-
-    >>> siphash(np.array(["a", "b"], object)) % np.uint64(10)
-    array([8, 0], dtype=uint64)
-    """
+    """Hashes strings by SipHash-2-4 of their UTF-8 bytes under `HASH_KEY`."""
     values = np.asarray(values, dtype=object)
     hashed = pd.util.hash_array(
         values.ravel(), encoding="utf8", hash_key=_KEY, categorize=False

@@ -20,16 +20,6 @@ class IdCounter:
 
     Memory grows with the number of distinct ids; hash a field
     (`hash_buckets=`) whose ids are too many for that.
-
-    Args:
-        part: `Categorical`. Tells which ids enter the vocabulary.
-
-    Example:
-
-    >>> counter = IdCounter(Categorical("item", min_count=2))
-    >>> counter.add(np.array([9, 4, 4, 9, 4, 1, -1]))
-    >>> counter.vocabulary()
-    array([4, 9])
     """
 
     def __init__(self, part: Categorical) -> None:
@@ -39,14 +29,7 @@ class IdCounter:
         self._counts: list[np.ndarray] = [np.empty(0, np.int64)]
 
     def add(self, ids: np.ndarray, times: np.ndarray | None = None) -> None:
-        """Takes in cleaned ids.
-
-        Args:
-            ids: int64 (negative is missing) or `str` objects (empty is
-                missing).
-            times: integers, how often each id counts, or `None` for once.
-                Defaults to `None`.
-        """
+        """Takes in cleaned ids, id `i` counted `times[i]` times."""
         codes, distinct = pd.factorize(ids)
         counts = np.bincount(codes, times, len(distinct)).astype(np.int64)
         known = counts > 0
@@ -78,16 +61,7 @@ class IdCounter:
 
 
 class VocabularyIndex:
-    """Looks ids up: element `i` of the vocabulary has the id `i + 1`.
-
-    Args:
-        vocabulary: int64 array or object array of `str`.
-
-    Example:
-
-    >>> VocabularyIndex(np.array([70, 50])).look_up(np.array([50, 70, 3]))
-    array([2, 1, 0], dtype=int32)
-    """
+    """Looks ids up: element `i` of the vocabulary has the id `i + 1`."""
 
     def __init__(self, vocabulary: np.ndarray) -> None:
         self._cells = _cells(vocabulary)
@@ -106,8 +80,7 @@ class VocabularyIndex:
 def _cells(vocabulary: np.ndarray) -> np.ndarray | None:
     """The id of every number from -1, which is missing, to one too many.
 
-    Returns:
-        int32 array, or `None` where ids are no numbers or too far apart.
+    `None` where ids are no numbers or too far apart.
     """
     if vocabulary.dtype.kind not in "iu" or not len(vocabulary):
         return None

@@ -4,49 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from keras_infnet.data.sources.table import Table
 
-__all__ = ["as_table", "check_distinct", "check_flag", "check_new"]
-
-
-def as_table(data: Any, what: str) -> Table:
-    """Returns a table, converted if it is a pandas frame.
-
-    Args:
-        data: `Table` or `pandas.DataFrame`.
-        what: string. What the table is, for the error.
-
-    Returns:
-        A `Table`.
-
-    Raises:
-        TypeError: If it is something else.
-
-    Example:
-
-    >>> as_table(pd.DataFrame({"a": [1, 2]}), "the rows")
-    Table(2 rows: a)
-    """
-    if isinstance(data, pd.DataFrame):
-        return Table.from_pandas(data)
-    if not isinstance(data, Table):
-        raise TypeError(
-            f"{what} must be a Table or a pandas DataFrame. Received: "
-            f"{type(data).__name__}. Convert it, for example by "
-            "`Table.from_arrow` or `open_source(...).read()`."
-        )
-    return data
+__all__ = ["check_distinct", "check_flag", "check_new"]
 
 
 def check_distinct(names: Iterable[str], advice: str) -> None:
-    """Raises a `ValueError` if two columns to be added have one name.
-
-    Args:
-        names: strings. The columns to be added.
-        advice: string. What to do about it.
-    """
+    """Raises a `ValueError` if two columns to be added have one name."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -58,13 +23,7 @@ def check_distinct(names: Iterable[str], advice: str) -> None:
 
 
 def check_new(names: Iterable[str], rows: Table, advice: str) -> None:
-    """Raises a `ValueError` if a column to be added exists in the rows.
-
-    Args:
-        names: strings. The columns to be added.
-        rows: `Table`.
-        advice: string. What to do about it, besides dropping the column.
-    """
+    """Raises a `ValueError` if a column to be added exists in the rows."""
     for name in names:
         if name in rows:
             raise ValueError(
@@ -75,13 +34,7 @@ def check_new(names: Iterable[str], rows: Table, advice: str) -> None:
 
 
 def check_flag(flags: Any, name: str, what: str) -> None:
-    """Raises a `ValueError` if a column is no flag of 0, 1 and NaN.
-
-    Args:
-        flags: column of the table, of any type.
-        name: string. The column, for the error.
-        what: string. The table, for the error.
-    """
+    """Raises a `ValueError` if a column is no flag of 0, 1 and NaN."""
     if not isinstance(flags, np.ndarray):
         raise ValueError(
             f"{what}: flag {name!r} must hold one value a row. Received a "

@@ -17,13 +17,7 @@ Occurrences = tuple[np.ndarray, np.ndarray]
 
 
 def entity_name(entity: Sequence[str]) -> str:
-    """Joins the columns of an entity into a name.
-
-    Example:
-
-    >>> entity_name(("user_id", "author_id"))
-    'user_id_x_author_id'
-    """
+    """Joins the columns of an entity into a name, such as `"user_x_tag"`."""
     return "_x_".join(entity)
 
 
@@ -32,29 +26,10 @@ def occurrences(
 ) -> tuple[Occurrences, Occurrences]:
     """Lists the entities of every row and of every event.
 
-    A multi-valued column gives a row one entity a value. Missing entities
-    are left out.
-
-    Args:
-        entity: list of strings. The columns that identify the entity, at most
-            one of them a `ListColumn`.
-        rows: `Table`.
-        logs: list of `Table`. The events; their rows are counted through. A
-            column that a log lacks is missing in all its events.
-
-    Returns:
-        Two pairs of integer arrays, of the rows and of the events: position
-        of the row or event, and code of the entity.
-
-    Raises:
-        ValueError: If more than one column is multi-valued.
-
-    Example:
-
-    >>> rows = Table({"tag": ListColumn.from_lists([[5, 6], [], [6]])})
-    >>> (positions, codes), _ = occurrences(["tag"], rows, [rows])
-    >>> positions, codes
-    (array([0, 0, 2]), array([0, 1, 1]))
+    Returns positions and codes of the rows, and those of the events, counted
+    through all logs. A multi-valued column, one at most, gives a row one
+    entity a value. Missing entities are left out; a column that a log lacks
+    is missing in all its events.
     """
     tables = [rows, *logs]
     owners = [np.arange(len(table)) for table in tables]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from keras_infnet.data.encoding.cleaning import Place, integer_ids
 from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import nearest_name
 
@@ -26,28 +27,13 @@ __all__ = [
 #: Integer code of a missing entity, and a time that is not known.
 MISSING = -1
 
-_INT64_END = 2.0**63
-
 
 class EventIndex:
     """Events sorted by entity and time.
 
     Events of one entity and one time keep their order. Events of a missing
-    entity (a negative code) are left out.
-
-    Args:
-        entities: integer array of shape `(events,)`. Codes of the entities.
-        times: integer array of shape `(events,)`. Negative means that the
-            time is not known: such an event comes before all others.
-
-    Example:
-
-    >>> index = EventIndex(np.array([7, 7, 3]), np.array([20, 10, 15]))
-    >>> index.order.tolist()
-    [2, 1, 0]
-    >>> starts, ends = index.before(np.array([7]), np.array([20]))
-    >>> index.order[starts[0] : ends[0]].tolist()
-    [1]
+    entity (a negative code) are left out. A negative time is not known: such
+    an event comes before all others.
     """
 
     def __init__(self, entities: np.ndarray, times: np.ndarray) -> None:
@@ -64,17 +50,9 @@ class EventIndex:
     def before(
         self, entities: np.ndarray, times: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Finds the events of an entity before a time.
+        """Finds the events of an entity with a strictly smaller time.
 
-        Args:
-            entities: integer array of shape `(rows,)`. Negative codes have no
-                events.
-            times: integer array of shape `(rows,)`. Only events with a
-                strictly smaller time are found.
-
-        Returns:
-            Two integer arrays of shape `(rows,)`: the events of row `i` are
-            `order[starts[i]:ends[i]]`, the oldest first.
+        Those of row `i` are `order[starts[i]:ends[i]]`, the oldest first.
         """
         first = entities.astype(np.int64) * self._stride
         ranks = np.searchsorted(self._instants, times, side="left")
@@ -84,16 +62,7 @@ class EventIndex:
 
 
 def require_columns(table: Table, names: Sequence[str], what: str) -> None:
-    """Raises a `ValueError` for the first column that a table lacks.
-
-    Args:
-        table: a `Table`.
-        names: list of strings. The columns needed.
-        what: string. What the table is, for example `"the event log"`.
-
-    Raises:
-        ValueError: If a column is missing.
-    """
+    """Raises a `ValueError` for the first column that a table lacks."""
     for name in names:
         if name not in table:
             raise ValueError(
@@ -102,47 +71,12 @@ def require_columns(table: Table, names: Sequence[str], what: str) -> None:
 
 
 def integers(values: np.ndarray, name: str, what: str) -> np.ndarray:
-    """Returns a column as int64, with -1 where a value is missing.
-
-    Args:
-        values: array of shape `(rows,)` of integers, booleans, or floats that
-            hold integers and NaN.
-        name: string. The column, for the error.
-        what: string. The table, for the error.
-
-    Returns:
-        Array of int64 of shape `(rows,)`.
-
-    Raises:
-        ValueError: If a value is no integer or does not fit int64.
-
-    Example:
-
-    >>> integers(np.array([3.0, np.nan]), "user_id", "the rows").tolist()
-    [3, -1]
-    """
+    """Returns a column as int64, with -1 where a value is missing."""
     _check_single(values, name, what)
-    if values.dtype.kind == "u":
-        wrong = values > np.iinfo(np.int64).max
-        _check_fits(values, wrong, name, what)
-    if values.dtype.kind in "iub":
-        return np.maximum(values.astype(np.int64), MISSING)
-    if values.dtype.kind != "f":
-        raise ValueError(
-            f"{what}: column {name!r} must hold integers. Received: dtype "
-            f"{values.dtype}. Convert it first."
-        )
-    missing = np.isnan(values)
-    wrong = ~missing & (values != np.floor(values)) | np.isinf(values)
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise ValueError(
-            f"{what}: column {name!r} must hold integers. Received: "
-            f"{values[row]} in row {row}."
-        )
-    _check_fits(values, np.abs(values) >= _INT64_END, name, what)
-    filled = np.where(missing, MISSING, values).astype(np.int64)
-    return np.maximum(filled, MISSING)
+    try:
+        return integer_ids(values, Place(name), "a column of integers")
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from error
 
 
 def _check_single(values: object, name: str, what: str) -> None:
@@ -153,38 +87,10 @@ def _check_single(values: object, name: str, what: str) -> None:
         )
 
 
-def _check_fits(
-    values: np.ndarray, wrong: np.ndarray, name: str, what: str
-) -> None:
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise ValueError(
-            f"{what}: column {name!r} must hold integers that fit a signed "
-            f"64-bit integer. Received: {values[row]} in row {row}. Convert "
-            "ids to text, or number them anew."
-        )
-
-
 def entity_codes(columns: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
     """Numbers the distinct values of one column of several tables.
 
-    Args:
-        columns: list of arrays, one a table, all of integers or all of text.
-            Negative integers, NaN, `None` and `""` are missing.
-        name: string. The column, for the error.
-
-    Returns:
-        List of int64 arrays, one a table: equal values have equal codes from
-        0 on, missing ones -1.
-
-    Raises:
-        ValueError: If one table holds integers and another one text, or if
-            there are lists.
-
-    Example:
-
-    >>> entity_codes([np.array([50, 9]), np.array([-1, 50])], "user_id")
-    [array([0, 1]), array([-1,  0])]
+    Missing ones (negative, NaN, `None`, `""`) have the code -1.
     """
     for column in columns:
         _check_single(column, name, "the tables")
@@ -222,11 +128,7 @@ def _text_if_missing(column: np.ndarray) -> np.ndarray:
 
 
 def row_times(rows: Table, name: str, what: str = "the rows") -> np.ndarray:
-    """Returns the time of every row as int64.
-
-    Raises:
-        ValueError: If a row has no time.
-    """
+    """Returns the time of every row as int64; refuses a missing one."""
     times = integers(rows[name], name, what)
     if (times < 0).any():
         row = int(np.argmax(times < 0))
@@ -241,18 +143,8 @@ def row_times(rows: Table, name: str, what: str = "the rows") -> np.ndarray:
 def event_times(events: Table, name: str, what: str, known: bool) -> np.ndarray:
     """Returns the time of every event as int64, -1 where it is not known.
 
-    Args:
-        events: `Table`.
-        name: string. Column of the time. A table without it has no times.
-        what: string. The table, for the error.
-        known: boolean. Whether a missing time is an error: an event without
-            a time is visible to all rows, so a log must have all of them.
-
-    Returns:
-        Array of int64 of shape `(events,)`.
-
-    Raises:
-        ValueError: If a time is missing that has to be known.
+    A log must have all times, `known=True`: an event without one would be
+    visible to every row.
     """
     if known:
         return row_times(events, name, what)

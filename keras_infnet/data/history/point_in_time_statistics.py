@@ -1,12 +1,11 @@
 """Point-in-time statistics: what was known of an entity before each row."""
 
-import numbers
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+import pandas as pd
 
 from keras_infnet.data.history.argument_checks import (
-    as_table,
     check_distinct,
     check_new,
 )
@@ -17,9 +16,9 @@ from keras_infnet.data.history.event_index import (
     require_columns,
     row_times,
 )
-from keras_infnet.data.history.range_sums import ratio, row_means, sums
-from keras_infnet.data.sources.table import Table
+from keras_infnet.data.sources.table import Table, as_table
 from keras_infnet.schema import Numeric, nearest_name
+from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["PointInTimeStatistics"]
 
@@ -116,15 +115,7 @@ class PointInTimeStatistics:
                 "entity at least one column. "
                 f"Received: {list(self.entities)!r}."
             )
-        if (
-            not isinstance(prior_strength, numbers.Real)
-            or not prior_strength >= 0
-            or np.isinf(prior_strength)
-        ):
-            raise ValueError(
-                "prior_strength must be a finite number of at least 0. "
-                f"Received: {prior_strength!r}."
-            )
+        check_number("prior_strength", prior_strength)
         if delay not in ("event", "day"):
             raise ValueError(nearest_name(delay, ("event", "day"), "delay"))
         if time_unit not in _DAY:
@@ -240,8 +231,8 @@ class PointInTimeStatistics:
         starts, ends = index.before(np.zeros(len(cutoffs), np.int64), cutoffs)
         priors = {}
         for name, values in feedbacks.items():
-            total, observed = sums(values[index.order], starts, ends)
-            priors[name] = ratio(total, observed)
+            total, observed = _sums(values[index.order], starts, ends)
+            priors[name] = _ratio(total, observed)
         return priors
 
     def _statistics(
@@ -259,14 +250,14 @@ class PointInTimeStatistics:
         starts, ends = index.before(codes, cutoffs[asked])
         events = happened[index.order]
         name = entity_name(entity)
-        result = {f"{name}_count": row_means(asked, ends - starts, len(rows))}
+        result = {f"{name}_count": _row_means(asked, ends - starts, len(rows))}
         for feedback, values in feedbacks.items():
-            total, observed = sums(values[events], starts, ends)
+            total, observed = _sums(values[events], starts, ends)
             weight = self.prior_strength
             if weight:
                 total = total + weight * priors[feedback][asked]
-            rate = ratio(total, observed + weight)
-            result[f"{name}_{feedback}_rate"] = row_means(
+            rate = _ratio(total, observed + weight)
+            result[f"{name}_{feedback}_rate"] = _row_means(
                 asked, rate, len(rows)
             )
         return result
@@ -289,3 +280,40 @@ def _feedback(log: Table, name: str) -> np.ndarray:
             f"observed. Received: {values[row]} in row {row}."
         )
     return values.astype(np.float64)
+
+
+def _sums(
+    values: np.ndarray, starts: np.ndarray, ends: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sum and number of the observed values in each range.
+
+    The sums run anew from every start: a huge value of one entity would
+    otherwise swallow the digits of all that follow. No range may reach beyond
+    the start of another one, as is so for the events of entities.
+    """
+    observed = ~np.isnan(values)
+    counts = np.concatenate([[0], np.cumsum(observed)])
+    entities = np.searchsorted(
+        np.unique(starts), np.arange(len(values)), side="right"
+    )
+    filled = pd.Series(np.where(observed, values, 0.0))
+    running = filled.groupby(entities, sort=False).cumsum().to_numpy()
+    totals = np.zeros(len(starts))
+    filled_ranges = ends > starts
+    totals[filled_ranges] = running[ends[filled_ranges] - 1]
+    return totals, counts[ends] - counts[starts]
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    """Quotient, NaN where nothing was observed."""
+    unknown = np.full(len(numerator), np.nan)
+    return np.divide(numerator, denominator, out=unknown, where=denominator > 0)
+
+
+def _row_means(
+    rows: np.ndarray, values: np.ndarray, num_rows: int
+) -> np.ndarray:
+    """Mean over the values of each row, NaN for a row without any."""
+    totals = np.bincount(rows, weights=values, minlength=num_rows)
+    counts = np.bincount(rows, minlength=num_rows)
+    return _ratio(totals, counts).astype(np.float32)

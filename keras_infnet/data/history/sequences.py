@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_infnet.data.history.argument_checks import (
-    as_table,
     check_distinct,
     check_flag,
     check_new,
@@ -20,9 +19,10 @@ from keras_infnet.data.history.event_index import (
     row_times,
 )
 from keras_infnet.data.sources.arrow_conversion import concat_columns
-from keras_infnet.data.sources.table import Column, ListColumn, Table
+from keras_infnet.data.sources.table import Column, ListColumn, Table, as_table
 from keras_infnet.schema import nearest_name
 from keras_infnet.schema.behavior import sequence_column
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["SequenceSpec", "Sequences"]
 
@@ -62,15 +62,7 @@ class SequenceSpec:
                 f"Received: {self.attributes!r}."
             )
         object.__setattr__(self, "attributes", tuple(self.attributes))
-        if (
-            not isinstance(self.max_length, int)
-            or isinstance(self.max_length, bool)
-            or self.max_length < 1
-        ):
-            raise ValueError(
-                "max_length must be an integer of at least 1. "
-                f"Received: {self.max_length!r}."
-            )
+        check_positive(max_length=self.max_length)
 
 
 class Sequences:

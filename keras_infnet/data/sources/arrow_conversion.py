@@ -61,17 +61,8 @@ def _empty_lists(rows: int) -> ListColumn:
 def column_from_arrow(array: Any, what: str) -> Column:
     """Converts an Arrow array or chunked array, without copies if possible.
 
-    Args:
-        array: `pyarrow.Array` or `pyarrow.ChunkedArray`.
-        what: string. What errors call the column.
-
-    Returns:
-        A vector or a `ListColumn`. Missing integers and booleans make a
-        float64 column with NaN, missing strings are `None`, missing lists are
-        empty. Time zones are dropped: times become UTC.
-
-    Raises:
-        ValueError: If the type has no counterpart.
+    Missing integers and booleans make a float64 column with NaN, missing
+    strings are `None`, missing lists empty; times with a zone become UTC.
     """
     if isinstance(array, pa.ChunkedArray):
         chunks = array.chunks or [pa.array([], array.type)]
@@ -184,20 +175,7 @@ def column_to_arrow(column: Column) -> Any:
 
 
 def column_from_series(series: "pd.Series[Any]", what: str) -> Column:
-    """Converts a pandas column of any dtype.
-
-    Args:
-        series: `pandas.Series`. NumPy dtypes are taken as they are; nullable
-            ones, strings, categories and objects go through Arrow.
-        what: string. What errors call the column.
-
-    Returns:
-        A vector or a `ListColumn`.
-
-    Raises:
-        ValueError: If an object column mixes types, or the type has no
-            counterpart.
-    """
+    """Converts a pandas column; all but plain NumPy dtypes go through Arrow."""
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "biufM":
         return series.to_numpy()

@@ -21,18 +21,7 @@ def frozen(array: np.ndarray) -> np.ndarray:
 
 
 def tidy_array(values: Any, what: str = "a column") -> np.ndarray:
-    """Returns `values` as a read-only vector of a supported dtype.
-
-    Args:
-        values: array or list. Numbers, booleans, datetimes or strings.
-        what: string. What the error calls it. Defaults to `"a column"`.
-
-    Returns:
-        A vector; fixed-width text has become Python strings.
-
-    Raises:
-        ValueError: If `values` is no vector or of another kind of dtype.
-    """
+    """Returns `values` as a read-only vector of a supported dtype."""
     try:
         array = np.asarray(values)
     except ValueError as error:  # ragged lists
@@ -72,17 +61,6 @@ def concat_arrays(
 
     Empty parts do not decide the dtype. Integers beside floats become
     floats, and a part of NaN alone beside strings becomes `None`.
-
-    Args:
-        arrays: list of vectors, at least one.
-        what: string. What the error calls it. Defaults to `"a column"`.
-
-    Returns:
-        One vector.
-
-    Raises:
-        ValueError: If the parts hold text and numbers, or if integers would
-            lose digits.
     """
     if len(arrays) == 1:
         return arrays[0]

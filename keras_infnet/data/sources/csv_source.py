@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from keras_infnet.data.sources.parquet_source import check_columns
-from keras_infnet.data.sources.source import Source
+from keras_infnet.data.sources.source import Source, check_same_columns
 from keras_infnet.data.sources.table import Table, check_unique
 
 __all__ = ["CsvSource"]
@@ -34,16 +33,6 @@ class CsvSource(Source):
     Empty cells of numbers are missing; text is kept as it is. An empty line
     is a missing value where there is one column, and else passed over.
     Compressed files cannot be entered in the middle: read them in order.
-
-    Args:
-        paths: list of paths, all with the same columns.
-        text_columns: names of columns that are text even where they look
-            like numbers, such as ids with leading zeros. Unknown names are
-            ignored. Defaults to `()`.
-
-    Raises:
-        ValueError: If a file is damaged, columns differ, or there are no
-            rows.
     """
 
     def __init__(
@@ -74,7 +63,7 @@ class CsvSource(Source):
                 names = _parse_header(header)
                 check_unique(names, path)
                 self.columns = self.columns or names
-                check_columns(path, names, first_path, self.columns)
+                check_same_columns(path, names, first_path, self.columns)
                 while data := _read_block(file):
                     block = _Block(path, start, len(data), sum(rows), names)
                     start += len(data)

@@ -7,36 +7,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from keras_infnet.data.sources.source import Source
+from keras_infnet.data.sources.source import Source, check_same_columns
 from keras_infnet.data.sources.table import Table, check_unique
 
-__all__ = ["ParquetSource", "check_columns"]
-
-
-def check_columns(
-    path: str, columns: Sequence[str], first: str, expected: Sequence[str]
-) -> None:
-    """Refuses a file whose columns are not those of the first file."""
-    if set(columns) != set(expected):
-        missing = sorted(set(expected) - set(columns))
-        extra = sorted(set(columns) - set(expected))
-        raise ValueError(
-            f"{path} does not have the columns of {first}. Missing: "
-            f"{', '.join(missing) or 'none'}. Extra: "
-            f"{', '.join(extra) or 'none'}. Read them as two sources."
-        )
+__all__ = ["ParquetSource"]
 
 
 class ParquetSource(Source):
-    """Row groups of one or more Parquet files.
-
-    Args:
-        paths: list of paths, all with the same columns.
-
-    Raises:
-        ValueError: If a file is damaged, columns differ or repeat, or there
-            are no rows.
-    """
+    """Row groups of one or more Parquet files."""
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._metadata: dict[str, Any] = {}
@@ -49,7 +27,7 @@ class ParquetSource(Source):
             columns = tuple(metadata.schema.to_arrow_schema().names)
             check_unique(columns, path)
             self.columns = self.columns or columns
-            check_columns(path, columns, paths[0], self.columns)
+            check_same_columns(path, columns, paths[0], self.columns)
             self._metadata[path] = metadata
             first = 0
             for group in range(metadata.num_row_groups):

@@ -9,7 +9,7 @@ import pandas as pd
 from keras_infnet.data.sources.table import Table, check_unique
 from keras_infnet.schema import nearest_name
 
-__all__ = ["MemorySource", "Source"]
+__all__ = ["MemorySource", "Source", "check_same_columns"]
 
 
 class Source(abc.ABC):
@@ -103,13 +103,8 @@ class Source(abc.ABC):
 class MemorySource(Source):
     """One chunk: a table that is in memory.
 
-    Args:
-        data: `Table`, `pandas.DataFrame` or `pyarrow.Table`. The columns of
-            the latter two are converted when they are read, so that those
-            never asked for may be of any type.
-
-    Raises:
-        ValueError: If there are no rows, or names of columns repeat.
+    Columns of pandas and Arrow are converted when they are read: those never
+    asked for may be of any type.
     """
 
     in_memory = True
@@ -136,3 +131,17 @@ class MemorySource(Source):
             wanted = [str(name) in columns for name in data.columns]
             return Table.from_pandas(data.loc[:, wanted]).select(columns)
         return Table.from_arrow(data.select(list(columns)))
+
+
+def check_same_columns(
+    path: str, columns: Sequence[str], first: str, expected: Sequence[str]
+) -> None:
+    """Refuses a file whose columns are not those of the first file."""
+    if set(columns) != set(expected):
+        missing = sorted(set(expected) - set(columns))
+        extra = sorted(set(columns) - set(expected))
+        raise ValueError(
+            f"{path} does not have the columns of {first}. Missing: "
+            f"{', '.join(missing) or 'none'}. Extra: "
+            f"{', '.join(extra) or 'none'}. Read them as two sources."
+        )

@@ -21,7 +21,7 @@ from keras_infnet.data.sources.column_arrays import tidy_array
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.schema import nearest_name
 
-__all__ = ["Column", "ListColumn", "Table", "check_unique"]
+__all__ = ["Column", "ListColumn", "Table", "as_table", "check_unique"]
 
 
 class Table:
@@ -251,14 +251,21 @@ def _column(column: Any, what: str) -> Column:
     return tidy_array(column, what)
 
 
-def check_unique(names: Sequence[str], where: str | None = None) -> None:
-    """Raises a `ValueError` if names of columns repeat.
+def as_table(data: Any, what: str) -> Table:
+    """Returns a table, converted if it is a pandas frame."""
+    if isinstance(data, pd.DataFrame):
+        return Table.from_pandas(data)
+    if not isinstance(data, Table):
+        raise TypeError(
+            f"{what} must be a Table or a pandas DataFrame. Received: "
+            f"{type(data).__name__}. Convert it, for example by "
+            "`Table.from_arrow` or `open_source(...).read()`."
+        )
+    return data
 
-    Args:
-        names: list of strings.
-        where: string or `None`. The table or file, for the error. Defaults
-            to `None`.
-    """
+
+def check_unique(names: Sequence[str], where: str | None = None) -> None:
+    """Raises a `ValueError` if names of columns repeat."""
     repeated = sorted(n for n, count in Counter(names).items() if count > 1)
     if repeated:
         place = "" if where is None else f"{where}: "

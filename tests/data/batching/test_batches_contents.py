@@ -6,7 +6,7 @@ from batch_examples import LENGTH, ROWS, make_table, rows_of, same
 
 from keras_infnet.data.batching.batches import Batches
 from keras_infnet.data.encoding.encoder import Encoder
-from keras_infnet.data.encoding.required_columns import text_columns
+from keras_infnet.data.encoding.fit_vocabularies import text_columns
 from keras_infnet.data.sources.open_source import open_source
 from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Categorical, Schema, Task

@@ -11,8 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from keras_infnet.data.encoding.cleaning import strings
-from keras_infnet.data.encoding.error_location import Place
+from keras_infnet.data.encoding.cleaning import Place, strings
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Column
 from keras_infnet.schema import Categorical, Field
@@ -25,19 +24,8 @@ def arrange(
 ) -> Column:
     """Gives a raw column the nesting of its field or attribute.
 
-    Args:
-        column: vector or `ListColumn`. A multi-valued field may come as
-            lists, as text joined by its separator, or as single values.
-        part: `Categorical` or `Numeric`.
-        place: `Place`. Named in errors.
-        events: boolean. Whether the column is an attribute of a behaviour.
-            Defaults to `False`.
-
-    Returns:
-        A vector, or a `ListColumn` of depth 1 or 2 without unused values.
-
-    Raises:
-        ValueError: If the column is nested otherwise.
+    Values of a multi-valued field may come as lists, as text joined by its
+    separator, or singly. The result holds no unused values.
     """
     if events:
         lists = trimmed(_events(column, place))
@@ -106,17 +94,6 @@ def split_text(
 
     Blanks around an id are removed and empty items are left out. Equal texts
     share their items.
-
-    Args:
-        texts: object array of strings; `None` is an empty list.
-        part: `Categorical`. Tells the separator and the kind of the ids.
-        place: `Place`. Named in errors.
-
-    Returns:
-        `ListColumn` of int64 or of `str`.
-
-    Raises:
-        ValueError: If an item of an integer field is no integer.
     """
     codes, distinct = pd.factorize(strings(texts, place))
     pieces = pc.split_pattern(
@@ -172,21 +149,7 @@ def map_values(
 
 
 def coverage(column: ListColumn, times: np.ndarray | None = None) -> np.ndarray:
-    """Counts the rows that hold each value.
-
-    Args:
-        column: `ListColumn`, of depth 1 or its outer level.
-        times: integers of shape `(rows,)`, how often each row counts, or
-            `None` for once. Defaults to `None`.
-
-    Returns:
-        int64 array, one count a value.
-
-    Example:
-
-    >>> coverage(ListColumn(np.arange(4), [0, 1], [3, 3])).tolist()
-    [1, 2, 2, 0]
-    """
+    """Counts the rows with each value, row `i` counted `times[i]` times."""
     size = len(column.values) + 1
     # Sums of whole numbers below 2**53 are exact in float64.
     change = np.bincount(column.starts, times, size) - np.bincount(

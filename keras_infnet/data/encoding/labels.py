@@ -3,8 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from keras_infnet.data.encoding.cleaning import numbers
-from keras_infnet.data.encoding.error_location import Place
+from keras_infnet.data.encoding.cleaning import Place, numbers
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Schema, Task
@@ -13,33 +12,11 @@ __all__ = ["label_columns"]
 
 
 def label_columns(schema: Schema, table: Table) -> dict[str, np.ndarray]:
-    """Returns labels and weights of all tasks.
+    """Returns `"label:{task}"` and `"weight:{task}"` of all tasks, float32.
 
     A weight is 1 where the task counts: its label is observed (no NaN), and,
     with `given=`, the given task counts and its label is 1. Elsewhere it is
     0, and so is a label that is not observed.
-
-    Args:
-        schema: `Schema`.
-        table: `Table` with the label columns.
-
-    Returns:
-        Mapping of `"label:{task}"` and `"weight:{task}"` to float32 arrays of
-        shape `(rows,)`.
-
-    Raises:
-        ValueError: If a binary label is none of 0, 1 and NaN, or a
-            regression label is infinite.
-
-    Example:
-
-    >>> from keras_infnet.schema import Categorical
-    >>> schema = Schema(
-    ...     [Categorical("item")], [Task("click"), Task("buy", given="click")]
-    ... )
-    >>> table = Table({"click": [1, 0, 1], "buy": [1.0, 1.0, np.nan]})
-    >>> label_columns(schema, table)["weight:buy"].tolist()
-    [1.0, 0.0, 0.0]
     """
     raw = {task.name: _label(task, table) for task in schema.tasks}
     columns: dict[str, np.ndarray] = {}

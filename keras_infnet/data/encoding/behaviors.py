@@ -18,13 +18,7 @@ _ROWS = 65_536
 
 @dataclasses.dataclass(frozen=True)
 class History:
-    """The events of one behaviour, cleaned and of one layout.
-
-    Args:
-        behavior: string. Name, for errors.
-        attributes: mapping of column to `ListColumn` of cleaned values.
-        times: `ListColumn` of int64, or `None`. Defaults to `None`.
-    """
+    """The events of one behaviour: its columns, cleaned, and event times."""
 
     behavior: str
     attributes: dict[str, ListColumn]
@@ -41,11 +35,9 @@ class History:
         }
 
     def aligned(self) -> "History":
-        """Returns the events with equal `starts` and `ends` everywhere.
+        """Gives all columns equal `starts` and `ends`.
 
-        Raises:
-            ValueError: If a row has more events in one column than in
-                another.
+        Refuses a row with more events in one column than in another.
         """
         (name, first), *others = self.columns.items()
         lengths = first.lengths
@@ -115,19 +107,10 @@ def _missing(values: np.ndarray | ListColumn) -> np.ndarray:
 def gap_column(
     times: ListColumn, request: np.ndarray, unit: str
 ) -> tuple[ListColumn, int]:
-    """Returns the gap buckets of all events.
+    """Returns gap buckets, and how many events are later than their request.
 
     A gap belongs to an event and a request, so that nothing is shared between
     rows: this is one integer for every event of every row.
-
-    Args:
-        times: `ListColumn` of int64. Event times.
-        request: int64 array of shape `(rows,)`. Times of the requests.
-        unit: string. Unit of both.
-
-    Returns:
-        `ListColumn` of int32, and the number of events that are later than
-        their request.
     """
     lengths, later = times.lengths, 0
     ends = np.cumsum(lengths)
