@@ -122,7 +122,7 @@ class _Calls:
     def _repeated(self, value: Any, like: Any) -> Any:
         if not keras.utils.is_keras_tensor(value) or id(value) in self._many:
             return value
-        return _RepeatedRows()(value, like)
+        return _RepeatedRows()([value, like])
 
 
 def _named(outputs: Any) -> list[tuple[str, Any]]:
@@ -142,13 +142,25 @@ class _RepeatedRows(keras.layers.Layer):
         super().__init__(autocast=False, dtype="float32")
         self.built = True
 
-    def call(self, tensor: Any, like: Any) -> Any:
+    def call(self, tensors: Any) -> Any:
+        tensor, like = tensors
         shape = ops.shape(tensor)
         return ops.broadcast_to(tensor, (ops.shape(like)[0], *shape[1:]))
 
-    def compute_output_spec(self, tensor: Any, like: Any) -> Any:
+    def compute_output_spec(self, tensors: Any) -> Any:
+        tensor, like = tensors
         shape = (like.shape[0], *tensor.shape[1:])
         return keras.KerasTensor(shape, tensor.dtype)
+
+    def compute_mask(self, tensors: Any, previous_mask: Any) -> Any:
+        mask = previous_mask[0]
+        if mask is None:
+            return None
+        both = [mask, tensors[1]]
+        if keras.utils.is_keras_tensor(tensors[1]):
+            # The mask itself is computed anew when the graph runs.
+            return self.compute_output_spec(both)
+        return self.call(both)
 
 
 class _OneRow(keras.layers.Layer):
@@ -160,6 +172,7 @@ class _OneRow(keras.layers.Layer):
     def __init__(self) -> None:
         super().__init__(autocast=False, dtype="float32")
         self.built = True
+        self.supports_masking = True
 
     def call(self, tensor: Any) -> Any:
         return ops.reshape(tensor, (1, *ops.shape(tensor)[1:]))
