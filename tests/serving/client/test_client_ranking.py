@@ -107,7 +107,7 @@ def test_what_is_refused_before_it_is_sent(connect, model):
     for options in ({"top_k": 0}, {"top_k": True}, {"max_candidates": 1.5}):
         with pytest.raises(ValueError, match="positive integer"):
             client.rank(REQUEST, ITEMS, **options)
-    with pytest.raises(ValueError, match="`candidates` are empty"):
+    with pytest.raises(ValueError, match="`candidates`.*are empty"):
         connect(schema=make_schema(())).rank(REQUEST, ITEMS)
     assert not model.requests
 
