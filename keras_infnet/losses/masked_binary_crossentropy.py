@@ -6,13 +6,9 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.losses.missing_labels import (
-    aligned,
-    cross_entropy,
-    observed_labels,
-)
+from keras_infnet.losses.missing_labels import aligned, observed_labels
 
-__all__ = ["MaskedBinaryCrossentropy"]
+__all__ = ["MaskedBinaryCrossentropy", "cross_entropy"]
 
 
 @export("keras_infnet.losses.MaskedBinaryCrossentropy")
@@ -98,3 +94,18 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
             "label_smoothing": self.label_smoothing,
             **super().get_config(),
         }
+
+
+def cross_entropy(labels: Any, predictions: Any, from_logits: bool) -> Any:
+    """Computes the binary cross-entropy of every row, of shape `(batch,)`.
+
+    `keras.ops.binary_crossentropy` raises on PyTorch where a prediction is
+    NaN; here the result is NaN on every backend.
+    """
+    if from_logits:
+        return ops.softplus(predictions) - labels * predictions
+    epsilon = keras.config.epsilon()
+    predictions = ops.clip(predictions, epsilon, 1 - epsilon)
+    return -(
+        labels * ops.log(predictions) + (1 - labels) * ops.log(1 - predictions)
+    )

@@ -1,32 +1,18 @@
-"""Labels row by row: missing ones left out, the cross-entropy of the others."""
+"""Which rows count: those that have a label, and a weight above 0."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
-__all__ = ["aligned", "cross_entropy", "observed_labels"]
+__all__ = ["aligned", "observed_labels", "observed_rows"]
 
 
 def aligned(
     labels: Any, values: Any, name: str = "predictions"
 ) -> tuple[Any, Any]:
-    """Flattens labels and what belongs to them to one value a row.
+    """Flattens labels and `values` (called `name` in errors) to `(batch,)`.
 
-    Args:
-        labels: tensor of shape `(batch,)` or `(batch, 1)`.
-        values: tensor of shape `(batch, 1)` or `(batch,)`.
-        name: string. What the values are, for the message. Defaults to
-            `"predictions"`.
-
-    Returns:
-        Two tensors of shape `(batch,)`.
-
-    Raises:
-        ValueError: If the two hold different numbers of values, which would
-            broadcast silently.
-
-    Example:
+    Raises where their numbers differ, which would broadcast silently.
 
     >>> labels, predictions = aligned(ops.ones((3,)), ops.ones((3, 1)))
     >>> tuple(labels.shape), tuple(predictions.shape)
@@ -47,24 +33,11 @@ def aligned(
 def observed_labels(
     labels: Any, sample_weight: Any, dtype: str
 ) -> tuple[Any, Any]:
-    """Takes the rows with a NaN label out of a weighted mean.
+    """Replaces NaN labels by 0 and gives them weight 0, of shape `(batch,)`.
 
     The label is replaced before anything is computed from it: a weight of 0
-    alone would leave `0 * NaN = NaN` in the value and in the gradient.
-
-    Args:
-        labels: tensor of any shape; NaN means "not observed".
-        sample_weight: tensor with one weight a label, a scalar, or `None`.
-        dtype: string. Dtype of what is returned.
-
-    Returns:
-        Labels with 0 in place of NaN, in their shape, and weights of shape
-        `(batch,)` that are 0 there.
-
-    Raises:
-        ValueError: If labels and weights differ in their number.
-
-    Example:
+    alone would leave `0 * NaN = NaN` in the value and in the gradient. The
+    labels keep their shape; `sample_weight` may be a scalar or `None`.
 
     >>> labels, weights = observed_labels([1.0, float("nan")], 3, "float32")
     >>> [float(v) for v in labels], [float(v) for v in weights]
@@ -82,30 +55,25 @@ def observed_labels(
     return labels, ops.where(missing, ops.zeros_like(weights), weights)
 
 
-def cross_entropy(labels: Any, predictions: Any, from_logits: bool) -> Any:
-    """Computes the binary cross-entropy of every row.
+def observed_rows(
+    labels: Any, predictions: Any, sample_weight: Any = None
+) -> tuple[Any, Any, Any]:
+    """Returns labels, predictions and weights of shape `(batch,)`, float32.
 
-    `keras.ops.binary_crossentropy` raises on PyTorch where a prediction is
-    NaN; here the result is NaN on every backend.
+    Where the label is NaN or the weight is 0, all three are finite and the
+    weight is 0. A NaN prediction of an observed row stays, so that a diverged
+    model shows.
 
-    Args:
-        labels: tensor of shape `(batch,)`.
-        predictions: tensor of shape `(batch,)`.
-        from_logits: boolean. Whether predictions are logits.
-
-    Returns:
-        Tensor of shape `(batch,)`.
-
-    Example:
-
-    >>> zero = ops.convert_to_tensor([0.0])
-    >>> round(float(cross_entropy(1.0, zero, from_logits=True)[0]), 4)
-    0.6931
+    >>> rows = observed_rows([1.0, float("nan")], [[0.5], [0.25]])
+    >>> [[float(value) for value in column] for column in rows]
+    [[1.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
     """
-    if from_logits:
-        return ops.softplus(predictions) - labels * predictions
-    epsilon = keras.config.epsilon()
-    predictions = ops.clip(predictions, epsilon, 1 - epsilon)
-    return -(
-        labels * ops.log(predictions) + (1 - labels) * ops.log(1 - predictions)
+    labels, weights = observed_labels(labels, sample_weight, "float32")
+    labels, predictions = aligned(labels, ops.cast(predictions, "float32"))
+    observed = ops.not_equal(weights, 0)
+    zeros = ops.zeros_like(labels)
+    return (
+        ops.where(observed, labels, zeros),
+        ops.where(observed, predictions, zeros),
+        weights,
     )

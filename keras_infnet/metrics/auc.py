@@ -6,7 +6,8 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.metrics.running_sums import RunningSum, observed_rows
+from keras_infnet.losses.missing_labels import observed_rows
+from keras_infnet.metrics.running_sums import RunningSum
 
 __all__ = ["AUC"]
 
@@ -16,7 +17,7 @@ _RANGE = 16.0
 
 @export("keras_infnet.metrics.AUC")
 class AUC(keras.metrics.Metric):
-    """Area under the ROC curve over all batches, weights honoured.
+    """Area under the ROC curve over all batches, weights honored.
 
     `auc = sum_i(p_i * (N_i + n_i / 2))`, where `p_i` and `n_i` are the parts
     of all positives and negatives that fall into bin `i`, and `N_i` is the

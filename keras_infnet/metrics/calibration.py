@@ -5,7 +5,7 @@ from typing import Any
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.metrics.row_sums import RowSums
+from keras_infnet.metrics.running_sums import RowSums
 
 __all__ = ["Calibration"]
 
@@ -51,8 +51,7 @@ class Calibration(RowSums):
         name: str = "calibration",
         dtype: Any = None,
     ) -> None:
-        super().__init__(("predicted", "observed"), name, dtype)
-        self.from_logits = from_logits
+        super().__init__(("predicted", "observed"), name, dtype, from_logits)
 
     def _terms(self, labels: Any, predictions: Any) -> tuple[Any, ...]:
         if self.from_logits:
@@ -65,6 +64,3 @@ class Calibration(RowSums):
             ops.divide_no_nan(predicted, observed),
             ops.full_like(observed, float("nan")),
         )
-
-    def get_config(self) -> dict[str, Any]:
-        return {"from_logits": self.from_logits, **super().get_config()}

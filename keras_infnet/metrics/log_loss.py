@@ -3,15 +3,15 @@
 from typing import Any
 
 from keras_infnet.api_export import export
-from keras_infnet.losses.missing_labels import cross_entropy
-from keras_infnet.metrics.row_sums import RowSums
+from keras_infnet.losses.masked_binary_crossentropy import cross_entropy
+from keras_infnet.metrics.running_sums import RowSums
 
 __all__ = ["LogLoss"]
 
 
 @export("keras_infnet.metrics.LogLoss")
 class LogLoss(RowSums):
-    """Mean binary cross-entropy over all batches, weights honoured.
+    """Mean binary cross-entropy over all batches, weights honored.
 
     `log_loss = sum(w * l) / sum(w)` with
     `l = -y * log(p) - (1 - y) * log(1 - p)`, over *all* rows seen, not the
@@ -51,14 +51,10 @@ class LogLoss(RowSums):
         name: str = "log_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(("losses", "weights"), name, dtype)
-        self.from_logits = from_logits
+        super().__init__(("losses", "weights"), name, dtype, from_logits)
 
     def _terms(self, labels: Any, predictions: Any) -> tuple[Any, ...]:
         return cross_entropy(labels, predictions, self.from_logits), 1.0
 
     def _combine(self, losses: Any, weights: Any) -> Any:
         return losses / weights
-
-    def get_config(self) -> dict[str, Any]:
-        return {"from_logits": self.from_logits, **super().get_config()}

@@ -1,12 +1,12 @@
-"""Streaming normalised entropy."""
+"""Streaming normalized entropy."""
 
 from typing import Any
 
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.losses.missing_labels import cross_entropy
-from keras_infnet.metrics.row_sums import RowSums
+from keras_infnet.losses.masked_binary_crossentropy import cross_entropy
+from keras_infnet.metrics.running_sums import RowSums
 
 __all__ = ["NormalizedEntropy"]
 
@@ -56,8 +56,9 @@ class NormalizedEntropy(RowSums):
         name: str = "normalized_entropy",
         dtype: Any = None,
     ) -> None:
-        super().__init__(("losses", "positives", "negatives"), name, dtype)
-        self.from_logits = from_logits
+        super().__init__(
+            ("losses", "positives", "negatives"), name, dtype, from_logits
+        )
 
     def _terms(self, labels: Any, predictions: Any) -> tuple[Any, ...]:
         losses = cross_entropy(labels, predictions, self.from_logits)
@@ -69,6 +70,3 @@ class NormalizedEntropy(RowSums):
         entropy = -positives * ops.log(positives / total)
         entropy = entropy - negatives * ops.log(negatives / total)
         return losses / entropy
-
-    def get_config(self) -> dict[str, Any]:
-        return {"from_logits": self.from_logits, **super().get_config()}

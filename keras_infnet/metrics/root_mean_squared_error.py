@@ -5,14 +5,14 @@ from typing import Any
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.metrics.row_sums import RowSums
+from keras_infnet.metrics.running_sums import RowSums
 
 __all__ = ["RootMeanSquaredError"]
 
 
 @export("keras_infnet.metrics.RootMeanSquaredError")
 class RootMeanSquaredError(RowSums):
-    """Root of the mean squared error over all batches, weights honoured.
+    """Root of the mean squared error over all batches, weights honored.
 
     `rmse = sqrt(sum(w * (p - y)**2) / sum(w))`.
 

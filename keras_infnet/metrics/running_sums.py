@@ -1,51 +1,14 @@
-"""What the metrics share: observed rows and sums that do not saturate."""
+"""Sums over many batches, and the metrics that are made of them."""
 
+import abc
 from typing import Any
 
 import keras
 from keras import ops
 
-from keras_infnet.losses.missing_labels import aligned, observed_labels
+from keras_infnet.losses.missing_labels import observed_rows
 
-__all__ = ["RunningSum", "observed_rows"]
-
-
-def observed_rows(
-    labels: Any, predictions: Any, sample_weight: Any = None
-) -> tuple[Any, Any, Any]:
-    """Flattens a batch to one value a row, in float32.
-
-    Args:
-        labels: tensor of shape `(batch,)` or `(batch, 1)`; NaN means "not
-            observed".
-        predictions: tensor of shape `(batch, 1)` or `(batch,)`.
-        sample_weight: tensor with one weight a row, a scalar, or `None`.
-            Defaults to `None`.
-
-    Returns:
-        Labels, predictions and weights of shape `(batch,)`. Where the label
-        is NaN or the weight is 0, all three are finite and the weight is 0.
-        A NaN prediction of an observed row stays, so that a diverged model
-        shows.
-
-    Raises:
-        ValueError: If the number of rows differs.
-
-    Example:
-
-    >>> rows = observed_rows([1.0, float("nan")], [[0.5], [0.25]])
-    >>> [[float(value) for value in column] for column in rows]
-    [[1.0, 0.0], [0.5, 0.0], [1.0, 0.0]]
-    """
-    labels, weights = observed_labels(labels, sample_weight, "float32")
-    labels, predictions = aligned(labels, ops.cast(predictions, "float32"))
-    observed = ops.not_equal(weights, 0)
-    zeros = ops.zeros_like(labels)
-    return (
-        ops.where(observed, labels, zeros),
-        ops.where(observed, predictions, zeros),
-        weights,
-    )
+__all__ = ["RowSums", "RunningSum"]
 
 
 class RunningSum:
@@ -53,14 +16,7 @@ class RunningSum:
 
     A plain float32 count stops growing at 16,777,216 when ones are added,
     and a sum loses digits long before. Here what every addition rounds off
-    is computed exactly and kept in a second variable.
-
-    Args:
-        metric: `keras.metrics.Metric` that owns the two variables.
-        name: string.
-        shape: tuple of integers. Defaults to `()`.
-
-    Example:
+    is computed exactly and kept in a second variable of the metric.
 
     >>> metric = keras.metrics.Mean()
     >>> total = RunningSum(metric, "rows")
@@ -99,3 +55,51 @@ class RunningSum:
     def value(self) -> Any:
         """Returns the sum."""
         return self.total + self.rest
+
+
+class RowSums(keras.metrics.Metric, abc.ABC):
+    """Base of the metrics made of weighted sums over the observed rows.
+
+    A subclass names the sums, says in `_terms` what is summed, in the same
+    order, and in `_combine` how the metric is computed from the sums. Metrics
+    of regression have no `from_logits`.
+    """
+
+    def __init__(
+        self,
+        sums: tuple[str, ...],
+        name: str,
+        dtype: Any,
+        from_logits: bool | None = None,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        self._sums = tuple(RunningSum(self, part) for part in sums)
+        self.from_logits: Any = from_logits
+
+    @abc.abstractmethod
+    def _terms(self, labels: Any, predictions: Any) -> tuple[Any, ...]:
+        """Returns what is summed: one tensor of shape `(batch,)` a sum."""
+
+    @abc.abstractmethod
+    def _combine(self, *sums: Any) -> Any:
+        """Returns the metric, computed from the sums."""
+
+    def update_state(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> None:
+        labels, predictions, weights = observed_rows(
+            y_true, y_pred, sample_weight
+        )
+        terms = self._terms(labels, predictions)
+        for total, term in zip(self._sums, terms, strict=True):
+            total.add(ops.sum(weights * term))
+
+    def result(self) -> Any:
+        result = self._combine(*(total.value() for total in self._sums))
+        return ops.cast(result, self.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        if self.from_logits is None:
+            return config
+        return {"from_logits": self.from_logits, **config}

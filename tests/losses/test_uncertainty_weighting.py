@@ -52,7 +52,7 @@ def test_stays_in_float32_under_mixed_precision():
     np.testing.assert_allclose(value(total), 0.1234567, rtol=1e-6)
 
 
-def test_serialisation():
+def test_serialization():
     layer = UncertaintyWeighting(["binary", "regression"], name="weighting")
     again = keras.layers.deserialize(keras.layers.serialize(layer))
     assert again.get_config() == layer.get_config()

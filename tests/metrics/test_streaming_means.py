@@ -1,4 +1,4 @@
-"""Log loss, normalised entropy, calibration and RMSE over batches."""
+"""Log loss, normalized entropy, calibration and RMSE over batches."""
 
 import keras
 import numpy as np
@@ -17,7 +17,25 @@ from keras_infnet.metrics import (
 from keras_infnet.schema import Categorical, Schema, Task
 
 NAN = float("nan")
-BINARY = [Calibration, LogLoss, NormalizedEntropy]
+
+
+def normalized_entropy(labels, predictions, weights):
+    rate = np.average(labels, weights=weights)
+    constant = np.full(len(labels), rate)
+    return log_loss(labels, predictions, sample_weight=weights) / log_loss(
+        labels, constant, sample_weight=weights
+    )
+
+
+EXPECTED = {
+    Calibration: lambda y, p, w: (w * p).sum() / (w * y).sum(),
+    LogLoss: lambda y, p, w: log_loss(y, p, sample_weight=w),
+    NormalizedEntropy: normalized_entropy,
+    RootMeanSquaredError: lambda y, p, w: np.sqrt(
+        mean_squared_error(y, p, sample_weight=w)
+    ),
+}
+each_metric = pytest.mark.parametrize("cls", EXPECTED)
 
 
 def streamed(metric, labels, predictions, weights=None, batch_size=70):
@@ -40,51 +58,23 @@ def rows():
     return labels, predictions, weights
 
 
-def test_log_loss(rows):
+@each_metric
+def test_weighted_plain_and_from_logits(cls, rows):
     labels, predictions, weights = rows
-    expected = log_loss(labels, predictions[:, 0], sample_weight=weights)
-    assert streamed(LogLoss(), *rows) == pytest.approx(expected, rel=1e-5)
-    expected = log_loss(labels, predictions[:, 0])
-    actual = streamed(LogLoss(), labels, predictions)
-    assert actual == pytest.approx(expected, rel=1e-5)
+    if cls is RootMeanSquaredError:
+        labels, predictions = 100 + 5 * labels, 100 + 9 * predictions
+    p, ones = predictions[:, 0], np.ones(500)
+    expected = pytest.approx(EXPECTED[cls](labels, p, weights), rel=1e-4)
+    assert streamed(cls(), labels, predictions, weights) == expected
+    plain = pytest.approx(EXPECTED[cls](labels, p, ones), rel=1e-4)
+    assert streamed(cls(), labels, predictions) == plain
+    if cls is not RootMeanSquaredError:
+        logits = np.log(predictions / (1 - predictions))
+        metric = cls(from_logits=True)
+        assert streamed(metric, labels, logits, weights) == expected
 
 
-def test_normalized_entropy(rows):
-    labels, predictions, weights = rows
-    rate = np.average(labels, weights=weights)
-    expected = log_loss(
-        labels, predictions[:, 0], sample_weight=weights
-    ) / log_loss(labels, np.full(500, rate), sample_weight=weights)
-    actual = streamed(NormalizedEntropy(), *rows)
-    assert actual == pytest.approx(expected, rel=1e-5)
-
-
-def test_calibration(rows):
-    labels, predictions, weights = rows
-    expected = (weights * predictions[:, 0]).sum() / (weights * labels).sum()
-    assert streamed(Calibration(), *rows) == pytest.approx(expected, rel=1e-5)
-
-
-def test_root_mean_squared_error(rows):
-    labels, predictions, weights = rows
-    labels, predictions = 100 + 5 * labels, 100 + 9 * predictions
-    expected = mean_squared_error(
-        labels, predictions[:, 0], sample_weight=weights
-    )
-    actual = streamed(RootMeanSquaredError(), labels, predictions, weights)
-    assert actual == pytest.approx(np.sqrt(expected), rel=1e-4)
-
-
-@pytest.mark.parametrize("cls", BINARY)
-def test_from_logits(cls, rows):
-    labels, predictions, weights = rows
-    logits = np.log(predictions / (1 - predictions))
-    assert streamed(
-        cls(from_logits=True), labels, logits, weights
-    ) == pytest.approx(streamed(cls(), *rows), rel=1e-4)
-
-
-@pytest.mark.parametrize("cls", [*BINARY, RootMeanSquaredError])
+@each_metric
 def test_missing_label_equals_dropping_the_row(cls, rows):
     labels, predictions, weights = rows
     expected = streamed(cls(), labels[100:], predictions[100:], weights[100:])
@@ -97,7 +87,7 @@ def test_missing_label_equals_dropping_the_row(cls, rows):
     assert actual == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("cls", [*BINARY, RootMeanSquaredError])
+@each_metric
 def test_undefined_without_rows(cls):
     metric = cls()
     assert np.isnan(float(metric.result()))
@@ -114,20 +104,11 @@ def test_undefined_without_positives():
     )
 
 
-@pytest.mark.parametrize("cls", [*BINARY, RootMeanSquaredError])
-def test_a_nan_prediction_shows(cls):
-    assert np.isnan(
-        streamed(
-            cls(),
-            np.array([0.0, 1.0], "float32"),
-            np.array([0.2, NAN], "float32"),
-        )
-    )
-
-
-@pytest.mark.parametrize("cls", [*BINARY, RootMeanSquaredError])
-def test_half_precision_predictions(cls):
+@each_metric
+def test_nan_and_half_precision_predictions(cls):
     labels = np.array([0.0, 1.0], "float32")
+    broken = np.array([0.2, NAN], "float32")
+    assert np.isnan(streamed(cls(), labels, broken))
     halves = np.array([0.25, 0.5], "float32")
     metric = cls()
     metric.update_state(labels, ops.cast(halves, "float16"))
@@ -145,8 +126,8 @@ def test_sums_keep_what_rounding_drops():
     assert float(metric.result()) == pytest.approx(expected, rel=1e-7)
 
 
-@pytest.mark.parametrize("cls", [*BINARY, RootMeanSquaredError])
-def test_serialisation(cls):
+@each_metric
+def test_serialization(cls):
     metric = cls(name="other")
     config = keras.metrics.serialize(metric)
     assert config["registered_name"] == f"keras_infnet.metrics>{cls.__name__}"
