@@ -1,11 +1,10 @@
-"""Optimisers whose cost depends on the batch and not on the tables."""
+"""Optimizers whose cost depends on the batch and not on the tables."""
 
-from keras_infnet.optimizers.embedding_adagrad import EmbeddingAdagrad
+from keras_infnet.optimizers.adagrad import EmbeddingAdagrad, RowwiseAdagrad
 from keras_infnet.optimizers.embedding_optimizer import EmbeddingOptimizer
 from keras_infnet.optimizers.lazy_adam import LazyAdam
 from keras_infnet.optimizers.row_gradients import RowGradients
 from keras_infnet.optimizers.row_sparse_optimizer import RowSparseOptimizer
-from keras_infnet.optimizers.rowwise_adagrad import RowwiseAdagrad
 
 __all__ = [
     "EmbeddingAdagrad",

@@ -1,4 +1,4 @@
-"""What the optimisers of embedding tables have in common."""
+"""The base class of the optimizers of embedding tables."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,28 +7,23 @@ import keras
 from keras import ops
 
 from keras_infnet.optimizers.row_gradients import DistinctRows, to_rows
-from keras_infnet.optimizers.rows_of_variables import (
-    add_up,
-    read_rows,
-    write_rows,
-)
+from keras_infnet.optimizers.table_rows import add_up, read_rows, write_rows
 from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["EmbeddingOptimizer", "swap"]
 
 # What tables have beside the slots of a subclass.
 _RESERVED = {"average", "averaged", "marks"}
+_CLIP = (
+    "Set `global_clipnorm` of `RowSparseOptimizer`, which clips the gradients "
+    "of dense weights and tables together."
+)
 _REFUSED = {
-    "clipnorm": "Clip all gradients together with `global_clipnorm` of "
-    "`RowSparseOptimizer`.",
-    "clipvalue": "Clip all gradients together with `global_clipnorm` of "
-    "`RowSparseOptimizer`.",
-    "global_clipnorm": "Set it on `RowSparseOptimizer`, where it covers the "
-    "dense weights too.",
+    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), _CLIP),
     "gradient_accumulation_steps": "The gradients of a table are never kept "
     "as a whole. Use a larger batch.",
     "ema_overwrite_frequency": "Averages replace the rows when training ends.",
-    "loss_scale_factor": "Give the dense optimiser of `RowSparseOptimizer` a "
+    "loss_scale_factor": "Give the dense optimizer of `RowSparseOptimizer` a "
     "`keras.optimizers.LossScaleOptimizer`.",
 }
 
@@ -132,10 +127,7 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
         raise TypeError(f"{type(self).__name__} must define `update`.")
 
     def build(self, variables: Any) -> None:
-        """Makes the state of every table.
-
-        Args:
-            variables: list of tables.
+        """Makes the state of every table of the list `variables`.
 
         Raises:
             ValueError: If it has other tables already, or a slot has a
@@ -181,13 +173,9 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
         return zip(self._trainable_variables, self._state, strict=True)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
-        """Updates the tables.
+        """Updates the tables by a list of `RowGradients`, one a table.
 
-        Args:
-            grads: list with `RowGradients` for every table. Other gradients
-                are taken, too; a dense one counts as reading all rows.
-            trainable_variables: the tables, or `None` for those it was built
-                with. Defaults to `None`.
+        Other gradients are taken, too; a dense one counts as reading all rows.
         """
         if trainable_variables is not None and not self.built:
             self.build(list(trainable_variables))
@@ -215,17 +203,13 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
                 f"{type(self).__name__} was built for "
                 f"{[table.path for table in known]}. Received: "
                 f"{[table.path for table in tables]}, of another model or "
-                "frozen since. Make a new optimiser, or compile again."
+                "frozen since. Make a new optimizer, or compile again."
             )
 
     def exclude_from_weight_decay(
         self, var_list: Any = None, var_names: Any = None
     ) -> None:
-        """Is refused: a table is what this optimiser has.
-
-        Raises:
-            ValueError: Always.
-        """
+        """Raises: this optimizer has nothing but tables to decay."""
         raise ValueError(
             f"{type(self).__name__} decays the rows of its tables alone. "
             "Leave `weight_decay` out to exclude them."
@@ -234,14 +218,10 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
     def apply_distinct(
         self, distinct: list[DistinctRows], scale: Any = None, when: Any = None
     ) -> None:
-        """Updates the tables by gradients that are added up already.
+        """Updates the tables by the gradients that `add_up` has returned.
 
-        Args:
-            distinct: what `add_up` has returned.
-            scale: scalar tensor or `None`. Factor of all gradients. Defaults
-                to `None`.
-            when: boolean scalar tensor or `None`. Where it is false, nothing
-                changes. Defaults to `None`.
+        The gradients are multiplied by the scalar `scale`. Where the boolean
+        scalar `when` is false, nothing changes.
         """
         rate = ops.cast(self._get_current_learning_rate(), "float32")
         for table, state, entry in zip(
@@ -280,8 +260,6 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
         for name, values in slots.items():
             write_rows(state[name], rows, ops.cast(values, state[name].dtype))
 
-    # ----------------------------------------------------------- averages
-
     def _average_after(
         self, state: dict[str, Any], rows: Any, old: Any, new: Any
     ) -> dict[str, Any]:
@@ -305,7 +283,7 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
     def bring_averages_up_to_date(self) -> None:
         """Makes the stored average of every row that of the last step.
 
-        This reads and writes whole tables, unlike a step.
+        Unlike a step, this reads and writes whole tables.
         """
         step = ops.cast(self._iterations, "int32")
         for table, state in self._with_state():
@@ -340,12 +318,7 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
 
 
 def swap(first: Any, second: Any) -> None:
-    """Exchanges the values of two variables.
-
-    Args:
-        first: `keras.Variable`.
-        second: `keras.Variable` of the same shape and dtype.
-    """
+    """Exchanges the values of two variables of one shape and dtype."""
     # Arrays of JAX do not change; those of others are written to in place.
     on_jax = keras.backend.backend() == "jax"
     kept = first.value if on_jax else ops.copy(first.value)

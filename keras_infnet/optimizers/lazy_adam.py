@@ -91,8 +91,5 @@ class LazyAdam(EmbeddingOptimizer):
         return rows, {"momentum": momentum, "velocity": velocity}
 
     def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        config.update(
-            beta_1=self.beta_1, beta_2=self.beta_2, epsilon=self.epsilon
-        )
-        return config
+        own = {"beta_1": self.beta_1, "beta_2": self.beta_2}
+        return {**super().get_config(), **own, "epsilon": self.epsilon}

@@ -33,14 +33,10 @@ class RowGradients:
 class DistinctRows:
     """Rows that were read, each once, and their gradients.
 
-    On JAX, whose shapes are static, there are more entries than rows: the
-    others hold the number of rows of the table, which writes nothing, and
-    zero gradients.
-
-    Args:
-        rows: integer tensor of shape `(entries,)`.
-        sums: float tensor of shape `(entries, dim)`, the gradients added up.
-        gathered: float tensor of shape `(entries, dim)`, the rows themselves.
+    `sums` holds the gradients added up and `gathered` the rows themselves,
+    both of shape `(entries, dim)`. On JAX, whose shapes are static, there are
+    more entries than rows: the others hold the number of rows of the table,
+    which writes nothing, and zero gradients.
     """
 
     rows: Any
@@ -49,15 +45,9 @@ class DistinctRows:
 
 
 def to_rows(gradient: Any, table: Any) -> RowGradients | DistinctRows:
-    """Makes gradients of rows of what differentiating by a table gives.
+    """Makes gradients of rows from TensorFlow's slices or a dense gradient.
 
-    Args:
-        gradient: `RowGradients`, `DistinctRows`, TensorFlow's slices, or a
-            tensor of the shape of the table: all rows.
-        table: `keras.Variable`.
-
-    Returns:
-        `RowGradients` or `DistinctRows`.
+    A dense gradient, of the shape of the table, counts as reading all rows.
     """
     if isinstance(gradient, RowGradients | DistinctRows):
         return gradient

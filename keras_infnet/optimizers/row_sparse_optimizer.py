@@ -1,4 +1,4 @@
-"""One optimiser for dense weights and one for embedding tables."""
+"""One optimizer for dense weights and one for embedding tables."""
 
 from typing import Any
 
@@ -6,34 +6,41 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.optimizers.adagrad import RowwiseAdagrad
 from keras_infnet.optimizers.embedding_optimizer import (
     EmbeddingOptimizer,
     swap,
 )
-from keras_infnet.optimizers.rowwise_adagrad import RowwiseAdagrad
 from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["RowSparseOptimizer", "is_table"]
 
+_SCHEDULE = keras.optimizers.schedules.LearningRateSchedule
+
 
 @export("keras_infnet.optimizers.RowSparseOptimizer")
 class RowSparseOptimizer(keras.optimizers.Optimizer):
-    """Trains dense weights with any Keras optimiser and tables by rows.
+    """Trains dense weights with any Keras optimizer and tables by rows.
 
     The tables are the weights of `keras_infnet.layers.StackedEmbedding`.
     Models of `keras_infnet.models` differentiate by the rows that they read
     and hand `RowGradients` over, so that a step never holds a gradient as
     large as a table.
 
-    `learning_rate` is that of the dense optimiser; callbacks that change it
-    leave the tables alone. A `keras.optimizers.MultiOptimizer` has no rate of
-    its own; give `global_clipnorm` here and not to its parts. Loss scaling
-    for `mixed_float16` covers both: give a
+    `learning_rate` is that of the dense optimizer. Setting it, as the
+    callbacks `ReduceLROnPlateau` and `LearningRateScheduler` do, multiplies
+    the rates of both optimizers by the same factor; after `0.0`, the
+    proportion from before returns. To change one rate alone, set that of
+    `dense` or `embedding`. A rate that follows a schedule cannot be set, and
+    a `keras.optimizers.MultiOptimizer` has no rate of its own; give
+    `global_clipnorm` here and not to its parts.
+
+    Loss scaling for `mixed_float16` covers both: give a
     `keras.optimizers.LossScaleOptimizer` as `dense`, or let `compile` do it.
     A step with a gradient that is not finite then changes nothing.
 
     Args:
-        dense: Keras optimiser, its name, or `None` for `AdamW`. Defaults to
+        dense: Keras optimizer, its name, or `None` for `AdamW`. Defaults to
             `None`.
         embedding: `EmbeddingOptimizer`, or `None` for `RowwiseAdagrad`.
             Defaults to `None`.
@@ -43,7 +50,7 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         name: string or `None`. Defaults to `None`.
 
     Raises:
-        ValueError: If an optimiser is of a wrong kind, or asks for what rows
+        ValueError: If an optimizer is of a wrong kind, or asks for what rows
             do not have.
 
     Example:
@@ -68,19 +75,19 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         )
         if not isinstance(dense, keras.optimizers.Optimizer):
             raise ValueError(
-                "`dense` must be a Keras optimiser or its name. "
+                "`dense` must be a Keras optimizer or its name. "
                 f"Received: dense={dense!r}."
             )
         if not isinstance(embedding, EmbeddingOptimizer):
             raise ValueError(
-                "`embedding` must be an optimiser of "
+                "`embedding` must be an optimizer of "
                 "`keras_infnet.optimizers`, for example RowwiseAdagrad(). "
                 f"Received: embedding={embedding!r}."
             )
         inner = getattr(dense, "inner_optimizer", dense)
         if isinstance(inner, RowSparseOptimizer | EmbeddingOptimizer):
             raise ValueError(
-                "dense weights need a plain Keras optimiser, such as AdamW. "
+                "dense weights need a plain Keras optimizer, such as AdamW. "
                 f"Received: {type(inner).__name__}."
             )
         for part in _parts(inner):
@@ -94,15 +101,11 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         self.dense = dense
         self.embedding = embedding
         self.global_clipnorm = global_clipnorm
-
-    # ------------------------------------------------------------- state
+        # Embedding rate over dense rate, for when the latter is 0.
+        self._rate_ratio: float | None = None
 
     def build(self, variables: Any) -> None:
-        """Makes the state of both optimisers.
-
-        Args:
-            variables: list of all trained variables.
-        """
+        """Makes the state of both optimizers for the list `variables`."""
         variables = list(variables)
         if self.built:
             self._check_same(variables)
@@ -147,10 +150,33 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
+        if self.has_scheduled_rate:
+            raise TypeError(
+                "`learning_rate` cannot be set where it follows a schedule. "
+                f"Received: learning_rate={value!r}. Leave out the schedule "
+                "(of `compile_ranker`, `warmup_steps` and `decay_steps`), or "
+                "the callback that sets the rate."
+            )
+        if isinstance(value, _SCHEDULE):
+            raise TypeError(
+                "`learning_rate` must be a number. Give schedules to `dense` "
+                f"and `embedding`. Received: learning_rate={value!r}."
+            )
+        value, before = _number(value), _number(self.dense.learning_rate)
+        if before > 0:
+            self._rate_ratio = _number(self.embedding.learning_rate) / before
         self.dense.learning_rate = value
+        if self._rate_ratio is not None:
+            self.embedding.learning_rate = value * self._rate_ratio
+
+    @property
+    def has_scheduled_rate(self) -> bool:
+        """Whether any learning rate follows a schedule."""
+        parts = [*_parts(self.dense), self.embedding]
+        return any(isinstance(part._learning_rate, _SCHEDULE) for part in parts)
 
     def scale_losses(self) -> None:
-        """Makes the dense optimiser one that scales losses, for float16."""
+        """Wraps the dense optimizer to scale losses, for float16."""
         if not isinstance(self.dense, keras.optimizers.LossScaleOptimizer):
             self.dense = keras.optimizers.LossScaleOptimizer(self.dense)
 
@@ -167,16 +193,8 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         for variable, weight in zip(variables, weights, strict=True):
             variable.assign(weight)
 
-    # ------------------------------------------------------------ update
-
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
-        """Updates all weights.
-
-        Args:
-            grads: list of gradients; those of tables are `RowGradients`.
-            trainable_variables: list of variables, or `None` for those it was
-                built with. Defaults to `None`.
-        """
+        """Updates all weights; the gradients of tables are `RowGradients`."""
         if trainable_variables is None:
             trainable_variables = self._trainable_variables
         elif not self.built:
@@ -192,28 +210,18 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
     def stateless_apply(
         self, optimizer_variables: Any, grads: Any, trainable_variables: Any
     ) -> tuple[list[Any], list[Any]]:
-        """Returns updated values in place of assigning them.
+        """Returns new values of the trained variables and of `variables`.
 
-        Args:
-            optimizer_variables: list of values of `variables`.
-            grads: list of gradients; those of tables are `RowGradients`.
-            trainable_variables: list of values of the trained variables.
-
-        Returns:
-            Lists of the new values of both.
+        All three arguments are lists of values; the gradients of tables are
+        `RowGradients`.
         """
         if len(grads) != len(self._trainable_variables):
             raise ValueError(_other_weights(grads, self._trainable_variables))
-        state = dict(
-            zip(
-                [id(v) for v in (*self._trainable_variables, *self.variables)],
-                [*trainable_variables, *optimizer_variables],
-                strict=True,
-            )
-        )
         everything = {
             id(v): v for v in (*self._trainable_variables, *self.variables)
         }
+        values = [*trainable_variables, *optimizer_variables]
+        state = dict(zip(everything, values, strict=True))
 
         def run(function: Any, *args: Any) -> Any:
             mapping = [(everything[key], state[key]) for key in everything]
@@ -225,7 +233,7 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
 
         dense, distinct, scale, finite = run(self._prepare, grads)
         if dense:
-            # Optimisers that scale losses need their own stateless form.
+            # Optimizers that scale losses need their own stateless form.
             variables, _ = self._split(self._trainable_variables)
             values, others = self.dense.stateless_apply(
                 [state[id(v)] for v in self.dense.variables],
@@ -245,11 +253,10 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         )
 
     def _prepare(self, grads: Any) -> tuple[list[Any], Any, Any, Any]:
-        """Adds rows up; clips and looks for numbers that are not finite.
+        """Adds rows up, clips, and looks for numbers that are not finite.
 
         Returns the gradients of dense weights, those of distinct rows, and
-        for the latter a factor (or `None`) and whether to use them at all (or
-        `None`).
+        for the latter a factor and whether to use them at all (or `None`s).
         """
         dense, of_tables = self._split(grads)
         distinct = self.embedding.add_up(of_tables) if of_tables else []
@@ -258,7 +265,7 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
             scale = 1.0 / self.dense.dynamic_scale
             sums = [entry.sums for entry in distinct]
             finite = _all_finite([*sums, *[g for g in dense if g is not None]])
-            # The dense optimiser sees dense gradients alone.
+            # The dense optimizer sees dense gradients alone.
             poison = ops.where(finite, 0.0, float("nan"))
             dense = [
                 g if g is None else g + ops.cast(poison, g.dtype) for g in dense
@@ -287,8 +294,6 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         if distinct:
             self.embedding.apply_distinct(distinct, scale, finite)
         self._iterations.assign_add(1)
-
-    # ---------------------------------------------------------- averages
 
     @property
     def keeps_averages(self) -> bool:
@@ -323,8 +328,6 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         if tables:
             self.embedding.finalize_variable_values(tables)
 
-    # ------------------------------------------------------------ config
-
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         return {
@@ -336,19 +339,12 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
 
 
 def is_table(variable: Any) -> bool:
-    """Whether a variable is an embedding table, trained by rows.
-
-    Args:
-        variable: `keras.Variable`.
-
-    Returns:
-        Boolean.
-    """
+    """Whether a variable is an embedding table, trained by rows."""
     return bool(getattr(variable, "row_sparse", False))
 
 
 def _parts(optimizer: Any) -> list[Any]:
-    """The optimisers of dense weights, without what wraps them."""
+    """The optimizers of dense weights, without what wraps them."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     return list(getattr(inner, "optimizers", [inner]))
 
@@ -375,11 +371,15 @@ def _check_part(optimizer: Any) -> None:
 
 def _other_weights(received: Any, known: Any) -> str:
     return (
-        "the weights to train are not those that the optimiser was made for: "
+        "the weights to train are not those that the optimizer was made for: "
         f"{len(received)} in place of {len(known)}, or those of another "
         "model. After freezing layers, call `compile` again; give every model "
-        "an optimiser of its own."
+        "an optimizer of its own."
     )
+
+
+def _number(value: Any) -> float:
+    return float(ops.convert_to_numpy(value))
 
 
 def _deserialized(optimizer: Any) -> Any:

@@ -7,7 +7,9 @@ from small_models import small_model
 from tiny import plain_schema, random_batch, random_labels
 
 from keras_infnet.models.base import row_sparse_model
-from keras_infnet.training.row_sparse_step.steps import tensorflow_step
+from keras_infnet.training.row_sparse_step.tensorflow_step import (
+    tensorflow_step,
+)
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="TensorFlow's traces"

@@ -1,4 +1,4 @@
-"""Rows after many steps against optimisers written in NumPy, all dense."""
+"""Rows after many steps against optimizers written in NumPy, all dense."""
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from keras_infnet.optimizers import (
     RowwiseAdagrad,
 )
 
-ROWS, DIM, PLACES, STEPS = 12, 3, 40, 50
+ROWS, DIM, PLACES, STEPS = 12, 3, 40, 24
 
 
 def batches(seed=0):
@@ -44,7 +44,7 @@ def in_pieces(rows, values):
 
 
 def train(optimizer, seed=0):
-    """Applies all batches by rows; returns the table and the optimiser."""
+    """Applies all batches by rows; returns the table and the optimizer."""
     table = keras.Variable(first_table(), name="table")
     optimizer.build([table])
     for rows, values in batches(seed):
@@ -76,22 +76,13 @@ def numpy_adagrad(rowwise, rate=0.1, start=0.0, epsilon=1e-8, decay=0.0):
     return table, history
 
 
-def test_rowwise_adagrad():
-    expected, _ = numpy_adagrad(rowwise=True)
-    actual = numpy_of(train(RowwiseAdagrad(0.1)))
+@pytest.mark.parametrize("kind", [RowwiseAdagrad, EmbeddingAdagrad])
+def test_adagrad(kind):
+    rowwise = kind is RowwiseAdagrad
+    expected, _ = numpy_adagrad(rowwise, epsilon=1e-8 if rowwise else 1e-12)
+    actual = numpy_of(train(kind(0.1)))
     np.testing.assert_allclose(actual, expected, atol=1e-6)
     assert np.array_equal(actual[-1], first_table()[-1])
-
-
-def test_adagrad():
-    expected, _ = numpy_adagrad(rowwise=False, epsilon=1e-12)
-    actual = numpy_of(train(EmbeddingAdagrad(0.1)))
-    np.testing.assert_allclose(actual, expected, atol=1e-6)
-
-
-@pytest.mark.parametrize("rowwise", [True, False])
-def test_first_accumulator_epsilon_and_decay(rowwise):
-    kind = RowwiseAdagrad if rowwise else EmbeddingAdagrad
     optimizer = kind(
         0.1, initial_accumulator_value=0.2, epsilon=0.05, weight_decay=0.3
     )
@@ -170,7 +161,7 @@ def test_dense_gradients_are_taken_too():
     np.testing.assert_allclose(numpy_of(table), numpy_of(by_rows), atol=1e-6)
 
 
-def test_an_optimiser_stays_with_its_tables():
+def test_an_optimizer_stays_with_its_tables():
     optimizer = RowwiseAdagrad()
     train(optimizer)
     other = keras.Variable(first_table(), name="other")
@@ -198,15 +189,15 @@ def test_config_round_trip(kind):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"clipnorm": 1.0}, "no `clipnorm`.*global_clipnorm"),
-        ({"global_clipnorm": 1.0}, "no `global_clipnorm`.*RowSparse"),
-        ({"gradient_accumulation_steps": 2}, "Use a larger batch"),
+        ({"clipnorm": 1.0}, "`clipnorm`.*global_clipnorm"),
+        ({"global_clipnorm": 1.0}, "`global_clipnorm`.*RowSparse"),
+        ({"gradient_accumulation_steps": 2}, "`gradient_accumulation_steps`"),
         ({"loss_scale_factor": 8.0}, "LossScaleOptimizer"),
-        ({"learning_rate": -1.0}, "`learning_rate` must be"),
-        ({"weight_decay": -1.0}, "`weight_decay` must be"),
-        ({"epsilon": float("nan")}, "`epsilon` must be"),
-        ({"ema_momentum": 1.0}, "`ema_momentum` must be"),
-        ({"use_ema": "no"}, "`use_ema` must be"),
+        ({"learning_rate": -1.0}, "learning_rate=-1.0"),
+        ({"weight_decay": -1.0}, "weight_decay=-1.0"),
+        ({"epsilon": float("nan")}, "epsilon=nan"),
+        ({"ema_momentum": 1.0}, "ema_momentum=1.0"),
+        ({"use_ema": "no"}, "`use_ema`.*'no'"),
     ],
     ids=str,
 )
@@ -217,7 +208,7 @@ def test_what_rows_do_not_have_is_refused(kind, arguments, message):
 
 
 def test_tables_are_not_excluded_from_decay():
-    with pytest.raises(ValueError, match="Leave `weight_decay` out"):
+    with pytest.raises(ValueError, match="`weight_decay`"):
         RowwiseAdagrad(weight_decay=0.1).exclude_from_weight_decay()
 
 

@@ -6,11 +6,11 @@ import keras
 
 from keras_infnet.layers import StackedEmbedding
 from keras_infnet.optimizers import RowSparseOptimizer
-from keras_infnet.training.row_sparse_step.steps import (
-    jax_step,
+from keras_infnet.training.row_sparse_step.jax_step import jax_step
+from keras_infnet.training.row_sparse_step.tensorflow_step import (
     tensorflow_step,
-    torch_step,
 )
+from keras_infnet.training.row_sparse_step.torch_step import torch_step
 
 __all__ = ["RowSparseModel"]
 
@@ -76,6 +76,13 @@ class RowSparseModel(keras.Model):
                 optimizer.scale_losses()
             kwargs["auto_scale_loss"] = False
         super().compile(optimizer, *args, **kwargs)
+
+    def get_compile_config(self) -> Any:
+        """Returns the arguments of `compile`, as `.keras` files keep them."""
+        # Writing an `.h5` file, Keras removes the optimizer from them.
+        if self.compiled and "optimizer" not in self._compile_config.config:
+            self._compile_config.config["optimizer"] = self.optimizer
+        return super().get_compile_config()
 
     def compile_from_config(self, config: Any) -> None:
         """Compiles as `get_compile_config` describes."""

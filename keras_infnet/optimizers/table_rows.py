@@ -1,9 +1,10 @@
-"""Reading, adding up and writing rows of variables, in place.
+"""Reading, adding up and writing rows of tables in place, by backend.
 
 `keras.ops` can scatter into tensors only, which copies the table on
-TensorFlow and PyTorch. Here each backend does it its own way.
+TensorFlow and PyTorch.
 """
 
+import functools
 from typing import Any
 
 import keras
@@ -11,24 +12,16 @@ from keras import ops
 
 from keras_infnet.optimizers.row_gradients import DistinctRows
 
-__all__ = ["add_up", "all_rows", "read_rows", "write_rows"]
+__all__ = ["add_up", "read_rows", "write_rows"]
 
 
 def add_up(marks: Any, gradients: Any, table: Any) -> DistinctRows:
     """Adds up the gradients of every distinct row.
 
-    Every place writes its number to its row of `marks` and reads it back:
-    the places of one row all see the same number, whoever wrote last. This
-    takes no sorting and no hashing, and `marks` needs no cleaning up.
-
-    Args:
-        marks: `keras.Variable` of integers, shape `(rows,)`. Its values mean
-            nothing between calls.
-        gradients: `RowGradients`.
-        table: `keras.Variable` of shape `(rows, dim)`.
-
-    Returns:
-        `DistinctRows`.
+    Every place writes its number to its row of `marks` and reads it back: the
+    places of one row all see the same number, whoever wrote last. This takes
+    no sorting and no hashing. `marks`, a variable of one integer a row, needs
+    no clearing: its values mean nothing between calls.
     """
     match keras.backend.backend():
         case "tensorflow":
@@ -88,14 +81,15 @@ def _add_up_on_tensorflow(
     else:
         segments, count = [chosen], None
         wanted = tf.boolean_mask(chosen, first)
-    sums = _segment_sums(segments, gradients.values, count)
+    sums = _segment_sums()(segments, gradients.values, count)
     return DistinctRows(
         distinct, tf.gather(sums, wanted), read_rows(table, distinct)
     )
 
 
-def _segment_sums(segments: Any, values: Any, count: int | None) -> Any:
-    """Sums of `values` by segment; `count` of them, or one a place.
+@functools.cache
+def _segment_sums() -> Any:
+    """Function of segments, values and a count: the sums by segment.
 
     Compiled by XLA, whose loop was 4 to 14 times as fast on two cores as the
     kernel of TensorFlow.
@@ -103,7 +97,7 @@ def _segment_sums(segments: Any, values: Any, count: int | None) -> Any:
     import tensorflow as tf
 
     @tf.function(jit_compile=True, autograph=False)
-    def add(segments: Any, values: Any) -> Any:
+    def add(segments: Any, values: Any, count: int | None) -> Any:
         if len(segments) == 1:
             values = [tf.concat(values, axis=0)]
         number = tf.shape(values[0])[0] if count is None else count
@@ -113,38 +107,11 @@ def _segment_sums(segments: Any, values: Any, count: int | None) -> Any:
         ]
         return tf.add_n(parts)
 
-    return add(segments, values)
-
-
-def all_rows(table: Any, gradient: Any, rows: list[Any]) -> DistinctRows:
-    """Makes distinct rows of a gradient by a whole table, on JAX.
-
-    Args:
-        table: tensor of shape `(rows, dim)`.
-        gradient: tensor of the same shape.
-        rows: list of integer tensors: the rows that were read.
-
-    Returns:
-        `DistinctRows`.
-    """
-    count = table.shape[0]
-    read = ops.zeros((count,), "bool")
-    for numbers in rows:
-        read = read.at[numbers].set(True)
-    numbers = ops.where(read, ops.arange(count, dtype="int32"), count)
-    return DistinctRows(numbers, gradient, table)
+    return add
 
 
 def read_rows(variable: Any, rows: Any) -> Any:
-    """Reads rows of a variable and nothing else of it.
-
-    Args:
-        variable: `keras.Variable` of shape `(rows, ...)`.
-        rows: integer tensor of shape `(entries,)`.
-
-    Returns:
-        Tensor of shape `(entries, ...)`.
-    """
+    """Reads rows of a variable and nothing else of it."""
     value = variable.value
     match keras.backend.backend():
         case "tensorflow":
@@ -159,12 +126,8 @@ def read_rows(variable: Any, rows: Any) -> Any:
 def write_rows(variable: Any, rows: Any, values: Any) -> None:
     """Replaces rows of a variable where they are.
 
-    Args:
-        variable: `keras.Variable` of shape `(rows, ...)`.
-        rows: integer tensor of shape `(entries,)`. On JAX, numbers beyond
-            the last row write nothing. Of several entries with the same
-            number, one is written.
-        values: tensor of shape `(entries, ...)`.
+    Of several entries with the same number, one is written. On JAX, numbers
+    beyond the last row write nothing.
     """
     value = variable.value
     match keras.backend.backend():
