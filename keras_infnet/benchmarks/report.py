@@ -1,6 +1,5 @@
 """The result of a benchmark: tables, a file of numbers, a plot."""
 
-import contextlib
 import dataclasses
 import importlib.util
 import json
@@ -13,6 +12,7 @@ from typing import Any
 from keras_infnet.benchmarks.machine import machine_lines
 from keras_infnet.benchmarks.plots import draw
 from keras_infnet.benchmarks.timing import Spread
+from keras_infnet.utils.atomic_files import replacing, write_text
 from keras_infnet.utils.json_values import json_safe
 from keras_infnet.utils.tables import aligned_table
 
@@ -110,7 +110,7 @@ class Report:
         place.mkdir(parents=True, exist_ok=True)
         path = place / f"{self.name}-{self.machine['backend']}.json"
         text = json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
-        _in_one_step(path, lambda target: target.write_text(text, "utf-8"))
+        write_text(path, text)
         written = f"Wrote {path}"
         if not self.charts:
             say(f"{written}.")
@@ -123,7 +123,8 @@ class Report:
             return path
         picture = path.with_suffix(".png")
         title = f"{self.name}, {self.machine['backend']}"
-        _in_one_step(picture, lambda target: draw(self.charts, title, target))
+        with replacing(picture) as temporary:
+            draw(self.charts, title, temporary)
         say(f"{written} and {picture}.")
         return path
 
@@ -155,17 +156,3 @@ def percent(part: float) -> str:
 def size(count: float) -> str:
     """Writes bytes in MiB."""
     return f"{count / 2**20:,.0f} MiB"
-
-
-def _in_one_step(
-    path: pathlib.Path, write: Callable[[pathlib.Path], Any]
-) -> None:
-    """Writes beside `path` and moves there: nobody sees half a file."""
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import pathlib
 import shutil
 import zipfile
@@ -13,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_infnet.utils.atomic_files import write_text
+from keras_infnet.utils.atomic_files import write_arrays, write_text
 from keras_infnet.utils.json_values import json_safe
 from keras_infnet.version import __version__
 
@@ -89,9 +88,7 @@ class RunStore:
         """Keeps a finished run."""
         self.directory.mkdir(parents=True, exist_ok=True)
         if predictions:
-            temporary = self.directory / f"{key}.tmp.npz"
-            np.savez(temporary, **predictions)
-            os.replace(temporary, self.directory / f"{key}.npz")
+            write_arrays(self.directory / f"{key}.npz", predictions.items())
         # Last: without this file there is no run.
         record = {**record, "tasks": list(predictions)}
         text = json.dumps(json_safe(record), indent=2) + "\n"

@@ -1,104 +1,117 @@
-"""Files that are whole or not there, and folders with one user at a time."""
+"""Atomic writes of files, and directory locks."""
 
 import contextlib
+import errno
 import os
-from collections.abc import Iterator
-from typing import IO
+import zipfile
+from collections.abc import Iterable, Iterator
 
-__all__ = ["alone_in", "write_text"]
+import numpy as np
+
+__all__ = ["alone_in", "replacing", "write_arrays", "write_text"]
 
 _LOCK = ".in_use"
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 @contextlib.contextmanager
 def alone_in(directory: str | os.PathLike[str], what: str) -> Iterator[None]:
-    """Keeps other processes from the same work in a directory.
+    """Locks a directory, made if absent, against other processes.
 
-    The system forgets the lock when the process ends, however it ends. Where
-    there are no such locks, on Windows and some network disks, nobody is kept
-    out.
-
-    Args:
-        directory: path, made if absent.
-        what: string. What is done there, for the error.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        RuntimeError: If another process, or another call, does it already.
-
-    Example:
+    The system releases the lock when the process ends, however it ends. The
+    `RuntimeError` of a second process or call names `what` is done there and
+    the process that holds the lock.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with alone_in(folder, "a comparison"):
-    ...         os.listdir(folder)
+    ...         sorted(os.listdir(folder))
     ...     os.listdir(folder)
-    ['.in_use']
+    ['.in_use', '.in_use_by']
     []
     """
+    import filelock
+
     os.makedirs(directory, exist_ok=True)
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
     path = os.path.join(directory, _LOCK)
-    with open(path, "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            taken = not _is_still(file, path)
-        except BlockingIOError:
-            taken = True
-        except OSError:  # a disk without locks
-            taken = False
-        if taken:
-            file.seek(0)
-            raise RuntimeError(
-                f"{what} is under way in {os.fspath(directory)} already, in "
-                f"process {file.read().strip() or 'unknown'}. Wait for its "
-                "end, or choose another directory."
-            )
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        try:
-            yield
-        finally:
+    # A file of its own: on Windows nobody else can read a locked file.
+    holder = f"{path}_by"
+    lock = filelock.FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        raise RuntimeError(
+            f"{what} is under way in {os.fspath(directory)} already, in "
+            f"process {_content(holder) or 'unknown'}. Wait for its end, or "
+            "choose another directory."
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:  # those of some network disks
+            raise
+    try:
+        with open(holder, "w", encoding="utf-8") as file:
+            file.write(f"{os.getpid()}\n")
+        yield
+    finally:
+        for file_name in (holder, path):
+            # Windows removes the file of a lock when it is released.
             with contextlib.suppress(OSError):
-                os.remove(path)
+                os.remove(file_name)
+        lock.release()
 
 
-def _is_still(file: IO[str], path: str) -> bool:
-    """Whether a file was not removed before it was locked."""
+def _content(path: str) -> str:
     try:
-        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
-    except FileNotFoundError:
-        return False
+        with open(path, encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
-def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a file in one step: what was there stays until all is written.
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
+    """Yields the path of a temporary file that then takes the place of `path`.
 
-    Args:
-        path: path of the file.
-        text: string, written as it is, in UTF-8.
+    After an error the temporary file is removed and `path` is as before. Two
+    processes never write to the same temporary file.
 
-    Example:
-
-    >>> import os, tempfile
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_text(os.path.join(folder, "a.txt"), "all or nothing")
+    ...     with replacing(os.path.join(folder, "a.bin")) as temporary:
+    ...         with open(temporary, "wb") as file:
+    ...             _ = file.write(b"all or nothing")
     ...     os.listdir(folder)
-    ['a.txt']
+    ['a.bin']
     """
-    temporary = f"{os.fspath(path)}.tmp"
+    temporary = f"{os.fspath(path)}.{os.getpid()}.tmp"
     try:
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        yield temporary
         os.replace(temporary, path)
     except BaseException:  # a full disk, an interrupt
         with contextlib.suppress(OSError):
             os.remove(temporary)
         raise
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a string as it is, in UTF-8, to a file that it replaces."""
+    with (
+        replacing(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        file.write(text)
+
+
+def write_arrays(
+    path: str | os.PathLike[str], arrays: Iterable[tuple[str, np.ndarray]]
+) -> None:
+    """Writes a file for `np.load`, holding one array at a time in memory."""
+    with (
+        replacing(path) as temporary,
+        zipfile.ZipFile(temporary, "w", allowZip64=True) as archive,
+    ):
+        for name, array in arrays:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(
+                    entry, np.asanyarray(array), allow_pickle=False
+                )

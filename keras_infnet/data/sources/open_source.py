@@ -18,6 +18,7 @@ from keras_infnet.data.sources.parquet_source import ParquetSource
 from keras_infnet.data.sources.source import MemorySource, Source
 from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import nearest_name
+from keras_infnet.utils.atomic_files import replacing
 
 __all__ = ["Source", "open_source", "write_table"]
 
@@ -159,8 +160,7 @@ def write_table(
     suffix = _suffix(path)
     whole = isinstance(table, (Table, pd.DataFrame, pa.Table))
     parts = (_to_arrow(part, suffix) for part in ([table] if whole else table))
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
+    with replacing(path) as temporary:
         first = next(parts, None)
         if first is None:
             raise ValueError(f"there are no rows to write to {path}.")
@@ -171,11 +171,6 @@ def write_table(
                     writer.write_table(part, row_group_size)
                 else:
                     writer.write_table(part)
-        os.replace(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
 
 
 @contextlib.contextmanager
