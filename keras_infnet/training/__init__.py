@@ -2,16 +2,14 @@
 
 from keras_infnet.training.autoifs.flow_search import FlowSearch
 from keras_infnet.training.autoifs.kept_flows import kept_flows
-from keras_infnet.training.autoifs.two_stages import search_and_retrain
+from keras_infnet.training.autoifs.search_and_retrain import search_and_retrain
 from keras_infnet.training.callbacks.averaged_weights import AveragedWeights
 from keras_infnet.training.callbacks.best_weights import BestWeights
 from keras_infnet.training.callbacks.learning_curve import LearningCurve
-from keras_infnet.training.callbacks.mean_auc import MeanAUC
-from keras_infnet.training.callbacks.scaled_rate import ScaledRate
-from keras_infnet.training.callbacks.scenario_task_auc import ScenarioTaskAUC
-from keras_infnet.training.callbacks.warm_up import WarmUp
+from keras_infnet.training.callbacks.mean_auc import MeanAUC, ScenarioTaskAUC
 from keras_infnet.training.compilation import compile_ranker, make_optimizer
 from keras_infnet.training.fitting import fit_ranker, ranker_callbacks
+from keras_infnet.training.learning_rates import ScaledRate, WarmUp
 from keras_infnet.training.prediction import predict_rows
 from keras_infnet.training.resume import Resume
 

@@ -1,5 +1,6 @@
-"""The recommended optimisers, losses and metrics of a ranking model."""
+"""The recommended optimizers, losses and metrics of a ranking model."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ from keras_infnet.optimizers import (
     RowwiseAdagrad,
 )
 from keras_infnet.schema import nearest_name
-from keras_infnet.training.callbacks.warm_up import WarmUp
+from keras_infnet.training.learning_rates import WarmUp
 from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["EMBEDDING_OPTIMIZERS", "compile_ranker", "make_optimizer"]
@@ -37,37 +38,51 @@ def compile_ranker(
     global_clipnorm: float | None = None,
     embedding_optimizer: str = "adagrad",
     optimizer: Any = None,
+    loss: Any = None,
+    loss_weights: Mapping[str, float] | None = None,
+    weighted_metrics: Any = None,
     **kwargs: Any,
 ) -> Any:
     """Compiles a model for its schema; `model.fit` then trains all tasks.
 
     AdamW trains the dense weights, Adagrad the rows of the table that a batch
     reads. Every task gets its masked loss, weighted as the schema says, and
-    its streaming metrics.
+    its streaming metrics. Without warm-up and decay, callbacks such as
+    `keras.callbacks.ReduceLROnPlateau` can set `model.optimizer.learning_rate`
+    (the rate of AdamW): both rates then change by the same factor.
 
     Args:
         model: a model of `keras_infnet.models`.
-        learning_rate: float. Of AdamW. Defaults to `1e-3`.
-        embedding_learning_rate: float. Of the tables. Defaults to `0.05`.
-        weight_decay: float. Of AdamW, decoupled. Defaults to `1e-4`.
-        warmup_steps: integer. Steps in which both rates rise linearly.
-            Defaults to `0`.
-        decay_steps: integer or `None`. Steps of a cosine decay behind the
-            warm-up; `None` for none. Defaults to `None`.
-        ema_momentum: float or `None`. Momentum of averaged weights, which
-            replace the last ones at the end of `fit`; `None` for none.
-            Defaults to `None`.
-        global_clipnorm: float or `None`. Largest norm of all gradients
-            together, those of tables included. Defaults to `None`.
-        embedding_optimizer: `"adagrad"`, `"rowwise_adagrad"` (less memory)
-            or `"lazy_adam"` (with a lower rate). Defaults to `"adagrad"`.
-        optimizer: optimiser in place of the one that these numbers make, or
+        learning_rate: float. See `make_optimizer`, as for the arguments up
+            to `embedding_optimizer`. Defaults to `1e-3`.
+        embedding_learning_rate: float. Defaults to `0.05`.
+        weight_decay: float. Defaults to `1e-4`.
+        warmup_steps: integer. Defaults to `0`.
+        decay_steps: integer or `None`. Defaults to `None`.
+        ema_momentum: float or `None`. Defaults to `None`.
+        global_clipnorm: float or `None`. Defaults to `None`.
+        embedding_optimizer: string. Defaults to `"adagrad"`.
+        optimizer: optimizer in place of the one that these arguments make, or
             `None`. Defaults to `None`.
+        loss: loss of every task, or dict of task name to loss, which replaces
+            the losses of these tasks; `None` for none. Rows without a label
+            have weight 0 in `keras_infnet.data.Batches`; losses of Keras are
+            means over the other rows with
+            `reduction="mean_with_sample_weight"` only. Defaults to `None`.
+        loss_weights: dict of task name to float, in place of the weights of
+            these tasks in the schema, or `None`. Defaults to `None`.
+        weighted_metrics: metric or list of metrics for every task, or dict of
+            task name to such; they are added to the standard metrics.
+            Defaults to `None`.
         **kwargs: Further arguments of `model.compile`, for example
             `jit_compile`.
 
     Returns:
         The model.
+
+    Raises:
+        ValueError: If a number is out of range, or an optimizer or task is
+            not known.
 
     Example:
 
@@ -92,14 +107,49 @@ def compile_ranker(
             global_clipnorm,
             embedding_optimizer,
         )
+    names = model.schema.task_names
+    metrics = task_metrics(model.schema)
+    for task, more in _by_task("weighted_metrics", weighted_metrics, names):
+        more = more if isinstance(more, Sequence) else [more]
+        metrics[task] += [more] if isinstance(more, str) else map(_copy, more)
     model.compile(
         optimizer=optimizer,
-        loss=task_losses(model.schema),
-        loss_weights=task_loss_weights(model.schema),
-        weighted_metrics=task_metrics(model.schema),
+        loss={
+            **task_losses(model.schema),
+            **dict(_by_task("loss", loss, names)),
+        },
+        loss_weights={
+            **task_loss_weights(model.schema),
+            **dict(_by_task("loss_weights", loss_weights, names)),
+        },
+        weighted_metrics=metrics,
         **kwargs,
     )
     return model
+
+
+def _by_task(
+    argument: str, value: Any, names: Sequence[str]
+) -> list[tuple[str, Any]]:
+    """Pairs of task and value, of an argument for all tasks or a dict."""
+    if value is None:
+        return []
+    if not isinstance(value, Mapping):
+        return [(name, value) for name in names]
+    for name in value:
+        if name not in names:
+            raise ValueError(
+                f"{nearest_name(name, names, 'task')} Received: "
+                f"{argument}={value!r}."
+            )
+    return list(value.items())
+
+
+def _copy(metric: Any) -> Any:
+    """A metric of its own for every task; they hold their task's sums."""
+    if isinstance(metric, keras.metrics.Metric):
+        return type(metric).from_config(metric.get_config())
+    return metric
 
 
 def make_optimizer(
@@ -112,16 +162,19 @@ def make_optimizer(
     global_clipnorm: float | None = None,
     embedding_optimizer: str = "adagrad",
 ) -> Any:
-    """Makes the optimiser of `compile_ranker`.
+    """Makes the optimizer of `compile_ranker`.
 
     Args:
         learning_rate: float. Of AdamW. Defaults to `1e-3`.
         embedding_learning_rate: float. Of the tables. Defaults to `0.05`.
-        weight_decay: float. Of AdamW. Defaults to `1e-4`.
-        warmup_steps: integer. See `WarmUp`. Defaults to `0`.
-        decay_steps: integer or `None`. See `WarmUp`. Defaults to `None`.
-        ema_momentum: float or `None`. Momentum of averaged weights. Defaults
-            to `None`.
+        weight_decay: float. Of AdamW, decoupled. Defaults to `1e-4`.
+        warmup_steps: integer. Steps in which both rates rise linearly; see
+            `WarmUp`. Defaults to `0`.
+        decay_steps: integer or `None`. Steps of a cosine decay after the
+            warm-up; `None` for none. Defaults to `None`.
+        ema_momentum: float or `None`. Momentum of averaged weights, which
+            replace the last ones at the end of `fit`; `None` for none.
+            Defaults to `None`.
         global_clipnorm: float or `None`. Largest norm of all gradients
             together, those of tables included. Defaults to `None`.
         embedding_optimizer: `"adagrad"`, `"rowwise_adagrad"` (less memory)
@@ -139,7 +192,13 @@ def make_optimizer(
     >>> type(optimizer.dense).__name__, type(optimizer.embedding).__name__
     ('AdamW', 'EmbeddingAdagrad')
     """
-    check_number("embedding_learning_rate", embedding_learning_rate, above=0.0)
+    rates = {
+        "learning_rate": learning_rate,
+        "embedding_learning_rate": embedding_learning_rate,
+    }
+    for name, rate in rates.items():
+        check_number(name, rate, above=0.0)
+    check_number("warmup_steps", warmup_steps, kind=int)
     check_number("weight_decay", weight_decay)
     if ema_momentum is not None:
         check_number("ema_momentum", ema_momentum, below=1.0)
@@ -156,12 +215,15 @@ def make_optimizer(
     average: dict[str, Any] = {}
     if ema_momentum is not None:
         average = {"use_ema": True, "ema_momentum": ema_momentum}
+    # Callbacks can set a number, and not the rate of a schedule.
+    dense_rate, table_rate = (
+        WarmUp(rate, warmup_steps, decay_steps)
+        if warmup_steps or decay_steps is not None
+        else rate
+        for rate in rates.values()
+    )
     dense = keras.optimizers.AdamW(
-        WarmUp(learning_rate, warmup_steps, decay_steps),
-        weight_decay=weight_decay,
-        **average,
+        dense_rate, weight_decay=weight_decay, **average
     )
-    table = EMBEDDING_OPTIMIZERS[embedding_optimizer](
-        WarmUp(embedding_learning_rate, warmup_steps, decay_steps), **average
-    )
+    table = EMBEDDING_OPTIMIZERS[embedding_optimizer](table_rate, **average)
     return RowSparseOptimizer(dense, table, global_clipnorm=global_clipnorm)

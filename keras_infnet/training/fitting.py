@@ -9,15 +9,26 @@ import keras
 
 from keras_infnet.schema import Schema
 from keras_infnet.schema.agreement import check_same_schema
-from keras_infnet.training.callbacks.averaged_weights import AveragedWeights
+from keras_infnet.training.autoifs.flow_search import FlowSearch
+from keras_infnet.training.callbacks import Logs
+from keras_infnet.training.callbacks.averaged_weights import (
+    AveragedWeights,
+    keeps_averages,
+)
 from keras_infnet.training.callbacks.best_weights import BestWeights
-from keras_infnet.training.callbacks.mean_auc import MeanAUC
-from keras_infnet.training.callbacks.scenario_task_auc import ScenarioTaskAUC
+from keras_infnet.training.callbacks.mean_auc import MeanAUC, ScenarioTaskAUC
 from keras_infnet.training.resume import Resume
-from keras_infnet.training.row_order import RowOrder
+from keras_infnet.utils.argument_checks import check_positive_or_none
 from keras_infnet.utils.atomic_files import alone_in
 
 __all__ = ["check_fit", "fit_ranker", "ranker_callbacks"]
+
+_SET_RATES = (
+    keras.callbacks.ReduceLROnPlateau,
+    keras.callbacks.LearningRateScheduler,
+)
+# They need the weights that are trained, not averages.
+_STORE_TRAINING = (FlowSearch, keras.callbacks.BackupAndRestore)
 
 
 def fit_ranker(
@@ -35,8 +46,8 @@ def fit_ranker(
     """Calls `model.fit` with validation, best weights, logs and resume.
 
     After every epoch the model is validated, with averaged weights where the
-    optimiser keeps them. The weights with the best mean AUC over the binary
-    tasks (the lowest loss, if there is none) are given back. With a
+    optimizer keeps them. The weights with the best mean AUC over the binary
+    tasks (the lowest loss, if there is none) are restored at the end. With a
     `directory`, `history.csv` gets a line an epoch and an interrupted run
     continues at its next epoch, with the same order of rows, when called
     again.
@@ -54,7 +65,10 @@ def fit_ranker(
         tensorboard: boolean. Whether to write TensorBoard logs below
             `directory`; needs TensorFlow. Defaults to `False`.
         callbacks: further callbacks. A `ScenarioTaskAUC` among them decides
-            on the best weights. Defaults to `()`.
+            on the best weights. In `on_epoch_end` of an epoch with validation
+            the model has the weights that were validated, so that
+            `keras.callbacks.ModelCheckpoint` stores what was scored; change
+            weights in `on_epoch_begin`. Defaults to `()`.
         save_every: integer or `None`. Steps after which the state of the run
             is saved, beside the end of every epoch; needs a `directory`.
             Defaults to `None`.
@@ -65,8 +79,8 @@ def fit_ranker(
 
     Raises:
         ValueError: If TensorBoard logs are asked for without a directory,
-            the batches were encoded for another model, or a number is out of
-            range.
+            the batches were encoded for another model, a number is out of
+            range, or a callback sets a learning rate that follows a schedule.
         RuntimeError: If another training is under way in the directory.
     """
     check_fit(model, train, validation, epochs, patience, save_every)
@@ -102,10 +116,12 @@ def fit_ranker(
                 **kwargs,
             )
     finally:
-        # An interrupted run does not reach the end, where Keras closes it.
+        # An interrupted run does not reach the end, where Keras does this.
         for callback in standard:
             if getattr(callback, "csv_file", None) is not None:
                 callback.csv_file.close()
+            if isinstance(callback, AveragedWeights):
+                callback.use_trained_weights()
 
 
 def check_fit(
@@ -116,31 +132,10 @@ def check_fit(
     patience: int | None = None,
     save_every: int | None = None,
 ) -> None:
-    """Raises for what `fit_ranker` would refuse.
-
-    Args:
-        model: a model of `keras_infnet.models`.
-        train: `keras_infnet.data.Batches`.
-        validation: `keras_infnet.data.Batches` or `None`. Defaults to
-            `None`.
-        epochs: integer. Defaults to `1`.
-        patience: integer or `None`. Defaults to `None`.
-        save_every: integer or `None`. Defaults to `None`.
-
-    Raises:
-        ValueError: If the batches were encoded for another model, or a number
-            is out of range.
-    """
-    for name, value in (
-        ("epochs", epochs),
-        ("patience", patience),
-        ("save_every", save_every),
-    ):
-        if value is not None and value < 1:
-            raise ValueError(
-                f"`{name}` must be a positive integer. "
-                f"Received: {name}={value!r}."
-            )
+    """Raises for numbers or batches that `fit_ranker` would refuse."""
+    check_positive_or_none(
+        epochs=epochs, patience=patience, save_every=save_every
+    )
     for batches in (train, validation):
         schema = getattr(batches, "schema", None)
         if isinstance(schema, Schema):
@@ -167,25 +162,28 @@ def ranker_callbacks(
         directory: path or `None`. Defaults to `None`.
         patience: integer or `None`. Defaults to `None`.
         tensorboard: boolean. Defaults to `False`.
-        callbacks: further callbacks. A `ScenarioTaskAUC` among them decides
-            on the best weights. Defaults to `()`.
-        save_every: integer or `None`. Steps after which the state of the run
-            is saved, beside the end of every epoch; needs a `directory`.
-            Defaults to `None`.
+        callbacks: further callbacks; see `fit_ranker`. Defaults to `()`.
+        save_every: integer or `None`. See `fit_ranker`. Defaults to `None`.
 
     Returns:
         List of callbacks.
 
     Raises:
         ValueError: If TensorBoard logs or `save_every` are asked for without
-            a directory.
+            a directory, or a callback sets a rate that follows a schedule.
     """
+    _check_rates(model.optimizer, callbacks)
     schema = model.schema
     # With a directory, `Resume` does that.
     ordered = directory is None and hasattr(train, "epoch")
     # What decides on the best weights comes before them.
     leading = [c for c in callbacks if isinstance(c, ScenarioTaskAUC)]
-    result: list[Any] = [RowOrder(train)] if ordered else []
+    others = [c for c in callbacks if c not in leading]
+    if validation is not None and keeps_averages(model.optimizer):
+        last = [c for c in others if isinstance(c, _STORE_TRAINING)]
+        others = [c for c in others if c not in last]
+        others += [AveragedWeights(), *last]
+    result: list[Any] = [_RowOrder(train)] if ordered else []
     result += [MeanAUC(schema), *leading]
     if validation is not None:
         ranked = any(task.kind == "binary" for task in schema.tasks)
@@ -196,11 +194,7 @@ def ranker_callbacks(
                 patience=patience,
             )
         )
-        if getattr(model.optimizer, "keeps_averages", False):
-            result.append(AveragedWeights())
-        elif _keeps_averages(model.optimizer):
-            result.append(keras.callbacks.SwapEMAWeights())
-    result += [c for c in callbacks if c not in leading]
+    result += others
     if tensorboard:
         if directory is None:
             raise ValueError(
@@ -228,7 +222,30 @@ def ranker_callbacks(
     return result
 
 
-def _keeps_averages(optimizer: Any) -> bool:
-    optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-    parts = getattr(optimizer, "optimizers", [optimizer])
-    return any(getattr(part, "use_ema", False) for part in parts)
+def _check_rates(optimizer: Any, callbacks: Sequence[Any]) -> None:
+    """Raises for what would raise in mid-training."""
+    if not getattr(optimizer, "has_scheduled_rate", False):
+        return
+    for callback in callbacks:
+        if isinstance(callback, _SET_RATES):
+            raise ValueError(
+                f"{type(callback).__name__} sets the learning rate, which "
+                "follows a schedule. Compile without `warmup_steps` and "
+                "`decay_steps`, or leave the callback out."
+            )
+
+
+class _RowOrder(keras.callbacks.Callback):
+    """Makes every epoch of `fit` read the rows in an order of its own.
+
+    The order is that of the epoch's number, so that every call of `fit` sees
+    the same. Left alone, Keras counts one epoch more where it builds a model
+    by its first batch.
+    """
+
+    def __init__(self, batches: Any) -> None:
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        self.batches.epoch = epoch

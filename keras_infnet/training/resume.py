@@ -1,19 +1,23 @@
 """Training that continues where it was interrupted."""
 
 import contextlib
+import glob
 import hashlib
 import json
 import logging
 import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["Resume", "signature"]
+from keras_infnet.training.callbacks import Logs
+from keras_infnet.utils.atomic_files import write_arrays
+
+__all__ = ["Resume", "check_signature", "opened_arrays", "signature"]
 
 _LOG = logging.getLogger("keras_infnet")
 
@@ -22,13 +26,14 @@ class Resume(keras.callbacks.Callback):
     """Saves the state of training, and starts from it again.
 
     Saved are all variables of the model (random seeds included) and of the
-    optimiser, how far training has come, and the state of callbacks that have
+    optimizer, how far training has come, and the state of callbacks that have
     `state` and `load_state`: after every epoch, and with `save_every` within
     epochs. Together with batches whose order depends on the epoch alone, a
     resumed run computes what an uninterrupted one would have; within an epoch
-    the batches that were trained on already are read and left out. The file
-    is replaced in one step; it is removed when training ends by itself. Put
-    it behind all other callbacks.
+    the batches that were trained on already are read and left out. Callbacks
+    of Keras that count epochs, such as `ReduceLROnPlateau`, start counting
+    again. The file is replaced in one step; it is removed when training ends
+    by itself. Put it behind all other callbacks.
 
     Args:
         path: string. File to write, ending in `.npz`.
@@ -41,7 +46,7 @@ class Resume(keras.callbacks.Callback):
 
     Raises:
         ValueError: If the file is damaged, or was written with another model,
-            optimiser, order of rows, or encoder of `batches`.
+            optimizer, order of rows, or encoder of `batches`.
 
     Example:
 
@@ -62,30 +67,22 @@ class Resume(keras.callbacks.Callback):
         self.stateful = [c for c in callbacks if hasattr(c, "load_state")]
         self.save_every = save_every
         self.finished_epochs = 0
-        self._digests: dict[str, str] | None = None
+        self._signature: dict[str, str] | None = None
         self._finished_steps = 0
         self._metrics: list[Any] = []
         self._batch: Any = None
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        self._digests = None
+    def on_train_begin(self, logs: Logs = None) -> None:
         self._finished_steps = 0
+        # Now: callbacks may change the learning rate.
+        self._signature = signature(self.model, self.batches)
         if not os.path.exists(self.path):
             return
         optimizer = self.model.optimizer
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
-        with _opened(self.path) as arrays:
-            written = json.loads(str(arrays["signature"]))
-            ours = self._signature()
-            other = [part for part in ours if ours[part] != written.get(part)]
-        if other:
-            raise ValueError(
-                f"{self.path} holds the state of an unfinished training with "
-                f"another {' and '.join(other)}. Delete it to train from "
-                "the start, or train with what it was written with."
-            )
-        with _opened(self.path) as arrays:
+        check_signature(self.path, self._signature)
+        with opened_arrays(self.path) as arrays:
             self._take_over(arrays)
         # Where Keras's own BackupAndRestore puts it; `fit` starts there.
         self.model._initial_epoch = self.finished_epochs
@@ -115,17 +112,13 @@ class Resume(keras.callbacks.Callback):
         count = sum(name.startswith("metric_") for name in arrays)
         self._metrics = [arrays[f"metric_{i}"] for i in range(count)]
 
-    def on_epoch_begin(
-        self, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         if self.batches is not None:
             self.batches.epoch = epoch
         if self._finished_steps:
             self._leave_out_steps()
 
-    def on_train_batch_end(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         done = batch + 1
         if self._finished_steps:
             if done >= self._finished_steps:
@@ -137,13 +130,9 @@ class Resume(keras.callbacks.Callback):
             if done != (self.params or {}).get("steps"):
                 self._save(self.finished_epochs, done)
 
-    def on_epoch_end(
-        self, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         self.finished_epochs = epoch + 1
         self._save(epoch + 1, 0)
-
-    # ------------------------------------------------------ within an epoch
 
     def _at_once(self) -> int:
         return int(getattr(self.model, "steps_per_execution", 1))
@@ -186,19 +175,17 @@ class Resume(keras.callbacks.Callback):
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
 
-    # ------------------------------------------------------------ the file
-
     def _save(self, epochs: int, steps: int) -> None:
         self._sync()
+        if self._signature is None:
+            self._signature = signature(self.model, self.batches)
         os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
-        temporary = f"{self.path}.tmp"
-        _write(temporary, self._arrays(epochs, steps))
-        os.replace(temporary, self.path)
+        write_arrays(self.path, self._arrays(epochs, steps))
 
     def _arrays(
         self, epochs: int, steps: int
     ) -> Iterator[tuple[str, np.ndarray]]:
-        yield "signature", np.array(json.dumps(self._signature()))
+        yield "signature", np.array(json.dumps(self._signature))
         yield "epochs", np.array(epochs)
         yield "steps", np.array(steps)
         for i, variable in enumerate(self._variables()):
@@ -210,24 +197,20 @@ class Resume(keras.callbacks.Callback):
             for name, value in callback.state().items():
                 yield f"callback_{i}/{name}", value
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: Logs = None) -> None:
+        # Temporary files are those of processes killed while they wrote.
+        for path in glob.glob(f"{glob.escape(self.path)}.*.tmp"):
+            os.remove(path)
         if os.path.exists(self.path):
             os.remove(self.path)
-
-    def _signature(self) -> dict[str, str]:
-        """Digests of all that a resumed run must have in common."""
-        if self._digests is not None:
-            return self._digests
-        self._digests = signature(self.model, self.batches)
-        return self._digests
 
     def _variables(self) -> list[Any]:
         return [*self.model.variables, *self.model.optimizer.variables]
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[Any]:
-    """Opens a state; arrays are read when they are asked for."""
+def opened_arrays(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Opens a file of arrays, each of which is read when it is asked for."""
     try:
         # A file of our own: NumPy leaves one open that it cannot read.
         with (
@@ -242,26 +225,23 @@ def _opened(path: str) -> Iterator[Any]:
         ) from error
 
 
-def _write(path: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
-    """Writes a file for `np.load`, one array at a time."""
-    with zipfile.ZipFile(path, "w", allowZip64=True) as archive:
-        for name, array in arrays:
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(
-                    entry, np.asanyarray(array), allow_pickle=False
-                )
+def check_signature(
+    path: str | os.PathLike[str], expected: dict[str, str]
+) -> None:
+    """Raises unless the file of a training has this signature."""
+    with opened_arrays(path) as arrays:
+        written = json.loads(str(arrays["signature"]))
+    other = [part for part in expected if expected[part] != written.get(part)]
+    if other:
+        raise ValueError(
+            f"{path} was written by an unfinished training with another "
+            f"{' and '.join(other)}. Delete it to train from the start, or "
+            "train with what it was written with."
+        )
 
 
 def signature(model: Any, batches: Any) -> dict[str, str]:
-    """Digests of all that runs must have in common to go on from each other.
-
-    Args:
-        model: a compiled model.
-        batches: what it is trained on, or `None`.
-
-    Returns:
-        Dict of strings.
-    """
+    """Digests of all that runs must have in common to continue each other."""
     serialize = keras.saving.serialize_keras_object
     return {
         "model": _digest(

@@ -1,4 +1,4 @@
-"""`FlowSearch`, its optimiser and its report."""
+"""`FlowSearch`, its optimizer and its report."""
 
 import keras
 import numpy as np
@@ -93,7 +93,7 @@ def test_files_of_both_stages(tmp_path):
         for task, y in loaded.predict_on_batch(inputs).items():
             np.testing.assert_allclose(y, expected[task], rtol=1e-6)
         if one is model:
-            # The optimiser goes on where it was.
+            # The optimizer goes on where it was.
             for each in (model, loaded):
                 each.train_on_batch(inputs, labels, weights)
             for path, value in values(model.weights).items():
@@ -131,7 +131,7 @@ def test_gates_move_slowly(kind):
     assert max(others) == pytest.approx(rate, rel=1e-3)
 
 
-def test_optimisers_of_the_gates():
+def test_optimizers_of_the_gates():
     batches = make_batches()
     model = make_model(batches)
     search = FlowSearch(gate_ratio=0.1)

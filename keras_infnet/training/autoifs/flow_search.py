@@ -10,7 +10,8 @@ from keras import ops
 
 from keras_infnet.optimizers import RowSparseOptimizer
 from keras_infnet.training.autoifs.kept_flows import kept_flows
-from keras_infnet.training.callbacks.scaled_rate import ScaledRate
+from keras_infnet.training.callbacks import Logs
+from keras_infnet.training.learning_rates import ScaledRate
 from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["FlowSearch", "gate_optimizer"]
@@ -108,16 +109,16 @@ class FlowSearch(keras.callbacks.Callback):
         return bool(self._searched)
 
     def optimizer(self, model: Any, optimizer: Any = None) -> Any:
-        """Makes an optimiser under which the gates learn slowly.
+        """Makes an optimizer under which the gates learn slowly.
 
         Args:
             model: `AutoIFS` of `stage="search"`.
-            optimizer: Keras optimiser or `RowSparseOptimizer`, for all
+            optimizer: Keras optimizer or `RowSparseOptimizer`, for all
                 weights but the gates; `None` is Adam with a rate of 3e-4.
                 Defaults to `None`.
 
         Returns:
-            An optimiser for `model.compile`.
+            An optimizer for `model.compile`.
 
         Raises:
             ValueError: If the model has no gates to search.
@@ -127,7 +128,7 @@ class FlowSearch(keras.callbacks.Callback):
             optimizer = keras.optimizers.Adam(3e-4)
         return gate_optimizer(model.gate_weights, optimizer, self.gate_ratio)
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         _check_searches(self.model)
         given = (self.params or {}).get("epochs")
         if given != self.epochs:
@@ -138,9 +139,7 @@ class FlowSearch(keras.callbacks.Callback):
             )
         self._rewound, self._searched = {}, {}
 
-    def on_epoch_begin(
-        self, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         gates = self._gates()
         if epoch == self.rewind_epoch:
             self._rewound = {
@@ -156,9 +155,7 @@ class FlowSearch(keras.callbacks.Callback):
         )
         temperature.assign(self.final_temperature**power)
 
-    def on_epoch_end(
-        self, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if epoch + 1 < self.epochs:
             return
         # Now: at the end of `fit`, averages may take the place of weights.
@@ -255,19 +252,11 @@ class FlowSearch(keras.callbacks.Callback):
 
 
 def gate_optimizer(weights: Any, optimizer: Any, ratio: float) -> Any:
-    """Makes an optimiser under which some weights learn slowly.
+    """Makes an optimizer under which `weights` learn slowly.
 
-    They get a copy of the optimiser with a part of its learning rate and
-    without weight decay.
-
-    Args:
-        weights: list of `keras.Variable`.
-        optimizer: Keras optimiser or `RowSparseOptimizer`.
-        ratio: float. Part of the learning rate.
-
-    Returns:
-        A `keras.optimizers.MultiOptimizer`, or a `RowSparseOptimizer` with
-        one for the dense weights.
+    They get a copy of the optimizer with `ratio` of its learning rate and
+    without weight decay: in a `MultiOptimizer`, which a `RowSparseOptimizer`
+    has for its dense weights.
     """
     if isinstance(optimizer, RowSparseOptimizer):
         config = optimizer.get_config()
@@ -291,7 +280,7 @@ def gate_optimizer(weights: Any, optimizer: Any, ratio: float) -> Any:
     if config.get("weight_decay"):
         config["weight_decay"] = 0.0
     config["name"] = f"{optimizer.name}_of_gates"
-    # One pattern of whole paths: a loaded optimiser must not have one copy a
+    # One pattern of whole paths: a loaded optimizer must not have one copy a
     # weight, and no other weight may have part of its name in common.
     pattern = "|".join(re.escape(weight.path) for weight in weights)
     slow = type(optimizer).from_config(config)
@@ -302,12 +291,8 @@ def gate_optimizer(weights: Any, optimizer: Any, ratio: float) -> Any:
 
 def _check_searches(model: Any) -> None:
     if getattr(model, "stage", None) != "search":
+        stage = f" of stage={model.stage!r}" if hasattr(model, "stage") else ""
         raise ValueError(
             "FlowSearch is for an AutoIFS of stage='search'. Received: "
-            f"{type(model).__name__}"
-            + (
-                f" of stage={model.stage!r}."
-                if hasattr(model, "stage")
-                else "."
-            )
+            f"{type(model).__name__}{stage}."
         )

@@ -1,1 +1,7 @@
-"""Callbacks and learning rate schedules."""
+"""Callbacks of `fit`; `fitting.py` puts them in order."""
+
+from typing import Any, TypeAlias
+
+__all__ = ["Logs"]
+
+Logs: TypeAlias = dict[str, Any] | None

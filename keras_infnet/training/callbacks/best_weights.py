@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_infnet.training.callbacks import Logs
+
 __all__ = ["BestWeights"]
 
 _LOG = logging.getLogger("keras_infnet")
@@ -61,12 +63,10 @@ class BestWeights(keras.callbacks.Callback):
         self._validated: list[Any] | None = None
         self._told = False
 
-    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_test_end(self, logs: Logs = None) -> None:
         self._validated = self.model.get_weights()
 
-    def on_epoch_end(
-        self, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         validated, self._validated = self._validated, None
         value = float((logs or {}).get(self.monitor, math.nan))
         if validated is not None and self._is_better(value):
@@ -87,7 +87,7 @@ class BestWeights(keras.callbacks.Callback):
         if self.patience is not None and self.waited >= self.patience:
             self.model.stop_training = True
 
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_end(self, logs: Logs = None) -> None:
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
 

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_infnet.training.callbacks import Logs
+
 __all__ = ["LearningCurve"]
 
 
@@ -53,19 +55,15 @@ class LearningCurve(keras.callbacks.Callback):
         self._done = 0
         self._sum = 0.0
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+    def on_train_begin(self, logs: Logs = None) -> None:
         self.rows, self.loss = [], []
 
-    def on_epoch_begin(
-        self, epoch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         self._epoch = epoch
         if not self._resumed(epoch):
             self._done, self._sum = 0, 0.0
 
-    def on_train_batch_end(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         mean = _task_loss(logs or {}, getattr(self.model, "schema", None))
         done = batch + 1
         due = done - self._done >= self.every or done == self.steps

@@ -1,4 +1,4 @@
-"""AutoIFS from its search to the model that is served."""
+"""AutoIFS from its search to the model that is served: both stages."""
 
 import inspect
 import json
@@ -6,7 +6,6 @@ import logging
 import os
 import pathlib
 import random
-import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +16,12 @@ from keras_infnet.schema import nearest_name
 from keras_infnet.training.autoifs.flow_search import FlowSearch
 from keras_infnet.training.compilation import compile_ranker
 from keras_infnet.training.fitting import check_fit, fit_ranker
-from keras_infnet.training.resume import signature
+from keras_infnet.training.resume import (
+    check_signature,
+    opened_arrays,
+    signature,
+)
+from keras_infnet.utils.atomic_files import write_arrays
 
 __all__ = ["search_and_retrain"]
 
@@ -52,7 +56,7 @@ def search_and_retrain(
         epochs: integer. Epochs of the second stage. Defaults to `1`.
         compile_model: function of a model, and of `optimizer` by name, that
             compiles the model. For the search it is called once more with
-            what `search.optimizer` makes of the optimiser. Defaults to
+            what `search.optimizer` makes of the optimizer. Defaults to
             `compile_ranker`.
         directory: path or `None`. See `fit_ranker`. Defaults to `None`.
         save_every: integer or `None`. See `fit_ranker`. Defaults to `None`.
@@ -141,33 +145,15 @@ def _keep(
     path: pathlib.Path, search: FlowSearch, model: Any, train: Any
 ) -> None:
     """Writes what a search has found."""
-    arrays: dict[str, Any] = search.state()
-    arrays["signature"] = np.array(json.dumps(_signature(search, model, train)))
-    temporary = path.with_suffix(".tmp.npz")
-    np.savez(temporary, **arrays)
-    os.replace(temporary, path)
+    written = np.array(json.dumps(_signature(search, model, train)))
+    write_arrays(path, {**search.state(), "signature": written}.items())
 
 
 def _take_over(
     path: pathlib.Path, search: FlowSearch, model: Any, train: Any
 ) -> None:
     """Reads what a search of the same model and rows has found."""
-    try:
-        # A file of our own: NumPy leaves one open that it cannot read.
-        with open(path, "rb") as file, np.load(file) as kept:
-            arrays = dict(kept)
-        written = json.loads(str(arrays.pop("signature")))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path} cannot be read: {error}. Delete it to search again."
-        ) from error
-    ours = _signature(search, model, train)
-    other = [part for part in ours if ours[part] != written.get(part)]
-    if other:
-        raise ValueError(
-            f"{path} holds what a search with another {' and '.join(other)} "
-            "has found. Delete it to search again, or train with what it was "
-            "searched with."
-        )
-    search.load_state(arrays)
+    check_signature(path, _signature(search, model, train))
+    with opened_arrays(path) as arrays:
+        search.load_state({k: arrays[k] for k in arrays if k != "signature"})
     _LOG.info("%s: the search is done; its flows are taken over.", path)
