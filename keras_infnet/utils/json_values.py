@@ -13,15 +13,8 @@ __all__ = ["json_safe"]
 def json_safe(value: Any) -> Any:
     """Copies plain data so that `json.dump(allow_nan=False)` takes it.
 
-    Args:
-        value: dicts, lists and tuples of numbers, texts and paths, NumPy
-            values among them.
-
-    Returns:
-        The same with `None` for NaN and infinities, Python's own numbers and
-        lists for NumPy's, and strings for paths.
-
-    Example:
+    NaN and infinities become `None`, NumPy's values Python's own, and paths
+    strings.
 
     >>> json_safe({"auc": float("nan"), "rows": np.int64(3)})
     {'auc': None, 'rows': 3}
