@@ -325,6 +325,10 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         dense, tables = self._split(self._trainable_variables)
         if dense:
             self.dense.finalize_variable_values(dense)
+            if self.keeps_averages:
+                # JAX deletes an array that Keras lets two variables share.
+                for variable in dense:
+                    variable.assign(ops.copy(variable.value))
         if tables:
             self.embedding.finalize_variable_values(tables)
 
@@ -391,8 +395,5 @@ def _deserialized(optimizer: Any) -> Any:
 
 
 def _all_finite(tensors: list[Any]) -> Any:
-    checks = [
-        ops.all(ops.isfinite(ops.convert_to_tensor(tensor)))
-        for tensor in tensors
-    ]
-    return ops.all(ops.stack(checks))
+    tensors = [ops.convert_to_tensor(tensor) for tensor in tensors]
+    return ops.all(ops.stack([ops.all(ops.isfinite(t)) for t in tensors]))
