@@ -24,13 +24,6 @@ def fits(value: Any, hint: Any) -> bool:
     `True` is no number, and an integer is a number. Sequences are lists and
     tuples, whose items are looked at too.
 
-    Args:
-        value: any value.
-        hint: annotation: a class, `Any`, a union, a sequence or a tuple.
-
-    Returns:
-        Boolean.
-
     Example:
 
     >>> fits(3, float), fits(True, int), fits([1, "a"], tuple[int, ...])
@@ -41,12 +34,6 @@ def fits(value: Any, hint: Any) -> bool:
 
 def in_words(hint: Any) -> str:
     """Names the kinds of an annotation.
-
-    Args:
-        hint: annotation, as for `fits`.
-
-    Returns:
-        String.
 
     Example:
 
@@ -64,17 +51,6 @@ def check_number(
     kind: type = float,
 ) -> None:
     """Raises unless a number is at least 0, or above a bound, and finite.
-
-    Args:
-        name: string. Name of the argument.
-        value: what was given for it.
-        above: float or `None`. The number must be above it; `None` means at
-            least 0. Defaults to `None`.
-        below: float. The number must be below it. Defaults to `inf`.
-        kind: `float` or `int`. Defaults to `float`.
-
-    Raises:
-        ValueError: If it is of another kind, or out of range.
 
     Example:
 

@@ -22,13 +22,6 @@ def drawn_in_pieces(initializer: Any) -> Any:
 
     Backends draw random numbers with several arrays of the size of the
     result. In pieces this needs the table twice at the peak.
-
-    Args:
-        initializer: Keras initializer. Those that do not draw every element
-            on its own are returned as they are.
-
-    Returns:
-        A function of shape and dtype, or `initializer`.
     """
     if not isinstance(initializer, _KINDS):
         return initializer
