@@ -34,6 +34,7 @@ SECTIONS = [
 ]
 HEADER = re.compile(rf"^({'|'.join(SECTIONS)}):$", re.MULTILINE)
 ENTRY = re.compile(r"^ {4}(\*{0,2}\w+(?:, \*{0,2}\w+)*): ?", re.MULTILINE)
+REFERENCE = re.compile(r"arguments(?:,| and) [\w ,]*are those of `([\w.]+)`")
 DEFAULT = re.compile(r"Defaults\s+to\s+`([^`]*)`")
 
 
@@ -71,6 +72,17 @@ def entries_of(section: str) -> dict[str, str]:
         for names, text in zip(pieces[1::2], pieces[2::2], strict=True)
         for name in names.split(", ")
     }
+
+
+def entries_by_reference(text: str) -> dict[str, str]:
+    """Arguments that are described where the text says."""
+    found = REFERENCE.search(" ".join(text.split()))
+    if not found:
+        return {}
+    room, _, name = found[1].rpartition(".")
+    other = getattr(importlib.import_module(room), name)
+    entries = entries_of(sections_of(other.__doc__).get("Args", ""))
+    return entries
 
 
 def parameters_of(thing: Any) -> dict[str, inspect.Parameter]:
@@ -129,13 +141,14 @@ def complaints_about(name: str, thing: Any, complete: bool) -> Iterator[str]:
     if not complete and "Args" not in sections:
         return
     parameters = parameters_of(thing)
-    entries = entries_of(sections.get("Args", ""))
+    own = entries_of(sections.get("Args", ""))
+    entries = {**entries_by_reference(text), **own}
     if is_record(thing) and not entries:
         return  # a record of results: the names of its fields say it
     for missing in parameters.keys() - entries.keys():
         yield f"Args of {name} lack {missing!r}"
     if parameters:
-        for unknown in entries.keys() - parameters.keys():
+        for unknown in own.keys() - parameters.keys():
             yield f"Args of {name} describe {unknown!r}, which it has not"
     for key in parameters.keys() & entries.keys():
         default = default_of(thing, key, parameters[key])
@@ -194,6 +207,19 @@ def example(size: int, rate: float = 1e-3, mode: str = "a", **kwargs) -> int:
         One.
     """
     return 1
+
+
+def derived(*, activation: str = "relu", embedding_dim: int = 8) -> None:
+    """Shows arguments that are described elsewhere.
+
+    The arguments and outputs are those of
+    `keras_infnet.models.FeatureRanker`.
+    """
+
+
+def test_arguments_described_elsewhere_are_compared_too():
+    found = list(complaints_about("derived", derived, complete=True))
+    assert found == ["derived(embedding_dim) defaults to 8. Written: 16"]
 
 
 def test_a_good_docstring_passes():

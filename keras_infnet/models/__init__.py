@@ -1,7 +1,16 @@
-"""Models: one system a file, built from a schema."""
+"""Models: one system a file, built from a schema.
+
+For a model of your own, derive a class from `FeatureRanker` (what follows the
+embeddings), `TrunkRanker` (one hidden vector for all tasks) or `Ranker` (the
+whole graph).
+"""
 
 from keras_infnet.models.autoifs import AutoIFS
 from keras_infnet.models.autoint import AutoInt
+from keras_infnet.models.base.feature_ranker import FeatureRanker
+from keras_infnet.models.base.features import Features
+from keras_infnet.models.base.ranker import Ranker
+from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.models.bst import BST
 from keras_infnet.models.dcnv2 import DCNv2
 from keras_infnet.models.deepfm import DeepFM
@@ -30,6 +39,8 @@ __all__ = [
     "DeepFM",
     "DIEN",
     "DIN",
+    "FeatureRanker",
+    "Features",
     "FM",
     "GDCN",
     "HSTU",
@@ -39,9 +50,11 @@ __all__ = [
     "OMoE",
     "OneTrans",
     "PLE",
+    "Ranker",
     "RankMixer",
     "SharedBottom",
     "STEM",
+    "TrunkRanker",
     "WuKong",
     "find_model",
     "model_names",

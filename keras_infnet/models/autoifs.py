@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -17,6 +17,7 @@ from keras_infnet.layers import (
 )
 from keras_infnet.layers.dense.initializers import torch_uniform
 from keras_infnet.layers.dense.mlp import batch_normalization, seeded_dropouts
+from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.feature_ranker import FeatureRanker
 from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.optimizers.row_sparse_optimizer import (
@@ -70,15 +71,12 @@ class AutoIFS(FeatureRanker):
     Args:
         schema: `Schema` with a `scenario`, whose table sizes are known,
             usually `encoder.schema`.
-        embedding_dim: integer. Width of an embedding. Defaults to `16`.
         hidden_dims: sequence of integers, one at least. Widths of the hidden
             layers, and of those of the selection network. Defaults to
             `(1024, 512)`.
         scenario_dim: integer. Width of the scenario stage. Defaults to `256`.
         rank: integer. Rank of the parts of scenarios and tasks. Defaults to
             `2`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"relu"`.
         use_batch_norm: boolean. Whether to normalise in front of the
             activations, but not in the selection network. Defaults to
             `False`.
@@ -100,17 +98,9 @@ class AutoIFS(FeatureRanker):
         embeddings_initializer: initializer of the embedding tables, or
             `None` for Glorot's uniform rule on the table of all fields.
             Defaults to `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active, and batches are
-            normalised by themselves.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Raises:
         ValueError: If the schema has no scenario or is not fitted, or an
@@ -118,7 +108,6 @@ class AutoIFS(FeatureRanker):
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Categorical, Task
     >>> schema = Schema(
     ...     fields=[Categorical("item_id"), Categorical("tab")],
@@ -127,15 +116,14 @@ class AutoIFS(FeatureRanker):
     ...     table_sizes={"item_id": 50, "tab": 4},
     ... )
     >>> model = AutoIFS(schema, hidden_dims=(8,), scenario_dim=4)
-    >>> ids = {"item_id": np.array([1, 2]), "tab": np.array([3, 0])}
-    >>> tuple(model(ids)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [AutoIFS](https://arxiv.org/abs/2512.13396)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {"hidden_dims": (128, 64), "scenario_dim": 32},
         "base": {},
     }
@@ -157,38 +145,11 @@ class AutoIFS(FeatureRanker):
         stage: str = "search",
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
-        **kwargs: Any,
+        # It has no towers, so it does not take all arguments of its base.
+        name: str | None = None,
+        dtype: Any = None,
     ) -> None:
-        check_positive(
-            embedding_dim=embedding_dim, scenario_dim=scenario_dim, rank=rank
-        )
-        check_choice("pruning", pruning, ("subtract", "sum"))
-        check_choice("granularity", granularity, ("instance", "scenario_task"))
-        check_choice("stage", stage, ("search", "retrain"))
-        check_number("l2", l2)
-        _penalties(schema, gate_penalty)
-        if embeddings_initializer is None:
-            rows = sum(schema.table_size(name) for name in schema.tables)
-            limit = math.sqrt(6.0 / (rows + embedding_dim))
-            embeddings_initializer = keras.initializers.RandomUniform(
-                -limit, limit
-            )
-        settings = {
-            "embedding_dim": embedding_dim,
-            "hidden_dims": hidden_dims,
-            "scenario_dim": scenario_dim,
-            "rank": rank,
-            "activation": activation,
-            "use_batch_norm": use_batch_norm,
-            "dropout": dropout,
-            "pruning": pruning,
-            "granularity": granularity,
-            "gate_penalty": gate_penalty,
-            "l2": l2,
-            "stage": stage,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        super().__init__(schema, name=name, dtype=dtype)
         if stage == "retrain":
             for layer in self._selection_layers():
                 layer.trainable = False
@@ -200,6 +161,30 @@ class AutoIFS(FeatureRanker):
         for weight in self.trainable_weights:
             if id(weight) not in unpenalized and not is_table(weight):
                 weight.regularizer = self._penalty
+
+    @classmethod
+    def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
+        """Starts the tables of all fields by one rule of Glorot."""
+        dim = settings["embedding_dim"]
+        check_positive(
+            embedding_dim=dim,
+            scenario_dim=settings["scenario_dim"],
+            rank=settings["rank"],
+        )
+        check_choice("pruning", settings["pruning"], ("subtract", "sum"))
+        granularities = ("instance", "scenario_task")
+        check_choice("granularity", settings["granularity"], granularities)
+        check_choice("stage", settings["stage"], ("search", "retrain"))
+        check_number("l2", settings["l2"])
+        _penalties(schema, settings["gate_penalty"])
+        initializer = settings["embeddings_initializer"]
+        if initializer is None:
+            rows = sum(schema.table_size(name) for name in schema.tables)
+            limit = math.sqrt(6.0 / (rows + dim))
+            initializer = keras.initializers.RandomUniform(-limit, limit)
+        return super().complete(
+            schema, {**settings, "embeddings_initializer": initializer}
+        )
 
     @property
     def stage(self) -> str:
@@ -257,7 +242,7 @@ class AutoIFS(FeatureRanker):
 
     @classmethod
     def build_outputs(
-        cls, features: Features, settings: Mapping[str, Any]
+        cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
         """Adds up what flows between the parts, gate by gate."""
         schema, dtype = features.schema, features.dtype
@@ -305,7 +290,7 @@ class AutoIFS(FeatureRanker):
 
 
 def _gates(
-    features: Features, settings: Mapping[str, Any], vector: Any, chosen: Any
+    features: Features, settings: Settings, vector: Any, chosen: Any
 ) -> Any:
     """Gates of shape `(batch, tasks, 4)`."""
     searches = settings["stage"] == "search"

@@ -1,12 +1,13 @@
 """Behaviour sequence transformer."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import TargetSequence, TransformerBlock
+from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.feature_ranker import hidden_layers
 from keras_infnet.models.base.features import Features, TargetView, flatten
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
@@ -29,8 +30,6 @@ class BST(TrunkRanker):
     an MLP; a tower a task reads its last hidden layer `h`.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
-        embedding_dim: integer. Width of an embedding. Defaults to `16`.
         num_blocks: integer. Blocks of the transformer of a behaviour. Defaults
             to `1`.
         num_heads: integer. Must divide the width of a token: `embedding_dim`
@@ -39,25 +38,11 @@ class BST(TrunkRanker):
             the valid tokens). Defaults to `"target"`.
         hidden_dims: sequence of integers. Widths of the MLP; without any the
             towers read what it would. Defaults to `(512, 256, 128)`.
-        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
-            to `()`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"leaky_relu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
-            `0.0`.
-        embeddings_initializer: initializer of the embedding tables, or `None`
-            for a normal distribution of standard deviation 0.0001. Defaults to
-            `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
+        tower_dims: sequence of integers. Defaults to `()`.
+        activation: string or callable. Defaults to `"leaky_relu"`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Raises:
         ValueError: If an argument is not known or out of range, the schema is
@@ -65,7 +50,6 @@ class BST(TrunkRanker):
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Behavior, Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("item_id")],
@@ -74,19 +58,14 @@ class BST(TrunkRanker):
     ...     table_sizes={"item_id": 50},
     ... )
     >>> model = BST(schema, hidden_dims=(8,))
-    >>> inputs = {
-    ...     "item_id": np.array([3, 4]),
-    ...     "liked_item_id": np.array([[5, 6, 0], [0, 0, 0]]),
-    ...     "liked_mask": np.array([[True, True, False], [False] * 3]),
-    ... }
-    >>> tuple(model(inputs)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [BST](https://arxiv.org/abs/1905.06874)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {"hidden_dims": (128, 64)},
         "base": {},
     }
@@ -104,25 +83,13 @@ class BST(TrunkRanker):
         dropout: float = 0.0,
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
+        tower: Any = None,
         **kwargs: Any,
     ) -> None:
-        settings = {
-            "embedding_dim": embedding_dim,
-            "num_blocks": num_blocks,
-            "num_heads": num_heads,
-            "pooling": pooling,
-            "hidden_dims": hidden_dims,
-            "tower_dims": tower_dims,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        super().__init__(schema, **kwargs)
 
     @classmethod
-    def build_trunk(
-        cls, features: Features, settings: Mapping[str, Any]
-    ) -> Any:
+    def build_trunk(cls, features: Features, settings: Settings) -> Any:
         """Reads behaviours by a transformer, and an MLP on top."""
         check_positive(num_blocks=settings["num_blocks"])
         pooling = settings["pooling"]
@@ -135,17 +102,11 @@ class BST(TrunkRanker):
             if view.others is not None:
                 parts.append(flatten(view.others))
         return hidden_layers(
-            ops.concatenate(parts, axis=-1),
-            settings["hidden_dims"],
-            settings,
-            features.dtype,
-            "deep",
+            ops.concatenate(parts, axis=-1), features, settings
         )
 
 
-def _read(
-    view: TargetView, features: Features, settings: Mapping[str, Any]
-) -> Any:
+def _read(view: TargetView, features: Features, settings: Settings) -> Any:
     """Reads one behaviour, `(batch, width)`."""
     tokens = TargetSequence(
         view.max_length,

@@ -1,16 +1,22 @@
 """Deep and cross network, version 2."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import FeatureCross
+from keras_infnet.models.base.constructor_arguments import Settings
+from keras_infnet.models.base.feature_ranker import hidden_layers
 from keras_infnet.models.base.features import Features
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
-from keras_infnet.models.graph_parts.cross_structure import cross_and_deep
-from keras_infnet.schema import Schema
+from keras_infnet.schema import Schema, nearest_name
+from keras_infnet.utils.argument_checks import check_positive
 
-__all__ = ["DCNv2"]
+__all__ = ["DCNv2", "cross_and_deep"]
+
+_STRUCTURES = ("parallel", "stacked", "stacked_parallel", "cross_only")
 
 
 @export("keras_infnet.models.DCNv2")
@@ -22,8 +28,6 @@ class DCNv2(TrunkRanker):
     A tower a task reads the shared vector `h` that `structure` describes.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
-        embedding_dim: integer. Width of an embedding. Defaults to `16`.
         num_cross_layers: integer. One more is the degree of the crosses.
             Defaults to `3`.
         projection_dim: integer or `None`. Rank of the crosses; `None` is full
@@ -36,33 +40,13 @@ class DCNv2(TrunkRanker):
             the embeddings) or `"cross_only"`. Defaults to `"parallel"`.
         hidden_dims: sequence of integers. Widths of the MLP beside or behind
             the crosses. Defaults to `(512, 256, 128)`.
-        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
-            to `()`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
-            `0.0`.
-        embeddings_initializer: initializer of the embedding tables, or
-            `None` for a normal distribution of standard deviation 0.0001.
-            Defaults to `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
+        tower_dims: sequence of integers. Defaults to `()`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
-
-    Raises:
-        ValueError: If an argument is not known or out of range, or the schema
-            is not fitted.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("user_id"), Categorical("item_id")],
@@ -70,15 +54,14 @@ class DCNv2(TrunkRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = DCNv2(schema, embedding_dim=4, hidden_dims=(8,))
-    >>> ids = {"user_id": np.array([1, 2]), "item_id": np.array([3, 4])}
-    >>> tuple(model(ids)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [DCN V2](https://arxiv.org/abs/2008.13535)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {"num_cross_layers": 2, "hidden_dims": (128, 64)},
         "base": {},
     }
@@ -97,26 +80,13 @@ class DCNv2(TrunkRanker):
         dropout: float = 0.0,
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
+        tower: Any = None,
         **kwargs: Any,
     ) -> None:
-        settings = {
-            "embedding_dim": embedding_dim,
-            "num_cross_layers": num_cross_layers,
-            "projection_dim": projection_dim,
-            "num_experts": num_experts,
-            "structure": structure,
-            "hidden_dims": hidden_dims,
-            "tower_dims": tower_dims,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        super().__init__(schema, **kwargs)
 
     @classmethod
-    def build_trunk(
-        cls, features: Features, settings: Mapping[str, Any]
-    ) -> Any:
+    def build_trunk(cls, features: Features, settings: Settings) -> Any:
         """Crosses the embeddings, beside or in front of an MLP."""
 
         def cross(name: str) -> FeatureCross:
@@ -128,3 +98,35 @@ class DCNv2(TrunkRanker):
             )
 
         return cross_and_deep(features, settings, cross)
+
+
+def cross_and_deep(
+    features: Features,
+    settings: Settings,
+    cross: Callable[[str], Any],
+) -> Any:
+    """Puts cross layers, made by their names, and an MLP together."""
+    structure = settings["structure"]
+    if structure not in _STRUCTURES:
+        raise ValueError(nearest_name(structure, _STRUCTURES, "structure"))
+    check_positive(num_cross_layers=settings["num_cross_layers"])
+    if not settings["hidden_dims"] and structure != "cross_only":
+        raise ValueError(
+            f"structure={structure!r} has an MLP: `hidden_dims` must name at "
+            "least one layer. Without MLP use structure='cross_only'."
+        )
+    x0 = crossed = features.vector()
+    for i in range(settings["num_cross_layers"]):
+        crossed = cross(f"cross_{i}")(x0, crossed)
+    if structure == "cross_only":
+        return crossed
+
+    def deep(x: Any, name: str) -> Any:
+        return hidden_layers(x, features, settings, name)
+
+    if structure == "stacked":
+        return deep(crossed, "deep_on_crosses")
+    parts = [crossed, deep(x0, "deep")]
+    if structure == "stacked_parallel":
+        parts = [deep(crossed, "deep_on_crosses"), parts[1]]
+    return ops.concatenate(parts, axis=-1)

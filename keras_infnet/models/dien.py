@@ -1,12 +1,13 @@
 """Deep interest evolution network."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import InterestEvolution
+from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.feature_ranker import hidden_layers
 from keras_infnet.models.base.features import Features, TargetView, flatten
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
@@ -31,8 +32,6 @@ class DIEN(TrunkRanker):
     read by this loss alone.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
-        embedding_dim: integer. Width of an embedding. Defaults to `16`.
         gru_type: `"augru"`, `"agru"`, `"aigru"` or `"gru"`. Defaults to
             `"augru"`.
         attention: `"bilinear"`, `"dot"` or `"din"`, an MLP. Defaults to
@@ -47,25 +46,10 @@ class DIEN(TrunkRanker):
             the auxiliary loss. Defaults to `None`.
         hidden_dims: sequence of integers. Widths of the MLP; without any the
             towers read what it would. Defaults to `(200, 80)`.
-        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
-            to `()`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
-            `0.0`.
-        embeddings_initializer: initializer of the embedding tables, or `None`
-            for a normal distribution of standard deviation 0.0001. Defaults to
-            `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
+        tower_dims: sequence of integers. Defaults to `()`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Raises:
         ValueError: If an argument is not known or out of range, the schema is
@@ -74,7 +58,6 @@ class DIEN(TrunkRanker):
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Behavior, Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("item_id")],
@@ -83,19 +66,14 @@ class DIEN(TrunkRanker):
     ...     table_sizes={"item_id": 50},
     ... )
     >>> model = DIEN(schema, hidden_dims=(8,))
-    >>> inputs = {
-    ...     "item_id": np.array([3, 4]),
-    ...     "liked_item_id": np.array([[5, 6, 0], [0, 0, 0]]),
-    ...     "liked_mask": np.array([[True, True, False], [False] * 3]),
-    ... }
-    >>> tuple(model(inputs)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [DIEN](https://arxiv.org/abs/1809.03672)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {"hidden_dims": (128, 64)},
         "base": {},
     }
@@ -116,28 +94,13 @@ class DIEN(TrunkRanker):
         dropout: float = 0.0,
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
+        tower: Any = None,
         **kwargs: Any,
     ) -> None:
-        settings = {
-            "embedding_dim": embedding_dim,
-            "gru_type": gru_type,
-            "attention": attention,
-            "attention_dims": attention_dims,
-            "use_sum_pooling": use_sum_pooling,
-            "aux_loss_weight": aux_loss_weight,
-            "negatives": negatives,
-            "hidden_dims": hidden_dims,
-            "tower_dims": tower_dims,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        super().__init__(schema, **kwargs)
 
     @classmethod
-    def build_trunk(
-        cls, features: Features, settings: Mapping[str, Any]
-    ) -> Any:
+    def build_trunk(cls, features: Features, settings: Settings) -> Any:
         """Reads behaviours by two GRUs, and an MLP on top."""
         negatives = dict(settings["negatives"] or {})
         _check_negatives(features.schema, negatives, settings)
@@ -153,10 +116,8 @@ class DIEN(TrunkRanker):
                 parts.append(flatten(view.others))
         return hidden_layers(
             ops.concatenate(parts, axis=-1) if parts[1:] else parts[0],
-            settings["hidden_dims"],
+            features,
             settings,
-            features.dtype,
-            "deep",
         )
 
 
@@ -164,7 +125,7 @@ def _read(
     view: TargetView,
     negatives: TargetView | None,
     features: Features,
-    settings: Mapping[str, Any],
+    settings: Settings,
 ) -> list[Any]:
     """Reads one behaviour; tensors of shape `(batch, width)`."""
     evolve = InterestEvolution(
@@ -190,7 +151,7 @@ def _read(
 
 
 def _check_negatives(
-    schema: Schema, negatives: Mapping[str, str], settings: Mapping[str, Any]
+    schema: Schema, negatives: Mapping[str, str], settings: Settings
 ) -> None:
     check_number("aux_loss_weight", settings["aux_loss_weight"])
     if settings["aux_loss_weight"] and not negatives:

@@ -1,16 +1,19 @@
 """Deep interest network."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
+
+from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers import TargetAttention
+from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.feature_ranker import hidden_layers
-from keras_infnet.models.base.features import Features
+from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
-from keras_infnet.models.graph_parts.behavior_views import interest_vector
 from keras_infnet.schema import Schema
 
-__all__ = ["DIN"]
+__all__ = ["DIN", "interest_vector"]
 
 
 @export("keras_infnet.models.DIN")
@@ -24,8 +27,6 @@ class DIN(TrunkRanker):
     tower a task reads its last hidden layer `h`.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
-        embedding_dim: integer. Width of an embedding. Defaults to `16`.
         attention_dims: sequence of integers. Hidden widths of the attention
             unit of a behaviour. Defaults to `(64,)`.
         attention_activation: string or callable. Activation of the attention
@@ -34,25 +35,10 @@ class DIN(TrunkRanker):
             Defaults to `False`.
         hidden_dims: sequence of integers. Widths of the MLP; without any the
             towers read what it would. Defaults to `(512, 256, 128)`.
-        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
-            to `()`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
-            `0.0`.
-        embeddings_initializer: initializer of the embedding tables, or `None`
-            for a normal distribution of standard deviation 0.0001. Defaults to
-            `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
+        tower_dims: sequence of integers. Defaults to `()`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Raises:
         ValueError: If an argument is not known or out of range, the schema is
@@ -60,7 +46,6 @@ class DIN(TrunkRanker):
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Behavior, Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("item_id")],
@@ -69,19 +54,14 @@ class DIN(TrunkRanker):
     ...     table_sizes={"item_id": 50},
     ... )
     >>> model = DIN(schema, hidden_dims=(8,))
-    >>> inputs = {
-    ...     "item_id": np.array([3, 4]),
-    ...     "liked_item_id": np.array([[5, 6, 0], [0, 0, 0]]),
-    ...     "liked_mask": np.array([[True, True, False], [False] * 3]),
-    ... }
-    >>> tuple(model(inputs)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [DIN](https://arxiv.org/abs/1706.06978)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {"attention_dims": (32,), "hidden_dims": (128, 64)},
         "base": {},
     }
@@ -99,30 +79,34 @@ class DIN(TrunkRanker):
         dropout: float = 0.0,
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
+        tower: Any = None,
         **kwargs: Any,
     ) -> None:
-        settings = {
-            "embedding_dim": embedding_dim,
-            "attention_dims": attention_dims,
-            "attention_activation": attention_activation,
-            "use_softmax": use_softmax,
-            "hidden_dims": hidden_dims,
-            "tower_dims": tower_dims,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        super().__init__(schema, **kwargs)
 
     @classmethod
-    def build_trunk(
-        cls, features: Features, settings: Mapping[str, Any]
-    ) -> Any:
+    def build_trunk(cls, features: Features, settings: Settings) -> Any:
         """Pools behaviours by the target, and an MLP on top."""
         return hidden_layers(
             interest_vector(features, settings, cls.__name__),
-            settings["hidden_dims"],
+            features,
             settings,
-            features.dtype,
-            "deep",
         )
+
+
+def interest_vector(features: Features, settings: Settings, model: str) -> Any:
+    """Puts all fields and the pooled behaviors side by side."""
+    parts = [flatten(features.fields)]
+    for view in features.targets(model):
+        if view.query is not None:
+            attend = TargetAttention(
+                settings["attention_dims"],
+                activation=settings["attention_activation"],
+                use_softmax=settings["use_softmax"],
+                dtype=features.dtype,
+                name=f"{view.name}_attention",
+            )
+            parts.append(flatten(attend(view.query, view.events, view.mask)))
+        if view.others is not None:
+            parts.append(flatten(view.others))
+    return ops.concatenate(parts, axis=-1)

@@ -1,13 +1,14 @@
 """Gated deep and cross network."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import GatedCross
+from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.features import Features
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
-from keras_infnet.models.graph_parts.cross_structure import cross_and_deep
+from keras_infnet.models.dcnv2 import cross_and_deep
 from keras_infnet.schema import Schema
 
 __all__ = ["GDCN"]
@@ -23,8 +24,6 @@ class GDCN(TrunkRanker):
     that `structure` describes.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
-        embedding_dim: integer. Width of an embedding. Defaults to `16`.
         num_cross_layers: integer. One more is the degree of the crosses.
             Defaults to `3`.
         structure: `"parallel"` (`h` joins the crosses and an MLP on the
@@ -33,33 +32,13 @@ class GDCN(TrunkRanker):
             the embeddings) or `"cross_only"`. Defaults to `"parallel"`.
         hidden_dims: sequence of integers. Widths of the MLP beside or behind
             the crosses. Defaults to `(512, 256, 128)`.
-        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
-            to `()`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
-            `0.0`.
-        embeddings_initializer: initializer of the embedding tables, or
-            `None` for a normal distribution of standard deviation 0.0001.
-            Defaults to `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
+        tower_dims: sequence of integers. Defaults to `()`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
-
-    Raises:
-        ValueError: If an argument is not known or out of range, or the schema
-            is not fitted.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("user_id"), Categorical("item_id")],
@@ -67,15 +46,14 @@ class GDCN(TrunkRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = GDCN(schema, embedding_dim=4, hidden_dims=(8,))
-    >>> ids = {"user_id": np.array([1, 2]), "item_id": np.array([3, 4])}
-    >>> tuple(model(ids)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [GDCN](https://doi.org/10.1145/3583780.3615089)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {"num_cross_layers": 2, "hidden_dims": (128, 64)},
         "base": {},
     }
@@ -92,24 +70,13 @@ class GDCN(TrunkRanker):
         dropout: float = 0.0,
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
+        tower: Any = None,
         **kwargs: Any,
     ) -> None:
-        settings = {
-            "embedding_dim": embedding_dim,
-            "num_cross_layers": num_cross_layers,
-            "structure": structure,
-            "hidden_dims": hidden_dims,
-            "tower_dims": tower_dims,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        super().__init__(schema, **kwargs)
 
     @classmethod
-    def build_trunk(
-        cls, features: Features, settings: Mapping[str, Any]
-    ) -> Any:
+    def build_trunk(cls, features: Features, settings: Settings) -> Any:
         """Crosses the embeddings, beside or in front of an MLP."""
 
         def cross(name: str) -> GatedCross:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import keras
-
 from keras_infnet.api_export import export
-from keras_infnet.models.base.features import make_inputs
-from keras_infnet.models.base.ranker import Ranker
-from keras_infnet.models.graph_parts.infnet_graph import INFNetGraph
+from keras_infnet.models.base.constructor_arguments import Settings
+from keras_infnet.models.base.feature_ranker import FeatureRanker
+from keras_infnet.models.base.features import Features
+from keras_infnet.models.infnet_graph import INFNetGraph
 from keras_infnet.schema import Schema, nearest_name
 from keras_infnet.utils.argument_checks import check_choice
 
@@ -18,7 +17,7 @@ _ABLATIONS = ("task", "aggregate", "broadcast", "hubs")
 
 
 @export("keras_infnet.models.INFNet")
-class INFNet(Ranker):
+class INFNet(FeatureRanker):
     """Predicts several tasks from fields and behaviours at linear cost.
 
     Every categorical field, every past event and every task is a token of
@@ -37,8 +36,6 @@ class INFNet(Ranker):
     updates would feed nothing.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually
-            `encoder.schema`.
         variant: `"hub"` or `"proxy"`. Defaults to `"hub"`.
         token_dim: integer. Width of all tokens and embeddings. Defaults to
             `64`.
@@ -52,18 +49,12 @@ class INFNet(Ranker):
             `token_dim`. Defaults to `1`.
         expansion: integer. Width of the hidden layers, in tokens. Defaults to
             `4`.
-        tower_dims: sequence of integers. Hidden widths of the towers.
-            Defaults to `(128, 64)`.
         tower_inputs: what the tower of a task reads: `"task"`, the task's
             token, as in the paper, or `"all"`, beside it the categorical and
             sequence hubs (or proxies) of the last block, flattened. The token
             alone is a narrow passage: `"all"`, which the presets have, made
             hubs better wherever it was tried, and proxies no worse. Defaults
             to `"task"`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults
-            to `0.0`.
         use_positions: boolean. Whether event tokens carry their position,
             counted back from the request. Defaults to `True`.
         use_time_gaps: boolean. Whether events of timed behaviours carry the
@@ -90,17 +81,9 @@ class INFNet(Ranker):
             result; `None` chooses from the shapes. Defaults to `None`.
         embeddings_initializer: initializer of the embedding table. Defaults
             to `"uniform"`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task:
-        probabilities of binary tasks, values of regression tasks.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Raises:
         ValueError: If an argument is not known, the ablations leave no path
@@ -108,7 +91,6 @@ class INFNet(Ranker):
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Behavior, Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("user_id"), Categorical("item_id")],
@@ -131,7 +113,7 @@ class INFNet(Ranker):
       `"proxy"`, version 2 (January 2026) is `"hub"`
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {
             "token_dim": 32,
             "num_blocks": 2,
@@ -172,56 +154,51 @@ class INFNet(Ranker):
         fold: bool | None = None,
         embeddings_initializer: Any = "uniform",
         loss_weighting: str = "fixed",
-        **kwargs: Any,
+        tower: Any = None,
+        # Its `token_dim` stands for `embedding_dim`, which it does not take.
+        name: str | None = None,
+        dtype: Any = None,
     ) -> None:
-        if variant not in self.default_tokens:
+        super().__init__(schema, name=name, dtype=dtype)
+
+    @classmethod
+    def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
+        """Checks settings that exclude each other; numbers for `None`."""
+        variant = settings["variant"]
+        if variant not in cls.default_tokens:
             raise ValueError(
-                nearest_name(variant, self.default_tokens, "variant")
+                nearest_name(variant, cls.default_tokens, "variant")
             )
+        ablate = settings["ablate"]
         ablate = (ablate,) if isinstance(ablate, str) else tuple(ablate)
         _check_ablation(ablate)
-        _check_hubs(variant, hub_initialization, ablate)
-        check_choice("tower_inputs", tower_inputs, ("task", "all"))
-        if tower_inputs == "all" and "hubs" in ablate:
+        _check_hubs(variant, settings["hub_initialization"], ablate)
+        towers_read = settings["tower_inputs"]
+        check_choice("tower_inputs", towers_read, ("task", "all"))
+        if towers_read == "all" and "hubs" in ablate:
             raise ValueError(
                 "tower_inputs='all', which the presets have, reads hubs, and "
                 "ablate='hubs' leaves them out. Choose one of the two, or "
                 "give tower_inputs='task'."
             )
-        defaults = self.default_tokens[variant]
-        settings = {
-            "variant": variant,
-            "token_dim": token_dim,
-            "num_blocks": num_blocks,
-            "num_categorical_tokens": defaults["categorical"]
-            if num_categorical_tokens is None
-            else num_categorical_tokens,
-            "num_shared_tokens": defaults["shared"]
-            if num_shared_tokens is None
-            else num_shared_tokens,
-            "num_heads": num_heads,
-            "expansion": expansion,
-            "tower_dims": tuple(tower_dims),
-            "tower_inputs": tower_inputs,
-            "activation": keras.activations.get(activation),
-            "dropout": dropout,
-            "use_positions": use_positions,
-            "use_time_gaps": use_time_gaps,
-            "normalize_tokens": normalize_tokens,
-            "residual": residual,
-            "hub_initialization": hub_initialization,
-            "ablate": ablate,
-            "fold": fold,
-            "embeddings_initializer": keras.initializers.get(
-                embeddings_initializer
-            ),
-        }
-        _check_sizes(settings)
-        inputs = make_inputs(schema)
-        graph = INFNetGraph(schema, settings, kwargs.get("dtype"))
-        outputs = graph.outputs(inputs)
-        super().__init__(schema, inputs, outputs, loss_weighting, **kwargs)
-        self.settings = settings
+        complete = super().complete(schema, {**settings, "ablate": ablate})
+        for group, count in cls.default_tokens[variant].items():
+            if complete[f"num_{group}_tokens"] is None:
+                complete[f"num_{group}_tokens"] = count
+        _check_sizes(complete)
+        return complete
+
+    @classmethod
+    def embedding_width(cls, schema: Schema, settings: Settings) -> int:
+        """Embeddings are as wide as tokens."""
+        return int(settings["token_dim"])
+
+    @classmethod
+    def build_outputs(
+        cls, features: Features, settings: Settings
+    ) -> dict[str, Any]:
+        """Stacks blocks on the tokens of all groups."""
+        return INFNetGraph(features, settings).outputs()
 
 
 def _check_hubs(variant: str, start: str, ablate: Sequence[str]) -> None:
@@ -239,7 +216,7 @@ def _check_hubs(variant: str, start: str, ablate: Sequence[str]) -> None:
         )
 
 
-def _check_sizes(settings: Mapping[str, Any]) -> None:
+def _check_sizes(settings: Settings) -> None:
     at_least = {
         "token_dim": 1,
         "num_blocks": 1,
@@ -263,11 +240,6 @@ def _check_sizes(settings: Mapping[str, Any]) -> None:
             "`num_heads` must divide `token_dim`. Received: "
             f"num_heads={settings['num_heads']}, "
             f"token_dim={settings['token_dim']}."
-        )
-    if not 0.0 <= settings["dropout"] < 1.0:
-        raise ValueError(
-            "`dropout` must be at least 0 and below 1. Received: "
-            f"dropout={settings['dropout']!r}."
         )
 
 

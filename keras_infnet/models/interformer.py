@@ -1,7 +1,7 @@
 """InterFormer."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 from keras import ops
@@ -13,6 +13,7 @@ from keras_infnet.layers import (
     InterFormerBlock,
     LearnedTokens,
 )
+from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.feature_ranker import hidden_layers
 from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
@@ -50,7 +51,6 @@ class InterFormer(TrunkRanker):
     `token_dim`.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
         token_dim: integer. Width of a token and of an embedding. Defaults to
             `64`.
         num_layers: integer. Blocks. Defaults to `3`.
@@ -90,26 +90,14 @@ class InterFormer(TrunkRanker):
             event, behaviours one after the other). Defaults to `"feature"`.
         hidden_dims: sequence of integers. Widths of the MLP on the summaries.
             Defaults to `(1024, 512, 256)`.
-        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
-            to `()`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"silu"`.
+        tower_dims: sequence of integers. Defaults to `()`.
+        activation: string or callable. Defaults to `"silu"`.
         dropout: float in `[0, 1)`. Rate behind every hidden layer of the MLP
             and the towers, and behind the attention of events. Defaults to
             `0.1`.
-        embeddings_initializer: initializer of the embedding tables, or `None`
-            for a normal distribution of standard deviation 0.0001. Defaults to
-            `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Raises:
         ValueError: If an argument is not known or out of range, or the schema
@@ -117,7 +105,6 @@ class InterFormer(TrunkRanker):
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Behavior, Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("user_id"), Categorical("item_id")],
@@ -128,20 +115,14 @@ class InterFormer(TrunkRanker):
     >>> model = InterFormer(
     ...     schema, token_dim=4, num_layers=1, num_heads=2, hidden_dims=(8,)
     ... )
-    >>> inputs = {
-    ...     "user_id": np.array([1, 2]),
-    ...     "item_id": np.array([3, 4]),
-    ...     "clicks_item_id": np.array([[0, 5, 6], [0, 0, 0]]),
-    ...     "clicks_mask": np.array([[0, 1, 1], [0, 0, 0]], bool),
-    ... }
-    >>> tuple(model(inputs)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [InterFormer](https://arxiv.org/abs/2411.09852)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {"token_dim": 16, "num_layers": 2, "hidden_dims": (128, 64)},
         "base": {},
     }
@@ -172,46 +153,21 @@ class InterFormer(TrunkRanker):
         dropout: float = 0.1,
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
-        **kwargs: Any,
+        tower: Any = None,
+        # Its `token_dim` stands for `embedding_dim`, which it does not take.
+        name: str | None = None,
+        dtype: Any = None,
     ) -> None:
-        settings = {
-            "token_dim": token_dim,
-            "num_layers": num_layers,
-            "num_heads": num_heads,
-            "num_summary_tokens": num_summary_tokens,
-            "num_pma_tokens": num_pma_tokens,
-            "num_recent_tokens": num_recent_tokens,
-            "interaction": interaction,
-            "num_interaction_layers": num_interaction_layers,
-            "cross_rank": cross_rank,
-            "pffn": pffn,
-            "pffn_hidden_dim": pffn_hidden_dim,
-            "gate": gate,
-            "gate_activation": gate_activation,
-            "residual": residual,
-            "final_cross": final_cross,
-            "exchange": exchange,
-            "merge": merge,
-            "hidden_dims": hidden_dims,
-            "tower_dims": tower_dims,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        super().__init__(schema, name=name, dtype=dtype)
 
     @classmethod
-    def embedding_width(
-        cls, schema: Schema, settings: Mapping[str, Any]
-    ) -> int:
+    def embedding_width(cls, schema: Schema, settings: Settings) -> int:
         """Embeddings are as wide as tokens."""
         check_positive(token_dim=settings["token_dim"])
         return int(settings["token_dim"])
 
     @classmethod
-    def build_trunk(
-        cls, features: Features, settings: Mapping[str, Any]
-    ) -> Any:
+    def build_trunk(cls, features: Features, settings: Settings) -> Any:
         """Stacks blocks, and an MLP on the last summaries.
 
         As the trunk of another model, whose embeddings have a width of their
@@ -249,16 +205,10 @@ class InterFormer(TrunkRanker):
             num_recent_tokens=num_recent, name="final_cross", **shared
         )(**{name: state[name] for name in names if name in state})
         both = ops.concatenate([sums["tokens"], sums["sequence"]], axis=1)
-        return hidden_layers(
-            flatten(both),
-            settings["hidden_dims"],
-            settings,
-            features.dtype,
-            "deep",
-        )
+        return hidden_layers(flatten(both), features, settings)
 
 
-def _check(features: Features, settings: Mapping[str, Any]) -> None:
+def _check(features: Features, settings: Settings) -> None:
     """Raises for what no layer would refuse, or too late to be understood."""
     check_positive(
         **{
@@ -280,7 +230,7 @@ def _check(features: Features, settings: Mapping[str, Any]) -> None:
 
 
 def _shared(
-    features: Features, settings: Mapping[str, Any]
+    features: Features, settings: Settings
 ) -> tuple[dict[str, Any], int]:
     """Arguments of blocks and of the final cross, and their recent events."""
     shared = {
@@ -298,9 +248,7 @@ def _shared(
     return shared, num_recent
 
 
-def _first_state(
-    features: Features, settings: Mapping[str, Any]
-) -> dict[str, Any]:
+def _first_state(features: Features, settings: Settings) -> dict[str, Any]:
     """Tokens of the fields and of the events."""
     names = [behavior.name for behavior in features.schema.behaviors]
     masks = {

@@ -1,7 +1,7 @@
 """One transformer for events and fields."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from keras import ops
 
@@ -12,6 +12,7 @@ from keras_infnet.layers import (
     OneTransBlock,
     RecentTokens,
 )
+from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Schema
@@ -41,8 +42,6 @@ class OneTrans(TrunkRanker):
     tokens of the fields side by side.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
-        embedding_dim: integer. Width of an embedding. Defaults to `16`.
         token_dim: integer. Width of a token. Defaults to `256`.
         num_tokens: integer. Tokens of the fields. Defaults to `4`.
         num_layers: integer. Defaults to `3`.
@@ -53,25 +52,10 @@ class OneTrans(TrunkRanker):
             make tokens. Defaults to `(256,)`.
         pyramid: boolean. Whether older events drop out layer by layer. Defaults
             to `True`.
-        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
-            to `(128, 64)`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"gelu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
-            `0.0`.
-        embeddings_initializer: initializer of the embedding tables, or `None`
-            for a normal distribution of standard deviation 0.0001. Defaults to
-            `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
+        activation: string or callable. Defaults to `"gelu"`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Raises:
         ValueError: If an argument is not known or out of range, the schema is
@@ -79,7 +63,6 @@ class OneTrans(TrunkRanker):
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Behavior, Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("item_id")],
@@ -88,19 +71,14 @@ class OneTrans(TrunkRanker):
     ...     table_sizes={"item_id": 50},
     ... )
     >>> model = OneTrans(schema, token_dim=8, num_layers=2)
-    >>> inputs = {
-    ...     "item_id": np.array([3, 4]),
-    ...     "liked_item_id": np.array([[5, 6, 0], [0, 0, 0]]),
-    ...     "liked_mask": np.array([[True, True, False], [False] * 3]),
-    ... }
-    >>> tuple(model(inputs)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [OneTrans](https://arxiv.org/abs/2510.26104)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {
             "token_dim": 64,
             "num_layers": 2,
@@ -126,28 +104,13 @@ class OneTrans(TrunkRanker):
         dropout: float = 0.0,
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
+        tower: Any = None,
         **kwargs: Any,
     ) -> None:
-        settings = {
-            "embedding_dim": embedding_dim,
-            "token_dim": token_dim,
-            "num_tokens": num_tokens,
-            "num_layers": num_layers,
-            "num_heads": num_heads,
-            "expansion": expansion,
-            "tokenizer_dims": tokenizer_dims,
-            "pyramid": pyramid,
-            "tower_dims": tower_dims,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        super().__init__(schema, **kwargs)
 
     @classmethod
-    def build_trunk(
-        cls, features: Features, settings: Mapping[str, Any]
-    ) -> Any:
+    def build_trunk(cls, features: Features, settings: Settings) -> Any:
         """Passes events and fields through the blocks; fields come out."""
         count, width = settings["num_tokens"], settings["token_dim"]
         check_positive(
@@ -177,7 +140,7 @@ class OneTrans(TrunkRanker):
         return flatten(fields)
 
 
-def _schedule(length: int, settings: Mapping[str, Any]) -> list[int]:
+def _schedule(length: int, settings: Settings) -> list[int]:
     """Events that are queries, layer by layer."""
     steps = settings["num_layers"] - 1
     surplus = max(length - settings["num_tokens"], 0)
@@ -187,7 +150,7 @@ def _schedule(length: int, settings: Mapping[str, Any]) -> list[int]:
     return [length - surplus * i // steps for i in range(steps)] + [0]
 
 
-def _events(features: Features, settings: Mapping[str, Any]) -> tuple[Any, Any]:
+def _events(features: Features, settings: Settings) -> tuple[Any, Any]:
     """Tokens of all events, the newest last, and which are valid."""
     behaviors, width = features.schema.behaviors, settings["token_dim"]
     merged = all(behavior.timed for behavior in behaviors)
@@ -238,9 +201,7 @@ def _recent(
     return marked[:, :, :-1], ops.greater(marked[:, :, -1], 0.5)
 
 
-def _mlp(
-    units: int, features: Features, settings: Mapping[str, Any], name: str
-) -> MLP:
+def _mlp(units: int, features: Features, settings: Settings, name: str) -> MLP:
     return MLP(
         units,
         hidden_dims=settings["tokenizer_dims"],

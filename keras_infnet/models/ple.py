@@ -1,15 +1,16 @@
 """Progressive layered extraction."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.models.base.feature_ranker import FeatureRanker, towers
+from keras_infnet.models.base.constructor_arguments import Settings
+from keras_infnet.models.base.feature_ranker import FeatureRanker
 from keras_infnet.models.base.features import Features
 from keras_infnet.models.base.trunk_ranker import check_trunk, trunk_vector
-from keras_infnet.models.graph_parts.expert_settings import (
+from keras_infnet.models.mmoe import (
     check_several_tasks,
     make_experts,
     make_gate,
@@ -31,8 +32,6 @@ class PLE(FeatureRanker):
     last one has no shared output. Towers read the vectors of the tasks.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
-        embedding_dim: integer. Width of an embedding. Defaults to `16`.
         num_levels: integer. Defaults to `1`.
         num_shared_experts: integer. Shared experts of a level. Defaults to `8`.
         num_task_experts: integer. Experts of each task of a level. Defaults to
@@ -41,29 +40,13 @@ class PLE(FeatureRanker):
             `(512, 256, 128)`.
         gate_dims: sequence of integers. Hidden widths of a gate; without any it
             is linear. Defaults to `()`.
-        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
-            to `(128, 64)`.
         trunk: what the shared part reads in place of the embeddings side by
             side: the name of a model with a trunk, such as `"DCNv2"`, or a
             dict with this `"name"` and its settings. Without a `dropout` of
             its own it has that of this model. Defaults to `None`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
-            `0.0`.
-        embeddings_initializer: initializer of the embedding tables, or
-            `None` for a normal distribution of standard deviation 0.0001.
-            Defaults to `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Raises:
         ValueError: If an argument is not known or out of range, the schema is
@@ -71,7 +54,6 @@ class PLE(FeatureRanker):
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("user_id"), Categorical("item_id")],
@@ -79,15 +61,14 @@ class PLE(FeatureRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = PLE(schema, num_shared_experts=2, expert_dims=(8,))
-    >>> ids = {"user_id": np.array([1, 2]), "item_id": np.array([3, 4])}
-    >>> tuple(model(ids)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [PLE](https://doi.org/10.1145/3383313.3412236)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {
             "num_shared_experts": 3,
             "expert_dims": (128, 64),
@@ -111,28 +92,21 @@ class PLE(FeatureRanker):
         dropout: float = 0.0,
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
+        tower: Any = None,
         **kwargs: Any,
     ) -> None:
+        super().__init__(schema, **kwargs)
+
+    @classmethod
+    def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
+        """Checks what no layer would, or too late to be understood."""
         check_several_tasks(schema, "PLE")
-        check_trunk(trunk)
-        settings = {
-            "embedding_dim": embedding_dim,
-            "num_levels": num_levels,
-            "num_shared_experts": num_shared_experts,
-            "num_task_experts": num_task_experts,
-            "expert_dims": expert_dims,
-            "gate_dims": gate_dims,
-            "tower_dims": tower_dims,
-            "trunk": trunk,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        check_trunk(settings["trunk"])
+        return super().complete(schema, settings)
 
     @classmethod
     def build_outputs(
-        cls, features: Features, settings: Mapping[str, Any]
+        cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
         """Extracts level by level."""
         check_positive(num_levels=settings["num_levels"])
@@ -168,4 +142,4 @@ class PLE(FeatureRanker):
                 everything = ops.concatenate([*of_tasks, of_all], axis=1)
                 gate = make_gate(settings, features, f"shared_gate_{level}")
                 shared = gate(shared, everything)
-        return towers(vectors, features, settings)
+        return features.towers(vectors, settings)

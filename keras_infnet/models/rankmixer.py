@@ -1,15 +1,16 @@
 """RankMixer."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import RankMixerBlock, TokenDense
+from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.features import Features
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
-from keras_infnet.models.graph_parts.behavior_views import interest_vector
+from keras_infnet.models.din import interest_vector
 from keras_infnet.schema import Schema
 from keras_infnet.utils.argument_checks import check_positive
 
@@ -28,8 +29,6 @@ class RankMixer(TrunkRanker):
     will do.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
-        embedding_dim: integer. Width of an embedding. Defaults to `16`.
         num_tokens: integer. Must divide `token_dim`. Defaults to `4`.
         token_dim: integer. Width of a token. Defaults to `256`.
         num_layers: integer. Defaults to `3`.
@@ -41,33 +40,13 @@ class RankMixer(TrunkRanker):
             units; `"dice"` is `keras_infnet.layers.Dice`. Defaults to `"dice"`.
         use_softmax: boolean. Whether the weights of events are a softmax.
             Defaults to `False`.
-        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
-            to `(128, 64)`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"gelu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
-            `0.0`.
-        embeddings_initializer: initializer of the embedding tables, or `None`
-            for a normal distribution of standard deviation 0.0001. Defaults to
-            `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
+        activation: string or callable. Defaults to `"gelu"`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
-
-    Raises:
-        ValueError: If an argument is not known or out of range, or the schema
-            is not fitted.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("user_id"), Categorical("item_id")],
@@ -75,15 +54,14 @@ class RankMixer(TrunkRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = RankMixer(schema, token_dim=8, num_layers=1)
-    >>> ids = {"user_id": np.array([1, 2]), "item_id": np.array([3, 4])}
-    >>> tuple(model(ids)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [RankMixer](https://arxiv.org/abs/2507.15551)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {
             "token_dim": 64,
             "num_layers": 2,
@@ -109,28 +87,13 @@ class RankMixer(TrunkRanker):
         dropout: float = 0.0,
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
+        tower: Any = None,
         **kwargs: Any,
     ) -> None:
-        settings = {
-            "embedding_dim": embedding_dim,
-            "num_tokens": num_tokens,
-            "token_dim": token_dim,
-            "num_layers": num_layers,
-            "expansion": expansion,
-            "attention_dims": attention_dims,
-            "attention_activation": attention_activation,
-            "use_softmax": use_softmax,
-            "tower_dims": tower_dims,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        super().__init__(schema, **kwargs)
 
     @classmethod
-    def build_trunk(
-        cls, features: Features, settings: Mapping[str, Any]
-    ) -> Any:
+    def build_trunk(cls, features: Features, settings: Settings) -> Any:
         """Mixes tokens and averages them."""
         count, width = settings["num_tokens"], settings["token_dim"]
         check_positive(

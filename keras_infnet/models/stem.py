@@ -1,14 +1,15 @@
 """Shared and task-specific embeddings."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.models.base.feature_ranker import FeatureRanker, towers
+from keras_infnet.models.base.constructor_arguments import Settings
+from keras_infnet.models.base.feature_ranker import FeatureRanker
 from keras_infnet.models.base.features import Features, flatten
-from keras_infnet.models.graph_parts.expert_settings import (
+from keras_infnet.models.mmoe import (
     check_several_tasks,
     make_experts,
     make_gate,
@@ -33,7 +34,6 @@ class STEM(FeatureRanker):
     The tables are `M + 1` times as wide as `embedding_dim`.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
         embedding_dim: integer. Width of one embedding of an id, of which it has
             one a task and one more. Defaults to `16`.
         num_layers: integer. Layers of experts. Defaults to `1`.
@@ -44,25 +44,9 @@ class STEM(FeatureRanker):
             `(512, 256, 128)`.
         gate_dims: sequence of integers. Hidden widths of a gate; without any it
             is linear. Defaults to `(128, 64)`.
-        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
-            to `(128, 64)`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
-            `0.0`.
-        embeddings_initializer: initializer of the embedding tables, or
-            `None` for a normal distribution of standard deviation 0.0001.
-            Defaults to `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Raises:
         ValueError: If an argument is not known or out of range, the schema is
@@ -70,7 +54,6 @@ class STEM(FeatureRanker):
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("user_id"), Categorical("item_id")],
@@ -78,15 +61,14 @@ class STEM(FeatureRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = STEM(schema, num_shared_experts=2, expert_dims=(8,))
-    >>> ids = {"user_id": np.array([1, 2]), "item_id": np.array([3, 4])}
-    >>> tuple(model(ids)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [STEM](https://arxiv.org/abs/2308.13537)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {
             "num_shared_experts": 3,
             "expert_dims": (128, 64),
@@ -110,34 +92,26 @@ class STEM(FeatureRanker):
         dropout: float = 0.0,
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
+        tower: Any = None,
         **kwargs: Any,
     ) -> None:
-        check_several_tasks(schema, "STEM")
-        settings = {
-            "embedding_dim": embedding_dim,
-            "num_layers": num_layers,
-            "num_shared_experts": num_shared_experts,
-            "num_task_experts": num_task_experts,
-            "expert_dims": expert_dims,
-            "gate_dims": gate_dims,
-            "tower_dims": tower_dims,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        super().__init__(schema, **kwargs)
 
     @classmethod
-    def embedding_width(
-        cls, schema: Schema, settings: Mapping[str, Any]
-    ) -> int:
+    def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
+        """Checks what no layer would, or too late to be understood."""
+        check_several_tasks(schema, "STEM")
+        return super().complete(schema, settings)
+
+    @classmethod
+    def embedding_width(cls, schema: Schema, settings: Settings) -> int:
         """Makes room for one embedding a task and a shared one."""
         check_positive(embedding_dim=settings["embedding_dim"])
         return int(settings["embedding_dim"]) * (len(schema.tasks) + 1)
 
     @classmethod
     def build_outputs(
-        cls, features: Features, settings: Mapping[str, Any]
+        cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
         """Mixes experts on embeddings of every task's own."""
         check_positive(num_layers=settings["num_layers"])
@@ -181,4 +155,4 @@ class STEM(FeatureRanker):
                 gate = make_gate(settings, features, f"shared_gate_{layer}")
                 shared = gate(shared, everything)
             vectors = mixed
-        return towers(vectors, features, settings)
+        return features.towers(vectors, settings)

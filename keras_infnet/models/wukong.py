@@ -1,10 +1,11 @@
 """WuKong."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import WuKongBlock
+from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.feature_ranker import hidden_layers
 from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
@@ -23,8 +24,6 @@ class WuKong(TrunkRanker):
     layer; a tower a task reads its last hidden layer `h`.
 
     Args:
-        schema: `Schema` whose table sizes are known, usually `encoder.schema`.
-        embedding_dim: integer. Width of an embedding. Defaults to `16`.
         num_layers: integer. Defaults to `3`.
         num_interaction_tokens: integer. Tokens out of the factorisation machine
             of a layer. Defaults to `40`.
@@ -36,33 +35,13 @@ class WuKong(TrunkRanker):
             factorisation machine. Defaults to `(32, 32)`.
         hidden_dims: sequence of integers. Widths of the MLP on top; without
             any the towers read the tokens. Defaults to `(512, 256, 128)`.
-        tower_dims: sequence of integers. Hidden widths of the towers. Defaults
-            to `()`.
-        activation: string or callable. Activation of all hidden layers.
-            Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults to
-            `0.0`.
-        embeddings_initializer: initializer of the embedding tables, or
-            `None` for a normal distribution of standard deviation 0.0001.
-            Defaults to `None`.
-        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
-            (learned). Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
+        tower_dims: sequence of integers. Defaults to `()`.
 
-    Call arguments:
-        inputs: dict of encoded inputs, as `schema.inputs` describes.
-        training: boolean. Whether dropout is active.
-
-    Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task.
-
-    Raises:
-        ValueError: If an argument is not known or out of range, or the schema
-            is not fitted.
+    The other arguments, the call arguments and the outputs are those of
+    `keras_infnet.models.FeatureRanker`.
 
     Example:
 
-    >>> import numpy as np
     >>> from keras_infnet.schema import Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("user_id"), Categorical("item_id")],
@@ -70,15 +49,14 @@ class WuKong(TrunkRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = WuKong(schema, embedding_dim=4, hidden_dims=(8,))
-    >>> ids = {"user_id": np.array([1, 2]), "item_id": np.array([3, 4])}
-    >>> tuple(model(ids)["click"].shape)
-    (2, 1)
+    >>> model.output_shape["click"]
+    (None, 1)
 
     Reference:
     - [WuKong](https://arxiv.org/abs/2403.02545)
     """
 
-    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+    presets = {
         "small": {
             "num_layers": 2,
             "num_interaction_tokens": 8,
@@ -103,27 +81,13 @@ class WuKong(TrunkRanker):
         dropout: float = 0.0,
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
+        tower: Any = None,
         **kwargs: Any,
     ) -> None:
-        settings = {
-            "embedding_dim": embedding_dim,
-            "num_layers": num_layers,
-            "num_interaction_tokens": num_interaction_tokens,
-            "num_compressed_tokens": num_compressed_tokens,
-            "projection_dim": projection_dim,
-            "interaction_dims": interaction_dims,
-            "hidden_dims": hidden_dims,
-            "tower_dims": tower_dims,
-            "activation": activation,
-            "dropout": dropout,
-            "embeddings_initializer": embeddings_initializer,
-        }
-        super().__init__(schema, settings, loss_weighting, **kwargs)
+        super().__init__(schema, **kwargs)
 
     @classmethod
-    def build_trunk(
-        cls, features: Features, settings: Mapping[str, Any]
-    ) -> Any:
+    def build_trunk(cls, features: Features, settings: Settings) -> Any:
         """Stacks factorisation machines, and an MLP on top."""
         check_positive(num_layers=settings["num_layers"])
         tokens = features.tokens()
@@ -138,10 +102,4 @@ class WuKong(TrunkRanker):
                 dtype=features.dtype,
                 name=f"block_{i}",
             )(tokens)
-        return hidden_layers(
-            flatten(tokens),
-            settings["hidden_dims"],
-            settings,
-            features.dtype,
-            "deep",
-        )
+        return hidden_layers(flatten(tokens), features, settings)

@@ -11,7 +11,7 @@ from tiny import SMALL, random_batch, randomize, rich_schema
 
 from keras_infnet.layers import CrossAttention, EventTokenizer
 from keras_infnet.models import INFNet
-from keras_infnet.models.rewriting.candidate_model import for_candidates
+from keras_infnet.models.rewriting.candidate_ranking import for_candidates
 
 FORMS = {
     "hub": {},

@@ -15,7 +15,8 @@ from keras_infnet.experiments.settings import (
     TrainingSettings,
     check_keys,
 )
-from keras_infnet.models.base.ranker import check_arguments
+from keras_infnet.experiments.settings_checks import check_keys
+from keras_infnet.models.base.constructor_arguments import check_arguments
 from keras_infnet.schema import nearest_name
 from keras_infnet.training import make_optimizer
 from keras_infnet.utils.argument_checks import fits, in_words

@@ -1,42 +1,113 @@
 """Models that are functions of embedded features and settings."""
 
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-from keras_infnet.layers import MLP, TaskTower
+from keras_infnet.layers import MLP
+from keras_infnet.models.base.constructor_arguments import (
+    Settings,
+    registered_object,
+)
 from keras_infnet.models.base.features import Features
 from keras_infnet.models.base.ranker import Ranker
 from keras_infnet.schema import Schema
 from keras_infnet.utils.argument_checks import check_number
 
-__all__ = ["FeatureRanker", "complete", "hidden_layers", "towers"]
+__all__ = ["FeatureRanker", "hidden_layers"]
 
 
 class FeatureRanker(Ranker):
-    """Base class: a subclass says what follows the embeddings.
+    """Base class of models that embed the schema and go on from there.
+
+    A subclass lists its arguments in the constructor, passes `schema` and
+    `**kwargs` on, and defines `build_outputs`, which makes the graph from the
+    embeddings to the tasks. All arguments of the constructor, with their
+    defaults, reach `build_outputs` as `settings` and are the config.
+
+    These arguments are common to the models of this package; a model names
+    those with other defaults.
 
     Args:
-        schema: `Schema`, fitted.
-        settings: the constructor arguments of the subclass by name, with
-            `embedding_dim` and `embeddings_initializer`.
-        loss_weighting: `"fixed"` or `"uncertainty"`. Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
+        schema: `Schema` whose table sizes are known, usually
+            `encoder.schema`.
+        embedding_dim: integer. Width of an embedding. Defaults to `16`.
+        tower_dims: sequence of integers. Hidden widths of the towers; without
+            any they are linear. Defaults to `(128, 64)`.
+        activation: string or callable. Activation of all hidden layers.
+            Defaults to `"relu"`.
+        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults
+            to `0.0`.
+        embeddings_initializer: initializer of the embedding tables, or
+            `None` for a normal distribution of standard deviation 0.0001.
+            Defaults to `None`.
+        loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
+            (learned). Defaults to `"fixed"`.
+        tower: function of a `Task` that returns the layer to be put on the
+            vector of this task in place of `keras_infnet.layers.TaskTower`,
+            or `None`. The layer maps a tensor `(batch, features)` to a
+            prediction `(batch, 1)`, a probability for a binary task. Models
+            with a linear part beside the tower (FM, DeepFM, AutoInt with
+            `use_wide`) call it with a second tensor `(batch, 1)`, to be added
+            to its logit. Register the function, to save the model:
+            `@keras.saving.register_keras_serializable("my_package")`.
+            Defaults to `None`.
+        name: string or `None`. Name of the model. Defaults to `None`.
+        dtype: dtype policy of the layers, or `None` for Keras's own.
+            Defaults to `None`.
+
+    Call arguments:
+        inputs: dict of encoded inputs, as `schema.inputs` describes.
+        training: boolean. Whether dropout is active.
+
+    Returns:
+        Dict of float32 tensors of shape `(batch, 1)`, one a task:
+        probabilities of binary tasks, values of regression tasks.
 
     Raises:
-        ValueError: If a setting is out of range.
+        ValueError: If an argument is not known or out of range, or the schema
+            is not fitted.
+
+    Example:
+
+    >>> import keras
+    >>> @keras.saving.register_keras_serializable("my_package")
+    ... class TwoLayers(FeatureRanker):
+    ...     def __init__(self, schema, units: int = 32, **kwargs):
+    ...         super().__init__(schema, **kwargs)
+    ...
+    ...     @classmethod
+    ...     def build_outputs(cls, features, settings):
+    ...         dense = keras.layers.Dense(settings["units"], "relu")
+    ...         return features.towers(dense(features.vector()), settings)
+    >>> import numpy as np
+    >>> from keras_infnet.schema import Categorical, Task
+    >>> schema = Schema(
+    ...     [Categorical("item")], [Task("click")], table_sizes={"item": 9}
+    ... )
+    >>> model = TwoLayers(schema, units=8, tower_dims=(4,))
+    >>> model.compile("adam", loss={"click": "binary_crossentropy"})
+    >>> ids, clicks = np.array([1, 2, 8]), np.array([[1.0], [0.0], [1.0]])
+    >>> history = model.fit({"item": ids}, {"click": clicks}, verbose=0)
+    >>> model.get_config()["units"]
+    8
     """
 
     def __init__(
         self,
         schema: Schema,
-        settings: Mapping[str, Any],
+        embedding_dim: int = 16,
+        tower_dims: Sequence[int] = (128, 64),
+        activation: Any = "relu",
+        dropout: float = 0.0,
+        embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
+        tower: Any = None,
         **kwargs: Any,
     ) -> None:
-        settings = complete(settings)
+        # Kept by the base class: those of the subclass are among them.
+        settings = self.complete(schema, self.settings)
         features = Features(
             schema,
             self.embedding_width(schema, settings),
@@ -45,14 +116,50 @@ class FeatureRanker(Ranker):
         )
         outputs = self.build_outputs(features, settings)
         super().__init__(
-            schema, dict(features.inputs), outputs, loss_weighting, **kwargs
+            schema,
+            dict(features.inputs),
+            outputs,
+            settings["loss_weighting"],
+            **kwargs,
         )
-        self.settings = settings
+        self.update_settings(settings)
 
     @classmethod
-    def embedding_width(
-        cls, schema: Schema, settings: Mapping[str, Any]
-    ) -> int:
+    def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
+        """Checks settings and makes objects of names, before the graph.
+
+        Args:
+            schema: `Schema`.
+            settings: the constructor arguments by name.
+
+        Returns:
+            Dict: `settings` with tuples, functions and initializers in place
+            of lists and names.
+
+        Raises:
+            ValueError: If a setting is out of range.
+        """
+        complete = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in settings.items()
+        }
+        if "activation" in complete:
+            complete["activation"] = keras.activations.get(
+                complete["activation"]
+            )
+        complete["embeddings_initializer"] = keras.initializers.get(
+            complete.get("embeddings_initializer")
+        ) or keras.initializers.RandomNormal(
+            # Ids that no batch has read know nothing, and should weigh nothing.
+            stddev=1e-4
+        )
+        complete["tower"] = registered_object("tower", complete.get("tower"))
+        if "dropout" in complete:
+            check_number("dropout", complete["dropout"], below=1.0)
+        return complete
+
+    @classmethod
+    def embedding_width(cls, schema: Schema, settings: Settings) -> int:
         """Returns the width of the embedding table.
 
         Args:
@@ -62,9 +169,8 @@ class FeatureRanker(Ranker):
         return int(settings["embedding_dim"])
 
     @classmethod
-    @abstractmethod
     def build_outputs(
-        cls, features: Features, settings: Mapping[str, Any]
+        cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
         """Builds the graph from the embeddings to the tasks.
 
@@ -75,101 +181,24 @@ class FeatureRanker(Ranker):
         Returns:
             Dict of tensors of shape `(batch, 1)`, one a task.
         """
-
-
-def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Makes settings plain: tuples, functions and initializers.
-
-    Args:
-        settings: constructor arguments by name.
-
-    Returns:
-        Dict.
-
-    Raises:
-        ValueError: If the dropout is out of range.
-    """
-    plain = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in settings.items()
-    }
-    makers = {
-        "activation": keras.activations.get,
-        "embeddings_initializer": keras.initializers.get,
-    }
-    for name, make in makers.items():
-        if name in plain:
-            plain[name] = make(plain[name])
-    if plain.get("embeddings_initializer") is None:
-        # What no batch has read says nothing yet, and should weigh nothing.
-        plain["embeddings_initializer"] = keras.initializers.RandomNormal(
-            stddev=1e-4
+        raise NotImplementedError(
+            f"{cls.__name__} must define the class method "
+            "`build_outputs(cls, features, settings)`, which returns a dict "
+            "of one tensor of shape (batch, 1) a task."
         )
-    if "dropout" in plain:
-        check_number("dropout", plain["dropout"], below=1.0)
-    return plain
 
 
 def hidden_layers(
-    x: Any,
-    hidden_dims: Sequence[int],
-    settings: Mapping[str, Any],
-    dtype: Any,
-    name: str,
+    x: Any, features: Features, settings: Settings, name: str = "deep"
 ) -> Any:
-    """Passes a vector through hidden layers; without any it stays.
-
-    Args:
-        x: tensor of shape `(batch, features)`.
-        hidden_dims: sequence of integers.
-        settings: with `activation` and `dropout`.
-        dtype: dtype policy.
-        name: string. Name of the layer.
-
-    Returns:
-        Tensor of shape `(batch, hidden_dims[-1])`.
-    """
-    if not hidden_dims:
+    """Passes a vector through `hidden_dims`; without any it stays."""
+    if not settings["hidden_dims"]:
         return x
     return MLP(
         None,
-        hidden_dims=hidden_dims,
+        hidden_dims=settings["hidden_dims"],
         activation=settings["activation"],
         dropout=settings["dropout"],
-        dtype=dtype,
+        dtype=features.dtype,
         name=name,
     )(x)
-
-
-def towers(
-    vectors: Sequence[Any],
-    features: Features,
-    settings: Mapping[str, Any],
-    offsets: Any = None,
-) -> dict[str, Any]:
-    """Puts a tower on the vector of every task.
-
-    Args:
-        vectors: list of tensors of shape `(batch, features)`, one a task.
-        features: `Features`.
-        settings: with `tower_dims`, `activation` and `dropout`.
-        offsets: tensor of shape `(batch, tasks)`, added to the logits.
-            Defaults to `None`.
-
-    Returns:
-        Dict of tensors of shape `(batch, 1)`, one a task.
-    """
-    outputs = {}
-    tasks = features.schema.tasks
-    for i, (task, vector) in enumerate(zip(tasks, vectors, strict=True)):
-        tower = TaskTower(
-            settings["tower_dims"],
-            kind=task.kind,
-            activation=settings["activation"],
-            dropout=settings["dropout"],
-            dtype=features.dtype,
-            name=task.name,
-        )
-        offset = None if offsets is None else offsets[:, i : i + 1]
-        outputs[task.name] = tower(vector, offset)
-    return outputs

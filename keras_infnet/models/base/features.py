@@ -8,6 +8,8 @@ import keras
 from keras import ops
 
 from keras_infnet.layers import StackedEmbedding
+from keras_infnet.models.base.constructor_arguments import Settings
+from keras_infnet.models.base.task_towers import predict_tasks
 from keras_infnet.schema import Categorical, Schema
 from keras_infnet.utils.argument_checks import check_positive
 
@@ -46,7 +48,13 @@ class TargetView:
 
 
 class Features:
-    """The embedded fields and behaviours of a schema.
+    """The embedded fields and behaviors of a schema.
+
+    A model reads `tokens()` or `vector()`, everything that a row holds, and
+    returns `towers(...)`. The parts are `fields`, `(batch, fields,
+    embedding_dim)`; `events`, a dict with a tensor `(batch, events,
+    attributes, embedding_dim)` for each behavior; and `inputs`, the symbolic
+    inputs by name, masks `"NAME_mask"` among them.
 
     Args:
         schema: `Schema`, fitted.
@@ -107,6 +115,26 @@ class Features:
             name=name,
         )
         return self._with_means(fields, events)
+
+    def towers(
+        self, vectors: Any, settings: Settings, offsets: Any = None
+    ) -> dict[str, Any]:
+        """Puts a tower on the vector of every task.
+
+        Args:
+            vectors: tensor of shape `(batch, width)`, read by the towers of
+                all tasks; or a list of such tensors, one a task.
+            settings: with `tower_dims`, `activation`, `dropout` and `tower`,
+                as `keras_infnet.models.FeatureRanker` describes them.
+            offsets: tensor of shape `(batch, tasks)`, added to the logits, or
+                `None`. Defaults to `None`.
+
+        Returns:
+            Dict of tensors of shape `(batch, 1)`, one a task.
+        """
+        return predict_tasks(
+            self.schema, vectors, settings, self.dtype, offsets
+        )
 
     def linear(self, num_outputs: int) -> Any:
         """Returns a few numbers an id, from tables of their own.

@@ -1,8 +1,6 @@
 """What all ranking models have in common."""
 
-import inspect
 import re
-import typing
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -10,32 +8,39 @@ import keras
 from keras import ops
 
 from keras_infnet.losses import UncertaintyWeighting, task_losses
+from keras_infnet.models.base.constructor_arguments import (
+    Settings,
+    plain_setting,
+    record_arguments,
+    signature_of,
+)
 from keras_infnet.models.base.row_sparse_model import RowSparseModel
 from keras_infnet.schema import Schema, nearest_name
-from keras_infnet.utils.argument_checks import fits, in_words
 
-__all__ = ["Ranker", "check_arguments"]
+__all__ = ["Ranker"]
 
 
 class Ranker(RowSparseModel):
-    """Base class of the models: functional, built from a schema.
+    """Base class of all models: a functional model built from a schema.
 
     A subclass builds its graph in the constructor and hands inputs and
     outputs over. The inputs are named as `schema.inputs`, the output is a
-    dict with one `(batch, 1)` float32 tensor a task. The constructor
-    arguments are the config.
+    dict with one `(batch, 1)` float32 tensor a task. The arguments of the
+    constructor are the config of the model: nothing else is needed to save
+    and load it. Where a model only differs in what follows the embeddings,
+    `keras_infnet.models.FeatureRanker` is the shorter way.
 
-    The total loss is the weighted sum of the tasks' losses given to
-    `compile`. With `loss_weighting="uncertainty"` the model learns the
-    weights (see `keras_infnet.losses.UncertaintyWeighting`) and ignores
-    those of `compile`.
+    The total loss is the sum of the tasks' losses given to `compile`, by
+    their `loss_weights`. With `loss_weighting="uncertainty"` the model learns
+    these weights (see `keras_infnet.losses.UncertaintyWeighting`); losses
+    that `compile` leaves out are those of `keras_infnet.losses.task_losses`.
 
     Args:
         schema: `Schema`, fitted.
         inputs: dict of `keras.Input`, by name.
         outputs: dict of tensors, by task.
         loss_weighting: `"fixed"` or `"uncertainty"`. Defaults to `"fixed"`.
-        **kwargs: Arguments of the base class: `name`, `dtype`.
+        **kwargs: `name` and `dtype` (dtype policy of the layers) of the model.
 
     Raises:
         ValueError: If an argument is not known, or a name of the schema is
@@ -43,29 +48,42 @@ class Ranker(RowSparseModel):
 
     Example:
 
-    >>> from keras_infnet.models import INFNet
-    >>> issubclass(INFNet, Ranker)
-    True
+    >>> import keras
+    >>> from keras_infnet.schema import Categorical, Task
+    >>> @keras.saving.register_keras_serializable("my_package")
+    ... class Counts(Ranker):
+    ...     def __init__(self, schema, units=4, **kwargs):
+    ...         features = Features(schema, units, "uniform")
+    ...         dense = keras.layers.Dense(1, "sigmoid", dtype="float32")
+    ...         outputs = {"click": dense(features.vector())}
+    ...         super().__init__(schema, features.inputs, outputs, **kwargs)
+    >>> from keras_infnet.models import Features
+    >>> schema = Schema(
+    ...     [Categorical("item")], [Task("click")], table_sizes={"item": 9}
+    ... )
+    >>> Counts(schema, units=2).get_config()["units"]
+    2
     """
 
+    #: Constructor arguments of a model of a named size.
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    # Constructor arguments of the subclass, which are its config.
-    settings: Mapping[str, Any] = {}
+    #: What the graph is built from: the constructor arguments by name.
+    settings: Settings = {}
+    # Arguments of the outermost constructor, which are the config.
+    arguments: Settings = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _show_constructor(cls)
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
-        # Before any layer is built; what Keras does not know, it would drop.
-        check_arguments(cls, args, kwargs)
-        return super().__new__(cls, *args, **kwargs)
+        if "__init__" in vars(cls):
+            cls.__init__ = record_arguments(cls.__init__)  # type: ignore
+        # Tools that ask for a signature would find that of `__new__`.
+        cls.__signature__ = signature_of(cls)
 
     def __init__(
         self,
         schema: Schema,
-        inputs: dict[str, Any],
-        outputs: dict[str, Any],
+        inputs: Mapping[str, Any],
+        outputs: Mapping[str, Any],
         loss_weighting: str = "fixed",
         **kwargs: Any,
     ) -> None:
@@ -76,7 +94,9 @@ class Ranker(RowSparseModel):
             )
         policy = keras.dtype_policies.get(kwargs.pop("dtype", None))
         try:
-            super().__init__(inputs=inputs, outputs=outputs, **kwargs)
+            super().__init__(
+                inputs=dict(inputs), outputs=dict(outputs), **kwargs
+            )
         except ValueError as error:
             # Layers and inputs share their names with parts of the schema.
             twice = re.search(r'name "(.+)" is used \d+ times', str(error))
@@ -85,7 +105,7 @@ class Ranker(RowSparseModel):
             raise ValueError(
                 f"{twice[1]!r} is the name of a layer of "
                 f"{type(self).__name__} and comes from the schema too. "
-                "Rename the field, behaviour or task; a `Task` keeps its "
+                "Rename the field, behavior or task; a `Task` keeps its "
                 "column with `label`."
             ) from None
         # Keras leaves functional models at float32 whatever their layers do,
@@ -99,6 +119,15 @@ class Ranker(RowSparseModel):
                 [task.kind for task in schema.tasks], name="uncertainty"
             )
             self.uncertainty.build((len(schema.tasks),))
+
+    def update_settings(self, settings: Settings) -> None:
+        """Replaces settings by their completed form, in the config too."""
+        for name, value in settings.items():
+            # A base class may have been given another value of this name.
+            given = name in self.arguments
+            if given and self.arguments[name] is self.settings.get(name):
+                self.__dict__["arguments"][name] = value
+        self.__dict__["settings"] = dict(settings)
 
     @classmethod
     def from_preset(cls, preset: str, schema: Schema, **overrides: Any) -> Self:
@@ -200,13 +229,19 @@ class Ranker(RowSparseModel):
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor arguments."""
         frozen = [layer.name for layer in self.layers if not layer.trainable]
-        return {
+        config = {
             **({"frozen_layers": frozen} if frozen else {}),
             "schema": self.schema.to_dict(),
-            "loss_weighting": self.loss_weighting,
             "name": self.name,
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
-            **{name: _plain(value) for name, value in self.settings.items()},
+            **{n: plain_setting(n, v) for n, v in self.arguments.items()},
+        }
+        known = {"frozen_layers", *signature_of(type(self)).parameters}
+        # Files of models without a tower of their own stay as they were.
+        return {
+            name: value
+            for name, value in config.items()
+            if name in known and (name, value) != ("tower", None)
         }
 
     @classmethod
@@ -298,54 +333,4 @@ class Ranker(RowSparseModel):
             raise ValueError(
                 f"the {what} must be a dict with every task and nothing "
                 f"else: {', '.join(tasks)}. Received: {received}."
-            )
-
-
-def _plain(value: Any) -> Any:
-    """Makes a setting something that JSON can hold."""
-    if isinstance(value, keras.initializers.Initializer):
-        return keras.initializers.serialize(value)
-    if isinstance(value, Mapping):
-        return {name: _plain(part) for name, part in value.items()}
-    return keras.activations.serialize(value) if callable(value) else value
-
-
-def _show_constructor(cls: Any) -> None:
-    """Makes tools that ask for a signature find `__init__`, not `__new__`."""
-    signature = inspect.signature(cls.__init__)
-    own = list(signature.parameters.values())[1:]
-    cls.__signature__ = signature.replace(parameters=own)
-
-
-_show_constructor(Ranker)
-
-
-def check_arguments(
-    model_class: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> None:
-    """Raises for arguments of a model that are unknown or of a wrong kind.
-
-    Args:
-        model_class: class of the model.
-        args: arguments by place.
-        kwargs: arguments by name.
-
-    Raises:
-        ValueError: If a name is not known, or a value of another kind.
-    """
-    hints = typing.get_type_hints(model_class.__init__)
-    names = list(inspect.signature(model_class.__init__).parameters)[1:]
-    known = {name: hints[name] for name in names if name != "kwargs"}
-    known |= {"name": str | None, "dtype": Any}
-    for name in kwargs:
-        if name not in known:
-            raise ValueError(
-                nearest_name(name, known, f"argument of {model_class.__name__}")
-            )
-    given = {**dict(zip(names, args, strict=False)), **kwargs}
-    for name, value in given.items():
-        if not fits(value, known[name]):
-            raise ValueError(
-                f"`{name}` of {model_class.__name__} must be "
-                f"{in_words(known[name])}. Received: {name}={value!r}."
             )

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from keras_infnet.models.rewriting.candidate_model import for_candidates
+from keras_infnet.models.rewriting.candidate_ranking import for_candidates
 from keras_infnet.schema import InputSpec, Schema
 from keras_infnet.serving.calibration.calibration import Calibration
 from keras_infnet.serving.graph.example_parsing import parse_examples

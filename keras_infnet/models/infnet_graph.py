@@ -13,12 +13,12 @@ from keras_infnet.layers import (
     LearnedTokens,
     ProxyBlock,
     ProxyGatedUnit,
-    TaskTower,
     TokenCompression,
     TokenNormalization,
 )
-from keras_infnet.models.base.features import embed, mean_over_events
-from keras_infnet.schema import GAP_BUCKETS, Schema
+from keras_infnet.models.base.constructor_arguments import Settings
+from keras_infnet.models.base.features import Features, mean_over_events
+from keras_infnet.schema import GAP_BUCKETS
 
 __all__ = ["INFNetGraph"]
 
@@ -32,12 +32,11 @@ class INFNetGraph:
     it changed.
     """
 
-    def __init__(
-        self, schema: Schema, settings: dict[str, Any], dtype: Any
-    ) -> None:
-        self.schema = schema
+    def __init__(self, features: Features, settings: Settings) -> None:
+        self.features = features
         self.settings = settings
-        self.dtype = dtype
+        schema = self.schema = features.schema
+        dtype = self.dtype = features.dtype
         self.dim = settings["token_dim"]
         self.ablate = settings["ablate"]
         self.is_hub = settings["variant"] == "hub"
@@ -61,8 +60,8 @@ class INFNetGraph:
             "dtype": dtype,
         }
 
-    def outputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        state, behaviors = self._tokens(inputs)
+    def outputs(self) -> dict[str, Any]:
+        state, behaviors = self._tokens()
         if "hubs" not in self.ablate:
             self._add_compact_tokens(state, behaviors)
         for index in range(self.settings["num_blocks"]):
@@ -74,15 +73,10 @@ class INFNetGraph:
     # --------------------------------------------------------------- tokens
 
     def _tokens(
-        self, inputs: dict[str, Any]
+        self,
     ) -> tuple[dict[str, Any], list[tuple[str, Any, Any]]]:
-        fields, events = embed(
-            self.schema,
-            inputs,
-            self.dim,
-            self.settings["embeddings_initializer"],
-            self.dtype,
-        )
+        fields, events = self.features.fields, self.features.events
+        inputs = self.features.inputs
         state = {"categorical": self._normalize("categorical")(fields)}
         normalize = self._normalize("sequence")
         behaviors = []
@@ -284,18 +278,7 @@ class INFNetGraph:
         else:
             pool = self._flat if self.towers_read_all else self._pooled
             vectors = [pool(state)] * len(self.schema.tasks)
-        outputs = {}
-        for task, vector in zip(self.schema.tasks, vectors, strict=True):
-            tower = TaskTower(
-                self.settings["tower_dims"],
-                kind=task.kind,
-                activation=self.settings["activation"],
-                dropout=self.settings["dropout"],
-                dtype=self.dtype,
-                name=task.name,
-            )
-            outputs[task.name] = tower(vector)
-        return outputs
+        return self.features.towers(vectors, self.settings)
 
     def _flat(self, state: dict[str, Any]) -> Any:
         """Compact tokens of fields and events side by side."""

@@ -1,1 +1,0 @@
-"""Parts of graphs that several models share."""
