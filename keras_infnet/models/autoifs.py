@@ -116,7 +116,7 @@ class AutoIFS(FeatureRanker):
     ...     table_sizes={"item_id": 50, "tab": 4},
     ... )
     >>> model = AutoIFS(schema, hidden_dims=(8,), scenario_dim=4)
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

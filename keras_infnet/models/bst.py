@@ -58,7 +58,7 @@ class BST(TrunkRanker):
     ...     table_sizes={"item_id": 50},
     ... )
     >>> model = BST(schema, hidden_dims=(8,))
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

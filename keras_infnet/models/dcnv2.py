@@ -54,7 +54,7 @@ class DCNv2(TrunkRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = DCNv2(schema, embedding_dim=4, hidden_dims=(8,))
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

@@ -41,7 +41,7 @@ class DeepFM(FeatureRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = DeepFM(schema, embedding_dim=4, hidden_dims=(8,))
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

@@ -66,7 +66,7 @@ class DIEN(TrunkRanker):
     ...     table_sizes={"item_id": 50},
     ... )
     >>> model = DIEN(schema, hidden_dims=(8,))
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

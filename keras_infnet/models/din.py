@@ -54,7 +54,7 @@ class DIN(TrunkRanker):
     ...     table_sizes={"item_id": 50},
     ... )
     >>> model = DIN(schema, hidden_dims=(8,))
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

@@ -46,7 +46,7 @@ class GDCN(TrunkRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = GDCN(schema, embedding_dim=4, hidden_dims=(8,))
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

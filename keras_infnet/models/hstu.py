@@ -64,7 +64,7 @@ class HSTU(TrunkRanker):
     ...     table_sizes={"item_id": 50},
     ... )
     >>> model = HSTU(schema, token_dim=8, num_layers=1)
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

@@ -91,6 +91,7 @@ class INFNet(FeatureRanker):
 
     Example:
 
+    >>> import numpy as np
     >>> from keras_infnet.schema import Behavior, Categorical, Schema, Task
     >>> schema = Schema(
     ...     fields=[Categorical("user_id"), Categorical("item_id")],

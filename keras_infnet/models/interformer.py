@@ -115,7 +115,7 @@ class InterFormer(TrunkRanker):
     >>> model = InterFormer(
     ...     schema, token_dim=4, num_layers=1, num_heads=2, hidden_dims=(8,)
     ... )
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

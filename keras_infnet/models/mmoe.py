@@ -49,7 +49,7 @@ class MMoE(FeatureRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = MMoE(schema, embedding_dim=4, num_experts=2, expert_dims=(8,))
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

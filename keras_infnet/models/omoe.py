@@ -41,7 +41,7 @@ class OMoE(MMoE):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = OMoE(schema, embedding_dim=4, num_experts=2, expert_dims=(8,))
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

@@ -71,7 +71,7 @@ class OneTrans(TrunkRanker):
     ...     table_sizes={"item_id": 50},
     ... )
     >>> model = OneTrans(schema, token_dim=8, num_layers=2)
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

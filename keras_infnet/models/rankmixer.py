@@ -54,7 +54,7 @@ class RankMixer(TrunkRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = RankMixer(schema, token_dim=8, num_layers=1)
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

@@ -45,7 +45,7 @@ class SharedBottom(FeatureRanker):
     ...     table_sizes={"item_id": 50},
     ... )
     >>> model = SharedBottom(schema, hidden_dims=(8,), tower_dims=(4,))
-    >>> sorted(model({"item_id": np.array([3, 4])}))
+    >>> sorted(model.output)
     ['click', 'like']
 
     Reference:

@@ -61,7 +61,7 @@ class STEM(FeatureRanker):
     ...     table_sizes={"user_id": 100, "item_id": 50},
     ... )
     >>> model = STEM(schema, num_shared_experts=2, expert_dims=(8,))
-    >>> model.output_shape["click"]
+    >>> model.output["click"].shape
     (None, 1)
 
     Reference:

@@ -112,16 +112,17 @@ def compile_ranker(
     for task, more in _by_task("weighted_metrics", weighted_metrics, names):
         more = more if isinstance(more, Sequence) else [more]
         metrics[task] += [more] if isinstance(more, str) else map(_copy, more)
+    weights = dict(_by_task("loss_weights", loss_weights, names))
+    # A model that learns the weights of the losses takes none.
+    if getattr(model, "loss_weighting", "fixed") != "uncertainty":
+        weights = {**task_loss_weights(model.schema), **weights}
     model.compile(
         optimizer=optimizer,
         loss={
             **task_losses(model.schema),
             **dict(_by_task("loss", loss, names)),
         },
-        loss_weights={
-            **task_loss_weights(model.schema),
-            **dict(_by_task("loss_weights", loss_weights, names)),
-        },
+        loss_weights=weights or None,
         weighted_metrics=metrics,
         **kwargs,
     )

@@ -13,7 +13,7 @@ _MADE = re.compile(
     r"""|f["'][^"']*\{[\w.]+\}_(mask|gap|time)["']"""
 )
 # Its f"{group}_mask" is a key of the state within the model.
-_OTHER_KEYS = "graph_parts/infnet_graph.py"
+_OTHER_KEYS = "models/infnet_graph.py"
 
 
 def test_names_of_a_behavior():

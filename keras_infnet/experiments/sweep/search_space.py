@@ -15,7 +15,6 @@ from keras_infnet.experiments.settings import (
     TrainingSettings,
     check_keys,
 )
-from keras_infnet.experiments.settings_checks import check_keys
 from keras_infnet.models.base.constructor_arguments import check_arguments
 from keras_infnet.schema import nearest_name
 from keras_infnet.training import make_optimizer

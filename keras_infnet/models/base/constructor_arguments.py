@@ -86,6 +86,8 @@ def record_arguments(constructor: Callable[..., None]) -> Callable[..., None]:
         vars(self)["settings"] = {**values, **known, **given}
         constructor(self, *args, **kwargs)
 
+    # Keras looks at it without unwrapping, to tell how to clone a model.
+    __init__.__signature__ = signature  # type: ignore
     return __init__
 
 

@@ -1,21 +1,29 @@
 """What all ranking models have in common."""
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 import keras
 from keras import ops
 
 from keras_infnet.losses import UncertaintyWeighting, task_losses
+from keras_infnet.models.base.compiled_losses import losses_by_task
 from keras_infnet.models.base.constructor_arguments import (
     Settings,
     plain_setting,
     record_arguments,
     signature_of,
 )
+from keras_infnet.models.base.input_checks import (
+    check_inputs,
+    check_source,
+    check_tasks,
+)
 from keras_infnet.models.base.row_sparse_model import RowSparseModel
 from keras_infnet.schema import Schema, nearest_name
+from keras_infnet.training.checked_ids import IdChecks
 
 __all__ = ["Ranker"]
 
@@ -71,6 +79,7 @@ class Ranker(RowSparseModel):
     settings: Settings = {}
     # Arguments of the outermost constructor, which are the config.
     arguments: Settings = {}
+    _ids_are_checked = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -112,6 +121,8 @@ class Ranker(RowSparseModel):
         # and the config would forget it.
         self.dtype_policy = policy
         self.schema = schema
+        self.__dict__["_ids"] = IdChecks(schema)
+        self.__dict__["_task_losses"] = task_losses(schema)
         self.loss_weighting = loss_weighting
         self.uncertainty = None
         if loss_weighting == "uncertainty":
@@ -149,7 +160,9 @@ class Ranker(RowSparseModel):
         return cls(schema, **{**cls.presets[preset], **overrides})
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        self._check_inputs(inputs)
+        check_inputs(self.schema, inputs)
+        if not self._ids_are_checked:
+            self._ids.check(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
     def call(
@@ -157,31 +170,82 @@ class Ranker(RowSparseModel):
     ) -> Any:
         # JAX's training step enters here and not through `__call__`. Keras
         # looks for `training` by name: without it dropout would never act.
-        self._check_inputs(inputs)
+        check_inputs(self.schema, inputs)
         return super().call(inputs, training=training, mask=mask)
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Checks the names of the inputs, then trains as `keras.Model`."""
-        self._check_source(x)
-        history = super().fit(x, *args, **kwargs)
+        """Checks names and ids of the inputs, then trains as `keras.Model`."""
+        held_out = kwargs.get("validation_data")
+        if isinstance(held_out, (tuple, list)) and held_out:
+            check_source(self.schema, held_out[0])
+            self._ids.check_batch(held_out)
+        elif held_out is not None:
+            check_source(self.schema, held_out)
+            kwargs["validation_data"] = self._ids.checked(held_out)
+        with self._checked(x) as data:
+            history = super().fit(data, *args, **kwargs)
         if keras.backend.backend() == "jax":
             self._separate_buffers()
         return history
 
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Checks the names of the inputs, then works as `keras.Model`."""
-        self._check_source(x)
-        return super().evaluate(x, *args, **kwargs)
+        """Checks names and ids of the inputs, then works as `keras.Model`."""
+        with self._checked(x) as data:
+            return super().evaluate(data, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """Checks the names of the inputs, then works as `keras.Model`."""
-        self._check_source(x)
-        return super().predict(x, *args, **kwargs)
+        """Checks names and ids of the inputs, then works as `keras.Model`."""
+        with self._checked(x) as data:
+            return super().predict(data, *args, **kwargs)
+
+    @contextlib.contextmanager
+    def _checked(self, x: Any) -> Iterator[Any]:
+        """Data with checked ids; their batches need no check in `__call__`."""
+        check_source(self.schema, x)
+        before = self._ids_are_checked
+        with self._ids.readable_errors():
+            data = self._ids.checked(x)
+            self.__dict__["_ids_are_checked"] = True
+            try:
+                yield data
+            finally:
+                self.__dict__["_ids_are_checked"] = before
+
+    def compile(
+        self,
+        optimizer: Any = "adamw",
+        loss: Any = None,
+        loss_weights: Any = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Compiles as `keras.Model`; see `RowSparseModel` for the tables."""
+        if self.uncertainty is not None:
+            if loss_weights is not None:
+                raise ValueError(
+                    "`loss_weights` cannot be given to a model with "
+                    "loss_weighting='uncertainty', which learns them. Leave "
+                    "them out, or build the model with "
+                    "loss_weighting='fixed'. Received: "
+                    f"loss_weights={loss_weights!r}."
+                )
+            self.__dict__["_task_losses"] = losses_by_task(self.schema, loss)
+        super().compile(optimizer, loss, loss_weights, *args, **kwargs)
+
+    def compile_from_config(self, config: Any) -> None:
+        """Compiles as `get_compile_config` describes."""
+        if self.uncertainty is not None:
+            # Earlier versions saved weights that they did not use.
+            config = {**config, "loss_weights": None}
+        super().compile_from_config(config)
 
     def make_train_function(self, force: bool = False) -> Any:
         """Makes the function that trains on a batch."""
         self._make_variables(trains=True)
-        return super().make_train_function(force)
+        function = super().make_train_function(force)
+        if keras.backend.backend() == "jax":
+            self._keep_weights_on_errors()
+        return function
 
     def make_test_function(self, force: bool = False) -> Any:
         """Makes the function that evaluates a batch."""
@@ -191,7 +255,9 @@ class Ranker(RowSparseModel):
     def train_step(self, *args: Any) -> Any:
         """Checks the names of the inputs, then trains on a batch."""
         # Tables are read before `call`, which checks again.
-        self._check_inputs(keras.utils.unpack_x_y_sample_weight(args[-1])[0])
+        check_inputs(
+            self.schema, keras.utils.unpack_x_y_sample_weight(args[-1])[0]
+        )
         return super().train_step(*args)
 
     def compute_loss(
@@ -203,8 +269,8 @@ class Ranker(RowSparseModel):
         training: bool = True,
     ) -> Any:
         """Checks labels and weights, then adds up the tasks' losses."""
-        self._check_tasks(y, "labels")
-        self._check_tasks(sample_weight, "sample weights")
+        check_tasks(self.schema, y, "labels")
+        check_tasks(self.schema, sample_weight, "sample weights")
         if self.uncertainty is None:
             return super().compute_loss(
                 x=x,
@@ -214,12 +280,15 @@ class Ranker(RowSparseModel):
                 training=training,
             )
         losses = [
-            loss(
-                y[task],
-                y_pred[task],
-                None if sample_weight is None else sample_weight[task],
+            ops.cast(
+                loss(
+                    y[task],
+                    y_pred[task],
+                    None if sample_weight is None else sample_weight[task],
+                ),
+                "float32",
             )
-            for task, loss in task_losses(self.schema).items()
+            for task, loss in self._task_losses.items()
         ]
         total = self.uncertainty(ops.stack(losses))
         for loss in self.losses:
@@ -272,6 +341,25 @@ class Ranker(RowSparseModel):
                 variable.assign(ops.copy(array))
             owned.add(id(array))
 
+    def _keep_weights_on_errors(self) -> None:
+        """Lets `fit` put the weights back where the first batch raises.
+
+        Keras takes them out of the model before the batch is read, and only
+        puts back what a step returned.
+        """
+        step: Any = self.train_function  # type: ignore
+        if hasattr(step, "keeps_weights"):
+            return
+        parts = ("trainable", "non_trainable", "optimizer", "metrics")
+        names = [f"{part}_variables" for part in parts]
+
+        def train(state: Any, iterator: Any) -> Any:
+            self._jax_state = dict(zip(names, state, strict=True))
+            return step(state, iterator)
+
+        train.keeps_weights = True  # type: ignore
+        self.train_function = train
+
     def _make_variables(self, trains: bool) -> None:
         """Makes what Keras would make in the first step.
 
@@ -287,50 +375,3 @@ class Ranker(RowSparseModel):
             loss.build(tasks, tasks)
         if trains and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
-
-    def _check_source(self, x: Any) -> None:
-        # Before the loop starts: on JAX, a step that raises loses the
-        # weights of the model.
-        if isinstance(x, keras.utils.PyDataset):
-            batch = x[0] if len(x) else None
-        else:  # a `tf.data.Dataset` says what it holds
-            batch = getattr(x, "element_spec", x)
-        if isinstance(batch, (tuple, list)) and batch:
-            batch = batch[0]
-        if isinstance(batch, Mapping):
-            self._check_inputs(batch)
-
-    def _check_inputs(self, inputs: Any) -> None:
-        if not isinstance(inputs, Mapping):
-            raise ValueError(
-                "the inputs must be a dict of tensors by name, as "
-                f"`schema.inputs`. Received: {type(inputs).__name__}."
-            )
-        known = self.schema.inputs
-        for name in inputs:
-            if name not in known:
-                raise ValueError(
-                    f"{nearest_name(name, known, 'input')} "
-                    "Remove the extra key from the batch."
-                )
-        missing = [name for name in known if name not in inputs]
-        if missing:
-            raise ValueError(
-                f"inputs are missing: {', '.join(missing)}. "
-                f"Received: {', '.join(inputs)}."
-            )
-
-    def _check_tasks(self, values: Any, what: str) -> None:
-        if values is None:
-            return
-        tasks = self.schema.task_names
-        received = (
-            ", ".join(values)
-            if isinstance(values, Mapping)
-            else type(values).__name__
-        )
-        if not isinstance(values, Mapping) or set(values) != set(tasks):
-            raise ValueError(
-                f"the {what} must be a dict with every task and nothing "
-                f"else: {', '.join(tasks)}. Received: {received}."
-            )

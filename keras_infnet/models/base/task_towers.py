@@ -55,7 +55,9 @@ def _own_tower(make_tower: Any, task: Task, x: Any, offset: Any) -> Any:
         )
     inputs = (x,) if offset is None else (x, offset)
     try:
-        inspect.signature(layer.call).bind(*inputs)
+        bound = inspect.signature(layer.call).bind(*inputs).arguments
+        if {"training", "mask"} & bound.keys():
+            raise TypeError("it takes fewer")
     except TypeError as error:
         raise ValueError(
             f"the layer that `tower` returns for task {task.name!r} must "

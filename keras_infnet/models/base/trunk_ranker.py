@@ -52,8 +52,8 @@ class TrunkRanker(FeatureRanker):
     >>> schema = Schema(
     ...     [Categorical("item")], [Task("click")], table_sizes={"item": 9}
     ... )
-    >>> OneLayer(schema).output_shape
-    {'click': (None, 1)}
+    >>> OneLayer(schema).output["click"].shape
+    (None, 1)
     """
 
     #: The trunks, by name of their class.

@@ -1,0 +1,65 @@
+"""Checks of the inputs and labels that a model is given."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from keras_infnet.schema import Schema, nearest_name
+from keras_infnet.schema.agreement import check_same_schema
+
+__all__ = ["check_inputs", "check_source", "check_tasks"]
+
+
+def check_source(schema: Schema, x: Any) -> None:
+    """Checks what `fit`, `evaluate` or `predict` is given, before the loop."""
+    own = getattr(x, "schema", None)
+    if isinstance(own, Schema):
+        check_same_schema(schema, own)
+    if isinstance(x, keras.utils.PyDataset):
+        batch = x[0] if len(x) else None
+    else:  # a `tf.data.Dataset` says what it holds
+        batch = getattr(x, "element_spec", x)
+    if isinstance(batch, (tuple, list)) and batch:
+        batch = batch[0]
+    if isinstance(batch, Mapping):
+        check_inputs(schema, batch)
+
+
+def check_inputs(schema: Schema, inputs: Any) -> None:
+    """Raises unless a batch has the inputs of the schema, and no others."""
+    if not isinstance(inputs, Mapping):
+        raise ValueError(
+            "the inputs must be a dict of tensors by name, as "
+            f"`schema.inputs`. Received: {type(inputs).__name__}."
+        )
+    known = schema.inputs
+    for name in inputs:
+        if name not in known:
+            raise ValueError(
+                f"{nearest_name(name, known, 'input')} "
+                "Remove the extra key from the batch."
+            )
+    missing = [name for name in known if name not in inputs]
+    if missing:
+        raise ValueError(
+            f"inputs are missing: {', '.join(missing)}. "
+            f"Received: {', '.join(inputs)}."
+        )
+
+
+def check_tasks(schema: Schema, values: Any, what: str) -> None:
+    """Raises unless labels or weights are a dict with every task."""
+    if values is None:
+        return
+    tasks = schema.task_names
+    received = (
+        ", ".join(values)
+        if isinstance(values, Mapping)
+        else type(values).__name__
+    )
+    if not isinstance(values, Mapping) or set(values) != set(tasks):
+        raise ValueError(
+            f"the {what} must be a dict with every task and nothing "
+            f"else: {', '.join(tasks)}. Received: {received}."
+        )

@@ -1,0 +1,181 @@
+"""Ids outside their embedding table are refused before a model reads them.
+
+A table is a range of rows of a larger one: an id outside it would read the
+rows of the next field, or NaN on JAX.
+"""
+
+import contextlib
+import copy
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_infnet.schema import GAP_BUCKETS, Schema
+
+__all__ = ["IdChecks"]
+
+# What `tf.data` says of a failed assertion, or of an error in Python.
+_FOUND = (
+    re.compile(r"ids of input (\w+) outside\] \[(-?\d+)\] \[(-?\d+)\]"),
+    re.compile(r"input '(\w+)' holds the id ((-?\d+)),"),
+)
+
+
+class IdChecks:
+    """Checks ids of arrays at once, and those of datasets batch by batch.
+
+    `keras_infnet.data.Batches` are trusted: an encoder makes their ids. So
+    are tensors on an accelerator, which would have to be copied back.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        sizes = {p.name: schema.table_size(p.table_name) for p in schema.fields}
+        for behavior in schema.behaviors:
+            parts = schema.attributes(behavior)
+            for name, part in zip(behavior.columns, parts, strict=True):
+                sizes[name] = schema.table_size(part.table_name)
+            if behavior.timed:
+                sizes[behavior.gap_input] = GAP_BUCKETS + 1
+        self.sizes = sizes
+
+    def check(self, inputs: Any) -> None:
+        """Raises for the first input with an id outside its table."""
+        if not isinstance(inputs, Mapping):
+            return
+        for name, size in self.sizes.items():
+            ids = _on_host(inputs.get(name))
+            if ids is None or not ids.size:
+                continue
+            lowest, highest = ids.min(), ids.max()
+            if not (lowest >= 0 and highest < size):
+                raise _error(name, lowest, highest, size)
+
+    def check_batch(self, batch: Any) -> Any:
+        """Checks the inputs of `(inputs, labels, weights)`, and returns it."""
+        self.check(batch[0] if isinstance(batch, (tuple, list)) else batch)
+        return batch
+
+    def checked(self, source: Any) -> Any:
+        """Returns data as `fit` takes them, which check what they yield."""
+        if isinstance(source, keras.utils.PyDataset):
+            if hasattr(source, "encoder"):
+                # Imported late, because it imports pyarrow.
+                from keras_infnet.data import Batches
+
+                if isinstance(source, Batches):
+                    return source
+            return _CheckedDataset(source, self)
+        if isinstance(source, Mapping):
+            self.check(source)
+            return source
+        module = type(source).__module__
+        if module.startswith("tensorflow.") and hasattr(source, "element_spec"):
+            return self._checked_tf_data(source)
+        if module.startswith("torch.") and hasattr(source, "collate_fn"):
+            # The loader is the caller's: a copy has the check.
+            collate, source = source.collate_fn, copy.copy(source)
+            source.collate_fn = lambda rows: self.check_batch(collate(rows))
+            return source
+        if isinstance(source, Iterator):
+            return (self.check_batch(batch) for batch in source)
+        return source
+
+    @contextlib.contextmanager
+    def readable_errors(self) -> Iterator[None]:
+        """Raises what a `tf.data` pipeline finds as `ValueError`."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, ValueError):
+                raise
+            found = [f for f in (p.search(str(error)) for p in _FOUND) if f]
+            if not found:
+                raise
+            name, lowest, highest = found[0].groups()
+            raise _error(
+                name, int(lowest), int(highest), self.sizes[name]
+            ) from error
+
+    def _checked_tf_data(self, dataset: Any) -> Any:
+        import tensorflow as tf
+
+        if not hasattr(dataset, "map"):
+            return dataset
+
+        def check(*batch: Any) -> Any:
+            inputs = batch[0]
+            checks = []
+            for name, size in self.sizes.items():
+                ids = inputs.get(name) if isinstance(inputs, Mapping) else None
+                if not isinstance(ids, tf.Tensor):
+                    continue
+                lowest, highest = tf.reduce_min(ids), tf.reduce_max(ids)
+                # Of no ids at all, the lowest is above the highest.
+                fine = (lowest > highest) | ((lowest >= 0) & (highest < size))
+                message = f"ids of input {name} outside"
+                checks.append(tf.Assert(fine, [message, lowest, highest]))
+            with tf.control_dependencies(checks):
+                kept = tf.nest.map_structure(
+                    lambda t: tf.identity(t) if isinstance(t, tf.Tensor) else t,
+                    batch,
+                )
+            return kept if len(kept) > 1 else kept[0]
+
+        if isinstance(dataset.element_spec, tuple):
+            single = len(dataset.element_spec) == 1
+            mapped = (lambda *b: (check(*b),)) if single else check
+            return dataset.map(mapped).prefetch(1)
+        return dataset.map(check).prefetch(1)
+
+
+class _CheckedDataset(keras.utils.PyDataset):
+    """Another dataset, with a check of the ids of every batch."""
+
+    def __init__(self, dataset: Any, checks: IdChecks) -> None:
+        super().__init__(
+            workers=dataset.workers,
+            use_multiprocessing=dataset.use_multiprocessing,
+            max_queue_size=dataset.max_queue_size,
+        )
+        self.dataset, self.checks = dataset, checks
+
+    def __getitem__(self, index: int) -> Any:
+        return self.checks.check_batch(self.dataset[index])
+
+    @property
+    def num_batches(self) -> Any:
+        """Number of batches, `None` for no end."""
+        return self.dataset.num_batches
+
+    def on_epoch_begin(self) -> None:
+        """Passes the call on."""
+        self.dataset.on_epoch_begin()
+
+    def on_epoch_end(self) -> None:
+        """Passes the call on."""
+        self.dataset.on_epoch_end()
+
+
+def _error(name: str, lowest: int, highest: int, size: int) -> ValueError:
+    wrong = lowest if lowest < 0 else highest
+    return ValueError(
+        f"input {name!r} holds the id {wrong}, which is outside its table of "
+        f"{size} rows: ids must be from 0 to {size - 1}. Encode the data with "
+        "the encoder whose schema the model was built from."
+    )
+
+
+def _on_host(ids: Any) -> Any:
+    """Array of ids without a copy; `None` for symbolic and far tensors."""
+    if ids is None or isinstance(ids, np.ndarray):
+        return ids
+    device = str(getattr(ids, "device", "cpu")).lower()
+    if "cpu" not in device or keras.utils.is_keras_tensor(ids):
+        return None
+    try:
+        return np.asarray(ids)
+    except Exception:  # symbolic: traced or compiled
+        return None
