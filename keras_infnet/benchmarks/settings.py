@@ -5,7 +5,11 @@ import os
 from collections.abc import Mapping
 from typing import Any, Self
 
-from keras_infnet.schema.names import check_choice, check_count, check_flag
+from keras_infnet.schema.value_checks import (
+    check_choice,
+    check_count,
+    check_flag,
+)
 
 __all__ = [
     "BENCHMARKS",

@@ -309,7 +309,7 @@ class INFNetGraph:
 def _without_unused(
     state: dict[str, Any], updates: list[str], suffix: str
 ) -> dict[str, Any]:
-    """Drops the compact tokens that a block does not touch."""
+    """Drops compact tokens of groups that are not in `updates`."""
     kept = {f"{group}_{suffix}" for group in updates}
     return {
         name: tensor

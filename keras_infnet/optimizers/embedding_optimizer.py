@@ -346,7 +346,7 @@ def _caught_up(
 def _only_when(
     when: Any, rows: Any, new: Any, slots: dict[str, Any], table: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """Keeps all entries or none."""
+    """Makes the update touch no row unless `when` holds."""
     if keras.backend.backend() == "jax":
         return ops.where(when, rows, table.shape[0]), new, slots
     count = ops.shape(rows)[0] * ops.cast(when, "int32")

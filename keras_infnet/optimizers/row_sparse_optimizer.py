@@ -354,7 +354,7 @@ def _parts(optimizer: Any) -> list[Any]:
 
 
 def _check_part(optimizer: Any) -> None:
-    """Raises for what rows do not have."""
+    """Refuses options that tables trained by rows do not support."""
     steps = optimizer.gradient_accumulation_steps
     if steps:
         raise ValueError(

@@ -7,9 +7,9 @@ tables and heads from it, the exporter names its signatures after it.
 
 from keras_infnet.schema.behavior import Behavior, SchemaColumn
 from keras_infnet.schema.fields import Categorical, Field, InputSpec, Numeric
-from keras_infnet.schema.names import nearest_name
 from keras_infnet.schema.schema import GAP_BUCKETS, Schema
 from keras_infnet.schema.task import Task
+from keras_infnet.schema.value_checks import nearest_name
 
 __all__ = [
     "GAP_BUCKETS",

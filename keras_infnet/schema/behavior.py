@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from keras_infnet.schema.fields import Categorical, Field, Numeric
-from keras_infnet.schema.names import check_count, check_flag, check_name
+from keras_infnet.schema.value_checks import check_count, check_flag, check_name
 
 __all__ = ["Behavior", "SchemaColumn", "sequence_column"]
 

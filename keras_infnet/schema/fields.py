@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any, NamedTuple
 
-from keras_infnet.schema.names import (
+from keras_infnet.schema.value_checks import (
     check_choice,
     check_count,
     check_flag,

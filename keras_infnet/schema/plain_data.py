@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from keras_infnet.schema.behavior import Behavior
 from keras_infnet.schema.fields import Categorical, Field, Numeric
-from keras_infnet.schema.names import nearest_name
 from keras_infnet.schema.task import Task
+from keras_infnet.schema.value_checks import nearest_name
 
 if TYPE_CHECKING:
     from keras_infnet.schema.schema import Schema

@@ -12,10 +12,10 @@ from keras_infnet.schema.fields import (
     raw_dtype,
     values_axis,
 )
-from keras_infnet.schema.names import names_in, nearest_name
 from keras_infnet.schema.plain_data import arguments_from_plain, to_plain
 from keras_infnet.schema.task import Task
 from keras_infnet.schema.validation import MILLISECONDS, validate
+from keras_infnet.schema.value_checks import names_in, nearest_name
 from keras_infnet.utils.atomic_files import write_text
 
 __all__ = ["GAP_BUCKETS", "Schema"]

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from keras_infnet.schema.names import check_choice, check_name
+from keras_infnet.schema.value_checks import check_choice, check_name
 
 __all__ = ["Task"]
 

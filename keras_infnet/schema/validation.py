@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from keras_infnet.schema.behavior import Behavior
 from keras_infnet.schema.fields import Categorical, Numeric, table_kind
-from keras_infnet.schema.names import (
+from keras_infnet.schema.task import Task
+from keras_infnet.schema.value_checks import (
     check_choice,
     check_count,
     check_name,
@@ -13,7 +14,6 @@ from keras_infnet.schema.names import (
     check_unique,
     nearest_name,
 )
-from keras_infnet.schema.task import Task
 
 if TYPE_CHECKING:
     from keras_infnet.schema.schema import Schema

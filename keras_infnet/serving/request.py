@@ -292,7 +292,7 @@ def as_arrays(inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
 
 
 def check_text(inputs: Mapping[str, Any]) -> None:
-    """Raises `ValueError` where text has no form in UTF-8."""
+    """Raises `ValueError` for text that cannot be encoded as UTF-8."""
     for name, array in inputs.items():
         if np.asarray(array).dtype.kind not in "OU":
             continue

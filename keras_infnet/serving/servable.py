@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from keras_infnet.schema import Schema
-from keras_infnet.schema.names import check_count
+from keras_infnet.schema.value_checks import check_count
 from keras_infnet.serving.exporting.python_process import check_can_export
 from keras_infnet.serving.exporting.versions import latest_version
 from keras_infnet.serving.graph.signatures import (

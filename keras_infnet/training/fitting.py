@@ -239,8 +239,8 @@ class _RowOrder(keras.callbacks.Callback):
     """Makes every epoch of `fit` read the rows in an order of its own.
 
     The order is that of the epoch's number, so that every call of `fit` sees
-    the same. Left alone, Keras counts one epoch more where it builds a model
-    by its first batch.
+    the same. Without this callback the epoch is one too high if Keras builds
+    the model from its first batch.
     """
 
     def __init__(self, batches: Any) -> None:

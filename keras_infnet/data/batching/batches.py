@@ -24,8 +24,8 @@ Batch = tuple[dict[str, np.ndarray], ...]
 class Batches(keras.utils.PyDataset):
     """Batches of `(inputs, labels, weights)` dicts.
 
-    A source in memory is encoded once. Of files, row groups are read when
-    they are needed: shuffling permutes the row groups, joins consecutive
+    A source in memory is encoded once. A file is read one row group at a
+    time, when it is needed: shuffling permutes the row groups, joins consecutive
     ones into windows and permutes the rows of a window, so that never more
     than two windows are in memory. Batch `i` depends on the seed and the
     epoch alone: a resumed run that sets `epoch` sees the same batches.
@@ -48,8 +48,8 @@ class Batches(keras.utils.PyDataset):
             `True`.
         drop_last: boolean. Whether to leave out a last batch that is not
             full. Defaults to `False`.
-        window: integer. Rows of a window, at least; more shuffle better and
-            need more memory. Defaults to `262144`.
+        window: integer. Least number of rows in a window; larger windows
+            shuffle better and need more memory. Defaults to `262144`.
         workers: integer. Threads by which Keras prepares batches. Defaults to
             `1`.
         max_queue_size: integer. Batches that they prepare ahead. Defaults to

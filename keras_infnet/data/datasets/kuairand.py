@@ -161,7 +161,7 @@ def _features(videos: Table, ids: np.ndarray) -> Table:
 
 
 def _watched(history: Table, videos: Table) -> Table:
-    """The exposures of the history, with times no event is later than."""
+    """The exposures of the history, each with the latest time it can have."""
     seen = _events(history, "watch_seq", videos)
     lengths = history["watch_seq"].lengths
     return seen.with_columns(

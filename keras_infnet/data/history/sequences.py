@@ -155,9 +155,8 @@ class Sequences:
                 the oldest first. Where their time is missing (no time
                 column, NaN or negative) they come before every event of the
                 log, in the order given, with time -1. Attributes they lack
-                are missing. A mapping gives the events of each behaviour by
-                itself, and these are not filtered by a flag. Defaults to
-                `None`.
+                are missing. A mapping holds one table of events per behavior;
+                flags are not applied to them. Defaults to `None`.
 
         Returns:
             `Table` of the rows with the list columns
@@ -167,8 +166,8 @@ class Sequences:
             TypeError: If a table is of another kind; a pandas frame is
                 converted.
             ValueError: If a column is missing, a row or an event of the log
-                has no time, a flag is none, or the rows have one of the new
-                columns already.
+                has no time, a flag column holds other values than true and
+                false, or the rows have one of the new columns already.
         """
         rows = as_table(rows, "the rows")
         events = rows if events is None else as_table(events, _LOG)

@@ -20,7 +20,8 @@ class TargetSequence(BaseLayer):
 
     A token is all attributes of an event side by side and a learned vector
     for its position, counted back from the target: the target has position
-    0, the newest event 1, wherever padding lies.
+    0, the newest event 1. Padding is not counted, before or behind the
+    events.
 
     Args:
         max_length: integer. Events with a position of their own; older ones
@@ -33,7 +34,8 @@ class TargetSequence(BaseLayer):
         query: tensor of shape `(batch, attributes, dim)`, the target.
         events: tensor of shape `(batch, events, attributes, dim)`.
         events_mask: boolean tensor, `(batch, events)` or `(batch, events,
-            attributes)`, where any counts. Optional.
+            attributes)`: an event counts if any of its attributes does.
+            Optional.
 
     Returns:
         Tensor of shape

@@ -342,10 +342,10 @@ class Ranker(RowSparseModel):
             owned.add(id(array))
 
     def _keep_weights_on_errors(self) -> None:
-        """Lets `fit` put the weights back where the first batch raises.
+        """Keeps the weights on JAX if reading the first batch fails.
 
-        Keras takes them out of the model before the batch is read, and only
-        puts back what a step returned.
+        Keras moves the weights into the state of the step before it reads a
+        batch, and restores only what a step returned.
         """
         step: Any = self.train_function  # type: ignore
         if hasattr(step, "keeps_weights"):

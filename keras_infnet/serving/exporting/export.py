@@ -12,7 +12,7 @@ import pandas as pd
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Schema
-from keras_infnet.schema.names import check_count
+from keras_infnet.schema.value_checks import check_count
 from keras_infnet.serving.calibration.calibration import (
     CALIBRATION_FILE,
     Calibration,

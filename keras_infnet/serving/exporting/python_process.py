@@ -26,7 +26,7 @@ def check_can_export() -> None:
     """Checks that models can be exported here: TensorFlow is installed.
 
     A model may be trained with any backend, and TensorFlow writes and reads
-    the SavedModel. Nothing is imported.
+    the SavedModel. TensorFlow is looked for, not imported.
 
     Raises:
         ImportError: If it is not installed; says what to do.

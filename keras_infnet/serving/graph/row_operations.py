@@ -39,7 +39,8 @@ def broadcast_rows(tensor: Any, rows: Any) -> Any:
 def pad_to_longest(tensors: list[Any], fills: list[Any]) -> list[Any]:
     """Pads lists at the end to the longest of them, at least one long.
 
-    Tensors of shape `(rows, length, ...)` get one `length`; each has a fill.
+    Tensors of shape `(rows, length, ...)` get the same length, each with its
+    own fill value.
     """
     import tensorflow as tf
 
@@ -49,7 +50,7 @@ def pad_to_longest(tensors: list[Any], fills: list[Any]) -> list[Any]:
     for tensor, length, fill in zip(tensors, lengths, fills, strict=True):
         shape = tf.shape(tensor)
         shape = tf.concat([shape[:1], [longest - length], shape[2:]], axis=0)
-        # `tf.pad` would do, but for strings.
+        # `tf.pad` cannot pad strings.
         padding = tf.fill(shape, tf.constant(fill, tensor.dtype))
         padded = tf.concat([tensor, padding], axis=1)
         padded.set_shape([tensor.shape[0], None, *tensor.shape[2:]])

@@ -68,7 +68,7 @@ def kept_flows(model: Any, batches: Any) -> pd.DataFrame:
 
 
 def _names(encoder: Any, table: str, size: int) -> list[Any]:
-    """What the ids of scenarios stand for."""
+    """Returns the raw value of every id of a scenario; `None` for id 0."""
     known = list(getattr(encoder, "vocabularies", {}).get(table, ()))
     known = [getattr(value, "item", lambda v=value: v)() for value in known]
     return [None, *(known or range(1, size))]

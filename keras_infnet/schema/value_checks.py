@@ -1,4 +1,4 @@
-"""Checks of names and numbers, and what they say when they fail."""
+"""Checks of the values that make up a schema."""
 
 import difflib
 import keyword
