@@ -73,6 +73,7 @@ def test_readme_snippets(tmp_path):
     assert snippets
     for snippet in snippets:
         shorter = snippet.replace("num_rows=80_000", "num_rows=2_000")
+        shorter = shorter.replace("epochs=4", "epochs=1")
         output = run(["-c", shorter], tmp_path)
         for column in ("task", "AUC", "GAUC", "best AUC"):
             assert column in output

@@ -222,7 +222,7 @@ class RestStandIn:
                 request.get("signature_name", "serving_default"),
                 lambda signature: arrays(request, signature),
             )
-            return in_json(outputs, "instances" in request)
+            return in_json(outputs)
 
         self.closing = False
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -237,25 +237,17 @@ class RestStandIn:
 
 
 def arrays(request, signature):
-    """Reads the row format, `instances`, or the columns of `inputs`."""
-    names = set(signature.inputs)
-    if "instances" in request:
-        rows = request["instances"]
-        if any(set(row) != names for row in rows):
-            raise Refused("INVALID_ARGUMENT", f"keys must be equal to: {names}")
-        columns = {name: [row[name] for row in rows] for name in names}
-    else:
-        columns = request["inputs"]
-        for name in names:
-            if name not in columns:
-                raise Refused(
-                    "INVALID_ARGUMENT",
-                    f"Missing named input: {name} in 'inputs' object.",
-                )
-        columns = {name: columns[name] for name in names}
+    """Reads the columns of `inputs`."""
+    columns = request["inputs"]
+    for name in signature.inputs:
+        if name not in columns:
+            raise Refused(
+                "INVALID_ARGUMENT",
+                f"Missing named input: {name} in 'inputs' object.",
+            )
     return {
-        name: tensor(values, signature.inputs[name].dtype, name)
-        for name, values in columns.items()
+        name: tensor(columns[name], signature.inputs[name].dtype, name)
+        for name in signature.inputs
     }
 
 
@@ -286,22 +278,8 @@ def tensor(values, dtype, name):
         raise Refused("INVALID_ARGUMENT", f"unexpected size: {error}") from None
 
 
-def in_json(outputs, rows):
-    if rows:
-        names = list(outputs)
-        count = len(outputs[names[0]])
-        answer = [
-            {name: outputs[name][i].tolist() for name in names}
-            for i in range(count)
-        ]
-        if len(names) == 1:
-            answer = [row[names[0]] for row in answer]
-        return dumped({"predictions": answer})
+def in_json(outputs):
     answer = {name: array.tolist() for name, array in outputs.items()}
     if len(answer) == 1:
         (answer,) = answer.values()
-    return dumped({"outputs": answer})
-
-
-def dumped(answer):
-    return json.dumps(answer, default=bytes.decode).encode()
+    return json.dumps({"outputs": answer}, default=bytes.decode).encode()

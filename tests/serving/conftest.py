@@ -68,7 +68,7 @@ def exported_ids(model, encoder, shared_folder) -> Path:
     with filelock.FileLock(f"{folder}.lock"):
         if (folder / "1").exists():
             return folder / "1"
-        return export(model, encoder.schema, folder)
+        return export(model, encoder.schema, folder, warmup_rows=())
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +87,16 @@ def built(
         return model, folder
 
     return make
+
+
+@pytest.fixture
+def served(label, request) -> tuple[keras.Model, Path]:
+    """The model that the parameter `label` names, and its export."""
+    if label not in ("sums", "ids"):
+        return request.getfixturevalue("built")(label)
+    # Adds embeddings up: hardly a shape is wrong for it by itself.
+    name = "exported_ids" if label == "ids" else "exported"
+    return request.getfixturevalue("model"), request.getfixturevalue(name)
 
 
 @pytest.fixture(scope="session")

@@ -27,13 +27,7 @@ _TENSORS = tuple(kind for kind in MISTAKES if kind != "bytes at the end")
 
 
 class OddExamples(OddRequests):
-    """Draws requests of `serve_examples`.
-
-    Args:
-        encoder: fitted `Encoder` of the schema of `serving_examples`.
-        table: `Table` with values that the encoder knows.
-        seed: integer.
-    """
+    """Draws requests of `serve_examples`."""
 
     def __init__(self, encoder: Encoder, table: Table, seed: int) -> None:
         super().__init__(encoder, True, table, seed)

@@ -35,19 +35,7 @@ def spoiled(
     rng: np.random.Generator,
     mistakes: Collection[str] = WITH_ROWS,
 ) -> tuple[str, dict[str, Any]]:
-    """Makes one mistake.
-
-    Args:
-        inputs: mapping of input name to array, that would be answered. Where
-            rows may be wrong, all of `item` are there, two at least.
-        dtypes: mapping of input name to what its dtype must be.
-        required: names of inputs that must not be left out.
-        rng: generator of what is drawn.
-        mistakes: those to choose from. Defaults to `WITH_ROWS`.
-
-    Returns:
-        What is wrong, and inputs of arrays and messages.
-    """
+    """Makes one mistake."""
     out: dict[str, Any] = dict(inputs)
     kind, name = str(rng.choice([*mistakes])), str(rng.choice([*inputs]))
     if kind == "left out":

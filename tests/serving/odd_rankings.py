@@ -14,15 +14,7 @@ _MOST = 2**31 - 1
 
 
 class OddRankings(OddRequests):
-    """Draws requests of `rank` and of `rank_top_k`.
-
-    Args:
-        encoder: fitted `Encoder` of the schema of `serving_examples`.
-        raw: boolean. Whether raw values are drawn, or encoded ids.
-        table: `Table` with values that the encoder knows.
-        seed: integer.
-        best: boolean. Whether the best are asked for, so that there is `k`.
-    """
+    """Draws requests of `rank`, or of `rank_top_k` where `best`."""
 
     def __init__(
         self,
@@ -67,14 +59,7 @@ def check_ranking(
     outputs: Mapping[str, np.ndarray],
     predicted: Mapping[str, np.ndarray],
 ) -> None:
-    """Compares an answer with what each candidate gets by itself.
-
-    Args:
-        odd: the request.
-        outputs: mapping of output name to array.
-        predicted: mapping of task name to what `predict` says of the
-            candidates, a vector.
-    """
+    """Compares an answer with what `predict` says of each candidate."""
     places = np.arange(len(odd.inputs["item"]))
     scores = np.sum([*predicted.values()], axis=0)
     if "k" in odd.inputs:

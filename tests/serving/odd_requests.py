@@ -29,32 +29,14 @@ MISSING = {"int64": -1, "string": b"", "float32": np.float32("nan")}
 
 @dataclasses.dataclass(frozen=True)
 class Odd:
-    """A request.
-
-    Args:
-        kind: string. What is odd.
-        inputs: dict of arrays and messages.
-        rows: integer or `None`. Rows of the answer, `None` where it must be
-            refused.
-        plain: dict of arrays, or `None` where the answer cannot be worked
-            out.
-    """
-
-    kind: str
-    inputs: dict[str, Any]
-    rows: int | None = None
-    plain: dict[str, np.ndarray] | None = None
+    kind: str  # what is odd
+    inputs: dict[str, Any]  # arrays and messages
+    rows: int | None = None  # of the answer; `None`: it must be refused
+    plain: dict[str, np.ndarray] | None = None  # `None`: answer unknown
 
 
 class OddRequests:
-    """Draws requests of rows: of `serve_raw` and of `serving_default`.
-
-    Args:
-        encoder: fitted `Encoder` of the schema of `serving_examples`.
-        raw: boolean. Whether raw values are drawn, or encoded ids.
-        table: `Table` with values that the encoder knows.
-        seed: integer.
-    """
+    """Draws requests of rows: of `serve_raw` and of `serving_default`."""
 
     def __init__(
         self, encoder: Encoder, raw: bool, table: Table, seed: int
@@ -94,9 +76,8 @@ class OddRequests:
     def answered(self, kind: str = "odd") -> Odd:
         """Draws a request that must be answered.
 
-        Args:
-            kind: `"odd"` for a few rows, or `"no rows"`, `"many rows"` or
-                `"long history"`. Defaults to `"odd"`.
+        It has a few rows if `kind` is `"odd"`, or `"no rows"`, `"many rows"`
+        or a `"long history"`.
         """
         inputs, plain = self.drawn(kind)
         rows = len(plain["item"])
@@ -170,6 +151,23 @@ class OddRequests:
         while base.rows is None or base.rows < 2:
             base = self.answered()
         return Odd(*spoiled(base.inputs, self.dtypes, self.required, self.rng))
+
+    def many(
+        self, answered: int, refused: int, compared: int
+    ) -> tuple[list[Odd], list[Odd]]:
+        """Draws requests of all kinds, and which to compare with `predict`."""
+        special = [
+            *(self.answered("no rows") for _ in range(30)),
+            *(self.answered("many rows") for _ in range(2)),
+            *(self.answered("long history") for _ in range(8)),
+        ]
+        odds = [self.answered() for _ in range(answered)]
+        chosen = [odd for odd in odds if odd.plain is not None][:compared]
+        chosen += [odd for odd in special if odd.plain is not None]
+        assert len({odd.kind for odd in chosen}) == 4
+        odds += special + [self.refused() for _ in range(refused)]
+        self.rng.shuffle(odds)
+        return odds, chosen
 
     # ------------------------------------------------------------- expected
 

@@ -2,10 +2,45 @@
 
 import keras
 import numpy as np
+import pytest
 
+from keras_infnet.data import Batches, Encoder
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Behavior, Categorical, Numeric, Schema, Task
+
+on_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="what is exported is the same on every backend",
+)
+
+
+def inputs_of(encoder: Encoder, table: Table) -> dict[str, np.ndarray]:
+    """What a model gets of the rows of a table."""
+    return Batches(table, encoder, len(table), labels=False)[0][0]
+
+
+def predict(
+    model: keras.Model, encoder: Encoder, table: Table
+) -> dict[str, np.ndarray]:
+    return model.predict(inputs_of(encoder, table), verbose=0)
+
+
+def as_candidates(table: Table, schema: Schema, row: int = 0) -> Table:
+    """The rows as candidates of the request in one of them."""
+    names = [n for n in table.columns if n not in schema.candidates]
+    rows = np.full(len(table), row)
+    return table.with_columns({n: table[n].take(rows) for n in names})
+
+
+def expect(found, expected, tolerance: float = 1e-5, spread: float = 0.0):
+    """Compares arrays by name; `spread` is how much rows differ at least."""
+    assert found.keys() >= expected.keys()
+    for name, values in expected.items():
+        assert np.ptp(values) >= spread, name
+        np.testing.assert_allclose(
+            found[name], values, rtol=tolerance, atol=tolerance, err_msg=name
+        )
 
 
 def make_schema() -> Schema:

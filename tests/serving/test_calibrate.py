@@ -173,19 +173,19 @@ def test_the_rest_is_fitted_behind_it(model, encoder, sampled):
 
 
 def test_rows_need_a_rate(model, encoder, sampled):
-    with pytest.raises(ValueError, match="give `negative_rate`"):
+    with pytest.raises(ValueError, match="`negative_rate`"):
         calibrate(model, encoder, sampled[1], rows_sampled=True)
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("plat",), "unknown method 'plat'. Did you mean 'platt'"),
-        (({"clik": "platt"},), "unknown task 'clik'. Did you mean 'click'"),
-        (({"click": "sigmoid"},), "unknown method 'sigmoid'"),
+        (("plat",), "'plat'.*'platt'"),
+        (({"clik": "platt"},), "'clik'.*'click'"),
+        (({"click": "sigmoid"},), "'sigmoid'"),
         (({},), "nothing to calibrate"),
-        (("platt", 2.0), "negative rate of task 'click'"),
-        (("platt", {"lik": 0.5}), "unknown task 'lik'"),
+        (("platt", 2.0), "'click'.*2.0"),
+        (("platt", {"lik": 0.5}), "'lik'"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_read(
@@ -200,9 +200,9 @@ def test_rows_that_tell_nothing(model, encoder, rows):
     with pytest.raises(ValueError, match="no rows"):
         calibrate(model, encoder, some.slice(0, 0))
     for click, message in (
-        (np.zeros(50), "task 'click': calibration needs at least two rows"),
-        (np.arange(50) == 7, "49 rows with label 0 and 1 with label 1"),
-        (np.full(50, np.nan), "task 'click': no row has a label"),
+        (np.zeros(50), "'click'"),
+        (np.arange(50) == 7, "49"),
+        (np.full(50, np.nan), "'click'"),
     ):
         table = some.with_columns({"click": click.astype(float)})
         with pytest.raises(ValueError, match=message):
@@ -215,7 +215,7 @@ def test_rows_that_tell_nothing(model, encoder, rows):
 def test_predictions_that_are_no_numbers(model, encoder, rows):
     broken = keras.models.clone_model(model)
     broken.set_weights([np.full_like(w, np.nan) for w in model.get_weights()])
-    with pytest.raises(ValueError, match="task 'click': the model predicts 50"):
+    with pytest.raises(ValueError, match="'click'.*50"):
         calibrate(broken, encoder, rows.slice(0, 50))
 
 
@@ -234,5 +234,5 @@ def test_regression_is_left_alone(table):
     assert found.task_names == ("click",)
     values = {"click": np.full(3, 0.4), "count": np.arange(3) * 100}
     np.testing.assert_array_equal(found.apply(values)["count"], values["count"])
-    with pytest.raises(ValueError, match="task 'count' must be binary"):
+    with pytest.raises(ValueError, match="'count'"):
         calibrate(model, encoder, table, {"count": "platt"})

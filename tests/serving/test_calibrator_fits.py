@@ -5,7 +5,6 @@ import logging
 import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import LogisticRegression
 
 from keras_infnet.serving.calibration.calibrator_fits import (
     fit_isotonic,
@@ -51,25 +50,6 @@ def test_a_known_slope_and_intercept_are_found(slope, intercept):
     found = fit_platt(*rows)
     assert found.slope == pytest.approx(slope, rel=1e-4)
     assert found.intercept == pytest.approx(intercept, rel=1e-3)
-
-
-def test_platt_is_logistic_regression_on_logits(drawn):
-    scores, labels, weights = drawn
-    other = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000)
-    other.fit(scores[:, None], labels, sample_weight=weights)
-    found = fit_platt(sigmoid(scores), labels, weights)
-    assert found.slope == pytest.approx(other.coef_[0, 0], abs=1e-5)
-    assert found.intercept == pytest.approx(other.intercept_[0], abs=1e-5)
-
-
-def test_temperature_is_logistic_regression_without_intercept(drawn):
-    scores, labels, weights = drawn
-    other = LogisticRegression(
-        C=np.inf, fit_intercept=False, tol=1e-10, max_iter=1000
-    )
-    other.fit(scores[:, None], labels, sample_weight=weights)
-    found = fit_temperature(sigmoid(scores), labels, weights)
-    assert 1 / found.temperature == pytest.approx(other.coef_[0, 0], abs=1e-6)
 
 
 def test_isotonic_is_that_of_scikit_learn(drawn):

@@ -2,17 +2,21 @@
 
 import math
 
-import keras
 import numpy as np
 import pytest
-from serving_examples import make_table
+from serving_examples import (
+    expect,
+    inputs_of,
+    make_table,
+    on_tensorflow,
+    predict,
+)
 
 from keras_infnet.benchmarks.saved_model_program import (
     Crashed,
     SavedModelProgram,
     tensor_proto,
 )
-from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.serving.exporting.parity_cases import CaseBook
 from keras_infnet.serving.exporting.run_saved_model import serialized_examples
@@ -27,13 +31,7 @@ from keras_infnet.serving.request import raw_request
 
 FAMILIES = ["INFNet", "INFNet_proxy", "SharedBottom", "DIN", "AutoIFS"]
 
-pytestmark = [
-    pytest.mark.serving,
-    pytest.mark.skipif(
-        keras.backend.backend() != "tensorflow",
-        reason="what is exported is the same on every backend",
-    ),
-]
+pytestmark = [pytest.mark.serving, on_tensorflow]
 
 
 # ------------------------------------------------------------------- models
@@ -127,10 +125,9 @@ def test_encoded_ids_alone(program, exported_ids, model, encoder, table):
     tags, signatures = program.describe(exported_ids)
     assert tags == {"serve"}
     assert sorted(signatures) == ["rank", "rank_top_k", "serving_default"]
-    inputs = input_arrays(encoder.schema, encoder.encode(table, labels=False))
+    inputs = inputs_of(encoder, table)
     (answer,) = program.run(exported_ids, [("serving_default", inputs)])
-    for task, expected in model.predict(inputs, verbose=0).items():
-        np.testing.assert_allclose(answer.outputs[task], expected, atol=1e-5)
+    expect(answer.outputs, predict(model, encoder, table))
 
 
 # ----------------------------------------------------------------- mistakes
@@ -165,8 +162,7 @@ def test_mistakes_get_a_status(signature, program, exported, encoder):
     table = make_table(4, seed=5)
     request = raw_request(table, encoder.schema)
     if signature == "serving_default":
-        encoded = encoder.encode(table, labels=False)
-        request = input_arrays(encoder.schema, encoded)
+        request = inputs_of(encoder, table)
     short = tensor_proto(request["item"])
     short.tensor_content = short.tensor_content[:-1]
     mistakes = [
@@ -206,8 +202,7 @@ def test_mistakes_get_a_status(signature, program, exported, encoder):
 def test_times_models_and_requests_in_turn(
     program, exported, exported_ids, encoder, table
 ):
-    encoded = encoder.encode(table.slice(0, 5), labels=False)
-    ids = input_arrays(encoder.schema, encoded)
+    ids = inputs_of(encoder, table.slice(0, 5))
     raw = raw_request(table.slice(0, 5), encoder.schema)
     lines = program.time(
         [exported, exported_ids],
@@ -228,21 +223,6 @@ def test_times_models_and_requests_in_turn(
 def test_what_is_no_model(program, tmp_path):
     with pytest.raises(Crashed, match="(?s)ended with status 2.*NOT_FOUND"):
         program.run(tmp_path, [("serving_default", {})])
-
-
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        (["--repeats", "many", "time"], "Wrong option: --repeats many"),
-        (["--repeat", "3", "time"], "Wrong option: --repeat 3"),
-        (["--intra"], "Wrong option: --intra"),
-        (["describe", "folder"], "Wrong command: describe.*Usage"),
-        ([], "Wrong command"),
-    ],
-)
-def test_wrong_command_lines(program, options, message):
-    with pytest.raises(Crashed, match=f"(?s)status 1.*{message}"):
-        program._call(options)
 
 
 def test_a_crash_is_told_from_a_failure(program, exported, encoder, tmp_path):

@@ -12,22 +12,13 @@ import keras
 import numpy as np
 import pytest
 from other_processes import environment_of
-from serving_examples import make_table
+from serving_examples import expect, make_table, predict
 
-from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.schema import Categorical, Schema, Task
 from keras_infnet.serving import Servable, export, load_model_directory
 from keras_infnet.serving.exporting import python_process
-from keras_infnet.serving.exporting.parity_cases import CaseBook
-from keras_infnet.serving.exporting.sample_rows import example_inputs
 
 export_module = sys.modules["keras_infnet.serving.exporting.export"]
-
-
-def predict(model, encoder, table):
-    encoded = encoder.encode(table, labels=False)
-    inputs = input_arrays(encoder.schema, encoded)
-    return model.predict(inputs, verbose=0)
 
 
 @pytest.mark.serving
@@ -66,13 +57,11 @@ class TestExported:
 
     def test_predicts_raw_rows(self, exported, model, encoder, table):
         expected = predict(model, encoder, table)
-        # Otherwise equality would mean little.
-        assert min(np.ptp(y) for y in expected.values()) > 0.3
         servable = Servable.load(exported.parent)
         found = servable.predict_raw(table, batch_size=77)
-        for task, array in expected.items():
-            assert found[task].dtype == np.float32
-            np.testing.assert_allclose(found[task], array, atol=1e-5)
+        assert all(array.dtype == np.float32 for array in found.values())
+        expect(found, expected, spread=0.3)
+        expect(servable.predict_raw(table.to_pandas()), found, 1e-6)
 
     def test_predicts_a_row_without_optional_columns(self, exported, table):
         servable = Servable.load(exported)
@@ -81,60 +70,40 @@ class TestExported:
         assert found["click"].shape == (1, 1)
         none = servable.predict_raw(table.slice(0, 0))
         assert none["like"].shape == (0, 1)
-        with pytest.raises(ValueError, match="unknown column 'city'"):
+        with pytest.raises(ValueError, match="'city'"):
             servable.predict_raw(table.without("city"))
-
-    def test_takes_a_frame(self, exported, table):
-        servable = Servable.load(exported)
-        rows = table.slice(0, 5)
-        np.testing.assert_array_equal(
-            servable.predict_raw(rows.to_pandas())["stay"],
-            servable.predict_raw(rows)["stay"],
-        )
 
     def test_is_a_model_directory(self, exported, model, encoder, table):
         loaded, loaded_encoder = load_model_directory(exported)
         rows = table.slice(0, 5)
-        for task, array in predict(loaded, loaded_encoder, rows).items():
-            expected = predict(model, encoder, rows)[task]
-            np.testing.assert_allclose(array, expected, atol=1e-6)
+        found = predict(loaded, loaded_encoder, rows)
+        expect(found, predict(model, encoder, rows), 1e-6)
 
-    def test_card_shows_a_request_that_works(self, exported):
+    def test_card_shows_requests_that_work(self, exported):
         import tensorflow as tf
 
         card = (exported / "README.md").read_text("utf-8")
         assert card.startswith("# news\n\nRanks it's news.")
         assert "| click.auc | 0.75 |" in card
-        text = card.partition("predict -d '")[2].partition("'\n```")[0]
-        body = json.loads(text.replace("'\\''", "'"))
-        function = tf.saved_model.load(str(exported)).signatures[
-            body["signature_name"]
+        assert "`1.0 * click + 1.0 * like + 1.0 * stay`" in card
+        signatures = tf.saved_model.load(str(exported)).signatures
+
+        def answer(body, inputs):
+            function = signatures[body["signature_name"]]
+            _, specs = function.structured_input_signature
+            assert sorted(inputs) == sorted(specs)
+            return function(
+                **{n: tf.constant(v, specs[n].dtype) for n, v in inputs.items()}
+            )
+
+        rows, ranking = [
+            json.loads(part.partition("'\n```")[0].replace("'\\''", "'"))
+            for part in card.split("predict -d '")[1:]
         ]
-        (row,) = body["instances"]
-        _, specs = function.structured_input_signature
-        assert sorted(row) == sorted(specs)
-        outputs = function(
-            **{n: tf.constant([v], specs[n].dtype) for n, v in row.items()}
-        )
+        (row,) = rows["instances"]
+        outputs = answer(rows, {name: [value] for name, value in row.items()})
         assert outputs["click"].shape == (1, 1)
-
-    def test_card_shows_a_request_to_rank(self, exported):
-        import tensorflow as tf
-
-        card = (exported / "README.md").read_text("utf-8")
-        assert "`score` is `1.0 * click + 1.0 * like + 1.0 * stay`" in card
-        text = card.partition("## Ranking")[2].partition("predict -d '")[2]
-        body = json.loads(text.partition("'\n```")[0].replace("'\\''", "'"))
-        function = tf.saved_model.load(str(exported)).signatures[
-            body["signature_name"]
-        ]
-        _, specs = function.structured_input_signature
-        inputs = body["inputs"]
-        assert sorted(inputs) == sorted(specs)
-        outputs = function(
-            **{n: tf.constant(v, specs[n].dtype) for n, v in inputs.items()}
-        )
-        score = outputs["score"].numpy()
+        score = answer(ranking, ranking["inputs"])["score"].numpy()
         assert score.shape == (2,) and score[0] == score[1]
 
     @pytest.mark.long
@@ -144,7 +113,7 @@ class TestExported:
         other = keras.models.clone_model(model)
         other.set_weights([weight + 0.01 for weight in model.get_weights()])
         monkeypatch.setattr(model, "save", other.save)
-        with pytest.raises(ValueError, match="as `predict` does") as caught:
+        with pytest.raises(ValueError, match="'click'") as caught:
             export(model, encoder, tmp_path / "news")
         assert "task 'click', signature 'serve_raw'" in str(caught.value)
         assert not list(tmp_path.iterdir())
@@ -159,9 +128,9 @@ def test_schema_in_place_of_an_encoder(exported_ids, table):
         "rank",
         "rank_top_k",
     ]
-    with pytest.raises(ValueError, match="takes encoded ids alone"):
+    with pytest.raises(ValueError, match="encoded ids"):
         Servable.load(exported_ids).predict_raw(table)
-    with pytest.raises(ValueError, match="takes encoded ids alone"):
+    with pytest.raises(ValueError, match="encoded ids"):
         Servable.load(exported_ids).rank(table.slice(0, 1), table)
 
 
@@ -169,17 +138,15 @@ TRAINED_ELSEWHERE = """
 import sys
 sys.path.insert(0, {folder!r})
 import numpy as np
-from serving_examples import make_schema, make_table
-from keras_infnet.data.encoding.encoder import Encoder
+from serving_examples import make_schema, make_table, predict
+from keras_infnet.data import Encoder
 from keras_infnet.models import INFNet
 from keras_infnet.serving import export
-from keras_infnet.data.batching.padding import input_arrays
 table = make_table(60)
 encoder = Encoder(make_schema()).fit(table)
-model = INFNet(encoder.schema, variant={variant!r}, token_dim=8, num_blocks=2)
-path = export(model, encoder, {path!r})
-inputs = input_arrays(encoder.schema, encoder.encode(table, labels=False))
-np.savez({path!r} + "/expected.npz", **model.predict(inputs, verbose=0))
+model = INFNet(encoder.schema, variant={variant!r}, token_dim=8, num_blocks=1)
+path = export(model, encoder, {path!r}, warmup_rows=())
+np.savez({path!r} + "/expected.npz", **predict(model, encoder, table))
 """
 
 
@@ -212,23 +179,7 @@ def test_infnet_from_every_backend(backend, variant, table, tmp_path):
     assert not result.stdout.strip()
     found = Servable.load(path).predict_raw(make_table(60))
     with np.load(path / "expected.npz") as expected:
-        for task in ("click", "like", "stay"):
-            np.testing.assert_allclose(found[task], expected[task], atol=1e-5)
-
-
-def test_cases_expect_their_own_rows(model, encoder):
-    # Rows of a case are a slice of one prediction over all cases.
-    book = CaseBook(encoder.schema.with_candidates(()))
-    inputs = example_inputs(encoder.schema, rows=6)
-    book.add_encoded("drawn", inputs)
-    book.add_encoded("again", {n: a[::-1] for n, a in inputs.items()})
-    cases = book.predict(model)
-    assert [case.expected["click"].shape for case in cases] == 2 * (
-        [(6, 1), (1, 1), (6, 1), (6, 1)]
-    )
-    np.testing.assert_allclose(
-        cases[0].expected["like"], cases[4].expected["like"][::-1], rtol=1e-6
-    )
+        expect(found, dict(expected))
 
 
 # ------------------------------------------------------ failures, no TensorFlow
@@ -265,7 +216,7 @@ def quick(monkeypatch):
 
 def test_differences_beyond_the_tolerance(quick, model, encoder, tmp_path):
     quick(shift=1e-3)
-    with pytest.raises(ValueError, match="allowed: 1e-05") as caught:
+    with pytest.raises(ValueError, match="1e-05") as caught:
         export(model, encoder, tmp_path / "news", candidates=[])
     assert "task 'stay', signature 'serving_default'" in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -276,7 +227,7 @@ def test_differences_beyond_the_tolerance(quick, model, encoder, tmp_path):
 
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf"), "1"])
 def test_tolerances_that_are_none(quick, model, encoder, tmp_path, wrong):
-    with pytest.raises(ValueError, match="`tolerance` must be"):
+    with pytest.raises(ValueError, match="`tolerance`"):
         export(model, encoder, tmp_path / "news", tolerance=wrong)
     assert not list(tmp_path.iterdir())
 
@@ -299,7 +250,7 @@ def test_failures_leave_earlier_versions(
 
 def test_model_and_encoder_must_agree(model, encoder, tmp_path):
     schema = Schema([Categorical("item", hash_buckets=3)], [Task("click")])
-    with pytest.raises(ValueError, match="Not in the schema: at|Not in"):
+    with pytest.raises(ValueError, match="seen_item"):
         export(model, schema, tmp_path / "news")
     assert not list(tmp_path.iterdir())
 

@@ -7,9 +7,9 @@ import sys
 import types
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
+from serving_examples import on_tensorflow
 
 from keras_infnet.serving import Servable
 from keras_infnet.serving.client.rest_transport import _plain
@@ -17,13 +17,7 @@ from keras_infnet.serving.request import ranking_request, raw_request
 
 SCRIPT = Path(__file__).parents[2] / "examples/serving/kserve_model.py"
 
-pytestmark = [
-    pytest.mark.serving,
-    pytest.mark.skipif(
-        keras.backend.backend() != "tensorflow",
-        reason="what is exported is the same on every backend",
-    ),
-]
+pytestmark = [pytest.mark.serving, on_tensorflow]
 
 
 class InvalidInput(ValueError):

@@ -15,7 +15,7 @@ from keras_infnet.models import INFNet
 from keras_infnet.schema import Categorical, Schema, Task
 from keras_infnet.serving import load_model_directory, save_model_directory
 from keras_infnet.serving import model_directory as module
-from keras_infnet.serving.model_directory import check_agreement, write_json
+from keras_infnet.serving.model_directory import check_agreement
 from keras_infnet.training import predict_rows
 
 
@@ -38,7 +38,7 @@ def saved(small, tmp_path):
         tmp_path / "run",
         metrics={"buy": {"auc": np.float32(0.5), "gauc": np.nan}},
         history={"loss": [0.7, 0.6]},
-        config={"seed": 1},
+        config={"seed": np.int64(1), "odd": [np.inf, np.arange(2)]},
     )
 
 
@@ -61,7 +61,8 @@ def test_round_trip(small, saved):
     )
     metrics = json.loads((saved / "metrics.json").read_text())
     assert metrics == {"buy": {"auc": 0.5, "gauc": None}}
-    assert json.loads((saved / "config.json").read_text()) == {"seed": 1}
+    config = json.loads((saved / "config.json").read_text())
+    assert config == {"seed": 1, "odd": [None, [0, 1]]}
     with open(saved / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert rows[1] == {"epoch": "1", "loss": "0.6"}
@@ -94,14 +95,6 @@ def test_a_second_model_replaces_the_first(small, saved):
     assert [p.name for p in saved.parent.iterdir()] == ["run"]
 
 
-def test_logs_written_before_stay(small, tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "train.log").write_text("kept")
-    save_model_directory(*small, tmp_path / "run")
-    load_model_directory(tmp_path / "run")
-    assert (tmp_path / "run" / "train.log").read_text() == "kept"
-
-
 @pytest.mark.parametrize("error", [OSError(28, "full"), KeyboardInterrupt()])
 def test_a_failure_leaves_the_previous_model(small, saved, monkeypatch, error):
     before = snapshot(saved)
@@ -121,44 +114,42 @@ def test_a_failure_leaves_the_previous_model(small, saved, monkeypatch, error):
 )
 def test_a_missing_file_is_named(saved, name):
     (saved / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"Missing: {name}"):
+    with pytest.raises(FileNotFoundError, match=name):
         load_model_directory(saved)
 
 
 def test_no_directory(small, tmp_path):
-    with pytest.raises(FileNotFoundError, match="no model directory"):
+    with pytest.raises(FileNotFoundError, match="absent"):
         load_model_directory(tmp_path / "absent")
     (tmp_path / "file").write_text("")
-    with pytest.raises(NotADirectoryError, match="is a file"):
+    with pytest.raises(NotADirectoryError, match=str(tmp_path)):
         save_model_directory(*small, tmp_path / "file")
 
 
 def test_directories_around_a_model(small, tmp_path):
     save_model_directory(*small, tmp_path / "runs/seed_0")
-    with pytest.raises(FileNotFoundError, match=r"Choose one of .*seed_0\."):
+    with pytest.raises(FileNotFoundError, match="seed_0"):
         load_model_directory(tmp_path / "runs")
     debris = tmp_path / "runs/.export-1-2"
     debris.mkdir()
     (debris / "model.keras").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match=r"Choose one of [^,]*seed_0\."):
+    with pytest.raises(FileNotFoundError, match=r"(?s)^(?!.*\.export).*seed_0"):
         load_model_directory(tmp_path / "runs")
     (tmp_path / "resume.npz").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match="training is unfinished"):
+    with pytest.raises(FileNotFoundError, match="unfinished"):
         load_model_directory(tmp_path)
 
 
 def test_a_damaged_model_file(saved):
     path = saved / "model.keras"
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(ValueError, match="cannot be loaded"):
+    with pytest.raises(ValueError, match="model.keras"):
         load_model_directory(saved)
 
 
 def test_the_schema_of_another_model(saved, tmp_path):
     make_encoder([1, 2, 3, 4, 5]).save(saved)
-    with pytest.raises(
-        ValueError, match=r"table 'item' \(4 rows in the model, 6 in"
-    ):
+    with pytest.raises(ValueError, match="'item'.*4.*6"):
         load_model_directory(saved)
 
 
@@ -172,7 +163,7 @@ def test_weights_of_another_model(saved, tmp_path):
     shutil.copy(tmp_path / "theirs" / weights, tmp_path / "ours" / weights)
     packed = shutil.make_archive(tmp_path / "mixed", "zip", tmp_path / "ours")
     shutil.copy(packed, saved / "model.keras")
-    with pytest.raises(ValueError, match="weights do not fit"):
+    with pytest.raises(ValueError, match="model.keras"):
         load_model_directory(saved)
 
 
@@ -185,7 +176,7 @@ def test_agreement_of_fields_and_tasks(small):
     model, encoder = small
     config = encoder.schema.to_dict()
     config["tasks"][0]["weight"] = 2.0
-    with pytest.raises(ValueError, match="They differ in 'tasks'"):
+    with pytest.raises(ValueError, match="'tasks'"):
         check_agreement(model, Schema.from_dict(config))
 
 
@@ -194,20 +185,11 @@ def test_agreement_of_a_model_without_schema():
     x = keras.Input((), dtype="int32", name="itm")
     y = keras.layers.Dense(1)(keras.ops.cast(x, "float32")[:, None])
     model = keras.Model({"itm": x}, {"buy": y})
-    with pytest.raises(ValueError, match="Missing: item. Not in .*: itm"):
+    with pytest.raises(ValueError, match="item.*itm"):
         check_agreement(model, schema)
     x = keras.Input((), dtype="int32", name="item")
     y = keras.layers.Dense(1)(keras.ops.cast(x, "float32")[:, None])
-    with pytest.raises(ValueError, match="Missing: buy"):
+    with pytest.raises(ValueError, match="buy"):
         check_agreement(keras.Model({"item": x}, {"by": y}), schema)
-    with pytest.raises(ValueError, match="outputs of the model must be a dict"):
+    with pytest.raises(ValueError, match="outputs"):
         check_agreement(keras.Model({"item": x}, y), schema)
-
-
-def test_json_of_numpy_values(tmp_path):
-    write_json(
-        tmp_path / "a.json",
-        {"a": np.int64(1), "b": [np.inf, np.arange(2)], "c": tmp_path},
-    )
-    content = json.loads((tmp_path / "a.json").read_text())
-    assert content == {"a": 1, "b": [None, [0, 1]], "c": str(tmp_path)}

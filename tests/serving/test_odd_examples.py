@@ -1,33 +1,22 @@
 """Thousands of serialised examples, none of which may end a server."""
 
-import keras
 import numpy as np
 import pytest
 from odd_examples import OddExamples
 from odd_requests import check_statuses
+from serving_examples import on_tensorflow
 
 from keras_infnet.data.encoding.encoder import Encoder
 
-pytestmark = [
-    pytest.mark.serving,
-    pytest.mark.long,
-    pytest.mark.skipif(
-        keras.backend.backend() != "tensorflow",
-        reason="what is exported is the same on every backend",
-    ),
-]
+pytestmark = [pytest.mark.serving, pytest.mark.long, on_tensorflow]
 
 # Of every model.
 _ANSWERED, _REFUSED, _FLIPPED, _COMPARED = 600, 1000, 300, 300
 
 
 @pytest.mark.parametrize("label", ["sums", "INFNet"])
-def test_odd_examples(label, exported, table, program, request):
-    if label == "INFNet":
-        model, folder = request.getfixturevalue("built")(label)
-    else:
-        # Adds embeddings up: hardly a shape is wrong for it by itself.
-        model, folder = request.getfixturevalue("model"), exported
+def test_odd_examples(label, exported, table, program, served):
+    model, folder = served
     # A copy, for an encoder counts the odd histories that it saw.
     draw = OddExamples(Encoder.load(exported), table, seed=5)
     compared = [

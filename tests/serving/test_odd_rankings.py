@@ -1,24 +1,15 @@
 """Thousands of rankings, none of which may end a server."""
 
-import keras
 import numpy as np
 import pytest
 from odd_rankings import OddRankings, check_ranking
 from odd_requests import check_statuses
+from serving_examples import as_candidates, on_tensorflow, predict
 
-from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.data.encoding.encoder import Encoder
-from keras_infnet.serving.graph.signatures import shared_raw_inputs
 from keras_infnet.serving.request import ranking_request
 
-pytestmark = [
-    pytest.mark.serving,
-    pytest.mark.long,
-    pytest.mark.skipif(
-        keras.backend.backend() != "tensorflow",
-        reason="what is exported is the same on every backend",
-    ),
-]
+pytestmark = [pytest.mark.serving, pytest.mark.long, on_tensorflow]
 
 # Of every model and signature.
 _ANSWERED, _REFUSED, _COMPARED = 600, 600, 300
@@ -26,14 +17,8 @@ _ANSWERED, _REFUSED, _COMPARED = 600, 600, 300
 
 @pytest.mark.parametrize("signature", ["rank", "rank_top_k"])
 @pytest.mark.parametrize("label", ["sums", "ids", "INFNet"])
-def test_odd_rankings(label, signature, exported, table, program, request):
-    if label == "INFNet":
-        model, folder = request.getfixturevalue("built")(label)
-    else:
-        # Adds embeddings up: hardly a shape is wrong for it by itself.
-        model = request.getfixturevalue("model")
-        folder = request.getfixturevalue("exported_ids")
-        folder = folder if label == "ids" else exported
+def test_odd_rankings(label, signature, exported, table, program, served):
+    model, folder = served
     draw = OddRankings(
         # A copy, for an encoder counts the odd histories that it saw.
         Encoder.load(exported),
@@ -42,22 +27,10 @@ def test_odd_rankings(label, signature, exported, table, program, request):
         seed=7,
         best=signature == "rank_top_k",
     )
-    special = [
-        *(draw.answered("no rows") for _ in range(30)),
-        *(draw.answered("many rows") for _ in range(2)),
-        *(draw.answered("long history") for _ in range(8)),
-    ]
-    odds = [draw.answered() for _ in range(_ANSWERED)]
-    compared = [odd for odd in odds if odd.plain is not None][:_COMPARED]
-    compared += [odd for odd in special if odd.plain is not None]
-    odds += special + [draw.refused() for _ in range(_REFUSED)]
-    draw.rng.shuffle(odds)
+    odds, compared = draw.many(_ANSWERED, _REFUSED, _COMPARED)
 
     answers = program.run(folder, [(signature, odd.inputs) for odd in odds])
     check_statuses(odds, answers)
-    assert {odd.kind for odd in compared} == {
-        *("odd", "no rows", "many rows", "long history")
-    }
     predicted = model.predict(
         draw.inputs_of(compared), batch_size=1024, verbose=0
     )
@@ -72,25 +45,19 @@ def test_odd_rankings(label, signature, exported, table, program, request):
 
 @pytest.mark.parametrize("label", ["sums", "INFNet"])
 def test_a_hundred_thousand_candidates(
-    label, exported, table, encoder, program, request
+    label, exported, table, encoder, program, served
 ):
-    if label == "INFNet":
-        model, folder = request.getfixturevalue("built")(label)
-    else:
-        model, folder = request.getfixturevalue("model"), exported
+    model, folder = served
     few, count = len(table), 100_000
-    first = np.zeros(few, np.int64)
-    shared = shared_raw_inputs(encoder.schema)
-    tiled = table.with_columns({n: table[n].take(first) for n in shared})
-    ids = input_arrays(encoder.schema, encoder.encode(tiled, labels=False))
+    tiled = as_candidates(table, encoder.schema)
     predicted = {
         task: np.resize(y[:, 0], count)
-        for task, y in model.predict(ids, verbose=0).items()
+        for task, y in predict(model, encoder, tiled).items()
     }
     request = ranking_request(table.slice(0, 1), table, encoder.schema)
     inputs = {**request.shared, **request.own}
     inputs = {
-        name: a if name in shared else np.resize(a, (count, *a.shape[1:]))
+        name: np.resize(a, (count if len(a) > 1 else 1, *a.shape[1:]))
         for name, a in inputs.items()
     }
     ranked, best = program.run(

@@ -1,20 +1,13 @@
 """Ten thousand requests, none of which may end a server."""
 
-import keras
 import numpy as np
 import pytest
 from odd_requests import OddRequests, check_statuses
+from serving_examples import on_tensorflow
 
 from keras_infnet.data.encoding.encoder import Encoder
 
-pytestmark = [
-    pytest.mark.serving,
-    pytest.mark.long,
-    pytest.mark.skipif(
-        keras.backend.backend() != "tensorflow",
-        reason="what is exported is the same on every backend",
-    ),
-]
+pytestmark = [pytest.mark.serving, pytest.mark.long, on_tensorflow]
 
 # Of every model and signature.
 _ANSWERED, _REFUSED, _COMPARED = 1300, 1300, 300
@@ -27,34 +20,17 @@ def drawn(request, encoder, exported, table):
     draw = OddRequests(
         Encoder.load(exported), request.param == "serve_raw", table, seed=11
     )
-    special = [
-        *(draw.answered("no rows") for _ in range(30)),
-        *(draw.answered("many rows") for _ in range(2)),
-        *(draw.answered("long history") for _ in range(8)),
-    ]
-    odds = [draw.answered() for _ in range(_ANSWERED)]
-    compared = [odd for odd in odds if odd.plain is not None][:_COMPARED]
-    compared += [odd for odd in special if odd.plain is not None]
-    odds += special + [draw.refused() for _ in range(_REFUSED)]
-    draw.rng.shuffle(odds)
+    odds, compared = draw.many(_ANSWERED, _REFUSED, _COMPARED)
     return request.param, odds, compared, draw.inputs_of(compared)
 
 
 @pytest.mark.parametrize("label", ["sums", "INFNet"])
-def test_odd_requests(label, drawn, program, request):
+def test_odd_requests(label, drawn, program, served):
     signature, odds, compared, inputs = drawn
-    if label == "sums":
-        # Adds embeddings up: hardly a shape is wrong for it by itself.
-        folder = request.getfixturevalue("exported")
-        model = request.getfixturevalue("model")
-    else:
-        model, folder = request.getfixturevalue("built")(label)
+    model, folder = served
     answers = program.run(folder, [(signature, odd.inputs) for odd in odds])
 
     check_statuses(odds, answers)
-    assert {odd.kind for odd in compared} == {
-        *("odd", "no rows", "many rows", "long history")
-    }
     predicted = model.predict(inputs, batch_size=1024, verbose=0)
     found = {id(odd): a for odd, a in zip(odds, answers, strict=True)}
     for task, expected in predicted.items():

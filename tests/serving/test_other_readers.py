@@ -1,25 +1,16 @@
 """Exported models in tools that know nothing of this package."""
 
 import os
-import re
 import subprocess
 import sys
 
-import keras
 import numpy as np
 import pytest
+from serving_examples import expect, inputs_of, on_tensorflow, predict
 
-from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.serving.request import raw_request
 
-pytestmark = [
-    pytest.mark.serving,
-    pytest.mark.long,
-    pytest.mark.skipif(
-        keras.backend.backend() != "tensorflow",
-        reason="what is exported is the same on every backend",
-    ),
-]
+pytestmark = [pytest.mark.serving, pytest.mark.long, on_tensorflow]
 
 
 def saved_model_cli(*words):
@@ -34,35 +25,6 @@ def saved_model_cli(*words):
     )
     assert result.returncode == 0, result.stderr[-3000:]
     return result.stdout
-
-
-def test_saved_model_cli_shows_the_signatures(exported, encoder):
-    text = saved_model_cli("show", "--dir", exported, "--all")
-    assert "MetaGraphDef with tag-set: 'serve'" in text
-    parts = re.split(r"signature_def\['(\w+)'\]:", text)
-    shown = dict(zip(parts[1::2], parts[2::2], strict=True))
-    schema = encoder.schema
-    for name, specs in (
-        ("serving_default", schema.inputs),
-        ("serve_raw", schema.raw_inputs),
-    ):
-        found = re.findall(
-            r"inputs\['(\w+)'\] tensor_info:\s+dtype: DT_(\w+)\s+"
-            r"shape: \(([-\d, ]+)\)",
-            shown[name],
-        )
-        sizes = {
-            key: [int(size) for size in shape.split(",")]
-            for key, _, shape in found
-        }
-        assert {key: dtype.lower() for key, dtype, _ in found} == {
-            key: spec.dtype.replace("float32", "float")
-            for key, spec in specs.items()
-        }
-        for key, spec in specs.items():
-            free = [-1 if size is None else size for size in spec.shape]
-            assert sizes[key] == [-1, *free], key
-        assert "Method name is: tensorflow/serving/predict" in shown[name]
 
 
 def test_saved_model_cli_runs_a_request(
@@ -84,11 +46,8 @@ def test_saved_model_cli_runs_a_request(
         *("--signature_def", "serve_raw", "--inputs", ";".join(inputs)),
         *("--outdir", tmp_path, "--overwrite"),
     )
-    encoded = encoder.encode(rows, labels=False)
-    expected = model.predict(input_arrays(encoder.schema, encoded), verbose=0)
-    for task, y in expected.items():
-        found = np.load(tmp_path / f"{task}.npy")
-        np.testing.assert_allclose(found, y, atol=1e-5)
+    expected = predict(model, encoder, rows)
+    expect({t: np.load(tmp_path / f"{t}.npy") for t in expected}, expected)
 
 
 @pytest.mark.parametrize("label", ["sums", "INFNet"])
@@ -118,9 +77,6 @@ def test_openvino_answers_alike(label, encoder, table, request):
     assert {i.any_name for i in network.inputs} == set(encoder.schema.inputs)
     for rows in (1, 30):
         part = table.slice(0, rows)
-        inputs = input_arrays(
-            encoder.schema, encoder.encode(part, labels=False)
-        )
-        found = network(inputs)
-        for task, expected in model.predict(inputs, verbose=0).items():
+        found = network(inputs_of(encoder, part))
+        for task, expected in predict(model, encoder, part).items():
             np.testing.assert_allclose(found[task], expected, atol=1e-5)

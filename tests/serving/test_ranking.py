@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 import pytest
+from serving_examples import as_candidates, expect, on_tensorflow, predict
 
-from keras_infnet.data.batching.padding import input_arrays
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Behavior, Categorical, Schema, Task
@@ -15,13 +15,7 @@ from keras_infnet.serving.graph.signatures import check_names, missing_value
 from keras_infnet.serving.model_directory import save_model_directory
 from keras_infnet.serving.request import raw_request
 
-pytestmark = [
-    pytest.mark.serving,
-    pytest.mark.skipif(
-        keras.backend.backend() != "tensorflow",
-        reason="builds in this process",
-    ),
-]
+pytestmark = [pytest.mark.serving, on_tensorflow]
 EXPRESSION = "2 * click * like + stay"
 
 
@@ -38,12 +32,9 @@ def servable(model, encoder, tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(model, encoder, table):
     """What the first row's request gets for all rows as candidates."""
-    shared = set(table.columns) - set(encoder.schema.candidates)
-    first = np.zeros(len(table), np.int64)
-    tiled = table.with_columns({n: table[n].take(first) for n in shared})
-    encoded = encoder.encode(tiled, labels=False)
-    inputs = input_arrays(encoder.schema, encoded)
-    found = {t: y[:, 0] for t, y in model.predict(inputs, verbose=0).items()}
+    tiled = as_candidates(table, encoder.schema)
+    found = predict(model, encoder, tiled)
+    found = {task: values[:, 0] for task, values in found.items()}
     found["score"] = 2 * found["click"] * found["like"] + found["stay"]
     return found
 
@@ -51,9 +42,7 @@ def expected(model, encoder, table):
 def test_rank_is_prediction_on_tiled_rows(servable, table, expected):
     found = servable.rank(table.slice(0, 1), table)
     assert found.keys() == expected.keys()
-    for name, values in expected.items():
-        assert np.ptp(values) > 0.1
-        np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-5)
+    expect(found, expected, spread=0.1)
 
 
 def test_takes_what_each_side_needs(servable, table, expected):
@@ -93,11 +82,11 @@ def test_a_history_may_be_none_in_every_row(servable):
 def test_every_dict_has_the_required_ids(servable):
     request = {"city": "Paris", "user": 7, "query": "q1"}
     rows = [{**request, "item": 5}, request]
-    with pytest.raises(ValueError, match="rows, row 1: item must be there"):
+    with pytest.raises(ValueError, match="row 1: item"):
         servable.predict_raw(rows)
-    with pytest.raises(ValueError, match="candidates, row 1: item must be"):
+    with pytest.raises(ValueError, match="candidates, row 1: item"):
         servable.rank(request, [{"item": 5}, {"tags": [1]}])
-    with pytest.raises(ValueError, match="the request, row 0: user must be"):
+    with pytest.raises(ValueError, match="request, row 0: user"):
         servable.rank({"city": "Paris", "query": "q1"}, [{"item": 5}])
 
 
@@ -121,18 +110,18 @@ def test_no_candidate(servable, table, top_k):
 
 
 def test_wrong_requests_are_refused(servable, table):
-    with pytest.raises(ValueError, match=r"one row.*Received: 2 rows"):
+    with pytest.raises(ValueError, match="2 rows"):
         servable.rank(table.slice(0, 2), table)
-    with pytest.raises(ValueError, match="unknown column 'item'"):
+    with pytest.raises(ValueError, match="'item'"):
         servable.rank(table.slice(0, 1), table.without("item"))
     with pytest.raises(ValueError, match="none of the columns"):
         servable.rank(table.slice(0, 1), table.select(["city"]))
     for wrong in (-1, 2.0, True):
-        with pytest.raises(ValueError, match="`top_k` must be"):
+        with pytest.raises(ValueError, match="`top_k`"):
             servable.rank(table.slice(0, 1), table, top_k=wrong)
     # As many rows as the step of a range that never starts: none.
     for wrong in (0, -5, 2.0):
-        with pytest.raises(ValueError, match="`batch_size` must be"):
+        with pytest.raises(ValueError, match="`batch_size`"):
             servable.predict_raw(table, batch_size=wrong)
     for wrong in (7, [7], "no JSON"):
         with pytest.raises(ValueError, match="candidates"):
@@ -156,16 +145,14 @@ def test_the_graph_itself_refuses_several_requests(servable, table):
     import tensorflow as tf
 
     inputs = raw_request(table.slice(0, 3), servable.schema)
-    with pytest.raises(
-        tf.errors.InvalidArgumentError, match="One row is taken of each.*city"
-    ):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="city"):
         call(servable, "rank", **inputs)
     one = {
         n: a if n in servable.schema.candidates else a[:1]
         for n, a in inputs.items()
     }
     assert call(servable, "rank", **one)["score"].shape == (3,)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="k, how many"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="k,"):
         call(servable, "rank_top_k", **one, k=-1)
 
 
@@ -238,7 +225,7 @@ def test_lengths_that_examples_need():
         [Task("click")],
         behaviors=[Behavior("seen", ["tags", "tags_lengths"])],
     )
-    with pytest.raises(ValueError, match="'seen_tags_lengths' of its own"):
+    with pytest.raises(ValueError, match="'seen_tags_lengths'"):
         check_names(schema)
 
 
@@ -252,10 +239,7 @@ def test_a_field_called_as_the_input_of_examples(tmp_path):
     other = keras.Model({"inputs": item}, {"click": value})
     path = export(other, encoder, tmp_path, examples=rows, warmup_rows=())
     found = Servable.load(path).predict_raw(rows)["click"]
-    ids = encoder.encode(rows, labels=False)["inputs"]
-    np.testing.assert_allclose(
-        found, other.predict({"inputs": ids}, verbose=0)["click"], atol=1e-6
-    )
+    expect({"click": found}, predict(other, encoder, rows))
 
 
 def test_names_that_signatures_need(model, encoder, tmp_path):
@@ -267,12 +251,12 @@ def test_names_that_signatures_need(model, encoder, tmp_path):
     inputs = {"item": keras.Input((), dtype="int32", name="item")}
     value = keras.layers.Embedding(4, 1)(inputs["item"])
     other = keras.Model(inputs, {"score": value})
-    with pytest.raises(ValueError, match="name 'score' of their own"):
+    with pytest.raises(ValueError, match="'score'"):
         export(other, schema, tmp_path / "a")
-    with pytest.raises(ValueError, match="unknown task 'clik'"):
+    with pytest.raises(ValueError, match="'clik'"):
         export(model, encoder, tmp_path / "a", fusion="clik * 2")
-    with pytest.raises(ValueError, match="`fusion` orders candidates"):
+    with pytest.raises(ValueError, match="fusion='click'"):
         export(model, encoder, tmp_path / "a", fusion="click", candidates=[])
-    with pytest.raises(ValueError, match="unknown field in candidates 'itm'"):
+    with pytest.raises(ValueError, match="'itm'"):
         export(model, encoder, tmp_path / "a", candidates=["itm"])
     assert not (tmp_path / "a").exists()

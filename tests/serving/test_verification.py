@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from keras_infnet.schema import Categorical, Numeric, Schema, Task
+from keras_infnet.serving import Calibration, Isotonic, TaskCalibration
 from keras_infnet.serving.exporting import run_saved_model
 from keras_infnet.serving.exporting.parity_check import (
     BestCase,
@@ -16,6 +17,7 @@ from keras_infnet.serving.exporting.parity_check import (
     check_signatures,
     compare,
     run_isolated,
+    widened,
 )
 
 METHOD = "tensorflow/serving/predict"
@@ -40,13 +42,13 @@ def test_large_values_are_compared_by_their_digits():
     found = [{"a": column(-12_800.001, 0.5)}]
     (worst,) = compare(cases, found, 1e-5)["serve_raw"].values()
     assert worst == pytest.approx(0.000977 / 12_800, rel=0.01)
-    with pytest.raises(ValueError, match="does not answer"):
+    with pytest.raises(ValueError, match="task '"):
         compare(cases, [{"a": column(-12_801.0, 0.5)}], 1e-5)
 
 
 def test_compare_names_task_signature_and_difference():
     cases = [case(a=column(0.5), b=column(0.5))]
-    with pytest.raises(ValueError, match="as `predict` does") as caught:
+    with pytest.raises(ValueError, match="'b'") as caught:
         compare(cases, [{"a": column(0.5), "b": column(0.75)}], 1e-5)
     message = str(caught.value)
     assert "task 'b', signature 'serve_raw', all rows: 0.25" in message
@@ -62,7 +64,7 @@ def test_compare_refuses_what_is_finite_on_one_side(found, expected):
 
 
 def test_compare_refuses_another_shape():
-    with pytest.raises(ValueError, match=r"shape \(2, 1\) instead of \(1, 1\)"):
+    with pytest.raises(ValueError, match=r"\(2, 1\).*\(1, 1\)"):
         compare([case(a=column(1.0))], [{"a": column(1.0, 1.0)}], 1.0)
 
 
@@ -100,33 +102,11 @@ def described():
     }
 
 
-def described_with_candidates():
-    ranking = {
-        "method": METHOD,
-        "inputs": tensors("item", "price"),
-        "outputs": tensors("buy", "score"),
-        "defaults": ["price"],
-    }
-    best = copy.deepcopy(ranking)
-    best["inputs"] |= tensors("k", shape=())
-    best["outputs"] |= tensors("index")
-    return {**described(), "rank": ranking, "rank_top_k": best}
-
-
 def test_signatures_of_the_schema_pass():
     signatures = described()
     check_signatures(signatures, SCHEMA, raw=True)
     del signatures["serve_raw"], signatures["serve_examples"]
     check_signatures(signatures, SCHEMA, raw=False)
-
-
-def test_signatures_of_candidates_pass():
-    schema = SCHEMA.with_candidates(["item"])
-    signatures = described_with_candidates()
-    check_signatures(signatures, schema, raw=True)
-    signatures["rank_top_k"]["inputs"] |= tensors("k")
-    with pytest.raises(ValueError, match="shape of input 'k' of rank_top_k"):
-        check_signatures(signatures, schema, raw=True)
 
 
 @pytest.mark.parametrize(
@@ -228,3 +208,58 @@ def test_other_candidates_than_the_best_are_refused(found, output):
     case = best_case([0.5, 0.1, 0.5, 0.7], 2, a=[1, 2, 3, 4])
     with pytest.raises(ValueError, match=f"task '{output}'"):
         compare([case], [found], 1e-3)
+
+
+# From 0 to 1 within a millionth.
+JUMP = Calibration(
+    [TaskCalibration("a", None, Isotonic((0.5, 0.500001), (0.0, 1.0)))]
+)
+
+
+def steep(tolerance):
+    """A row on the jump, one on flat ground and one that is missing."""
+    predictions = {"a": column(0.5, 0.4, np.nan)}
+    nearby = JUMP.apply_nearby(predictions, tolerance)
+    return widened(
+        [case(**JUMP.apply(predictions))],
+        [[case(**expected)] for expected in nearby],
+    )
+
+
+def test_steep_calibrations_may_answer_what_is_near_in_the_model():
+    found = [{"a": column(0.75, 0.0, np.nan)}]
+    (worst,) = compare(steep(1e-5), found, 1e-5).values()
+    assert worst["a"] == pytest.approx(0.75, abs=0.1)
+    # On flat ground it makes no difference, and numbers are not missing.
+    for values in ((0.75, 0.1, np.nan), (0.75, 0.0, 0.0)):
+        with pytest.raises(ValueError, match="task 'a'"):
+            compare(steep(1e-5), [{"a": column(*values)}], 1e-5)
+    # Without any tolerance for the prediction, there is none behind it.
+    with pytest.raises(ValueError, match="task 'a'"):
+        compare(steep(0.0), found, 1e-5)
+
+
+def test_best_candidates_may_swap_within_their_slack():
+    expected = {
+        "a": np.float32([0.1, 0.5, 0.9]),
+        "score": np.float32([0.1, 0.5, 0.9]),
+    }
+    slack = {name: np.float32([0, 0.5, 0]) for name in expected}
+    best = BestCase("best", "top", {"k": np.int32(2)}, expected, slack)
+
+    def answer(index, a, score):
+        values = {"a": np.float32(a), "score": np.float32(score)}
+        return {"index": np.int32(index), **values}
+
+    for swapped in (
+        answer([2, 1], [0.9, 0.5], [0.9, 0.5]),
+        answer([1, 2], [0.95, 0.9], [0.95, 0.9]),
+    ):
+        compare([best], [swapped], 1e-5)
+    for wrong in (
+        answer([2, 1], [0.7, 0.5], [0.9, 0.5]),
+        answer([2, 2], [0.9, 0.9], [0.9, 0.9]),
+        answer([2, 7], [0.9, 0.5], [0.9, 0.5]),
+    ):
+        with pytest.raises(ValueError, match="task '"):
+            compare([best], [wrong], 1e-5)

@@ -23,7 +23,7 @@ def test_only_numbers_are_versions(tmp_path):
 
 def test_no_version(tmp_path):
     assert versions(tmp_path / "absent") == []
-    with pytest.raises(FileNotFoundError, match="holds no exported model"):
+    with pytest.raises(FileNotFoundError, match=str(tmp_path)):
         latest_version(tmp_path)
 
 
@@ -84,7 +84,7 @@ def test_many_publish_at_once(tmp_path):
 def test_a_file_is_no_directory(tmp_path):
     path = tmp_path / "file"
     path.write_text("mine")
-    with pytest.raises(NotADirectoryError, match="is a file"):
+    with pytest.raises(NotADirectoryError, match=str(path)):
         with new_version(path):
             pass
     assert path.read_text() == "mine"

@@ -87,7 +87,7 @@ def test_retries_end_at_the_deadline(connect, model):
 def test_a_server_that_does_not_answer(connect, model):
     client = connect(timeout=0.3)
     model.stalled.clear()
-    with pytest.raises(ServingError, match="longer `timeout`") as caught:
+    with pytest.raises(ServingError, match="`timeout`") as caught:
         client.predict(ROWS)
     assert caught.value.code == "DEADLINE_EXCEEDED"
     assert len(model.requests) == 1
@@ -180,8 +180,8 @@ def test_an_answer_of_somebody_else(connect, model, body):
     [
         ("localhost", {}, "host and a port"),
         ("http://localhost:8501", {}, "host and a port"),
-        ("a:1", {"protocol": "gprc"}, "unknown protocol 'gprc'.*'grpc'"),
-        ("a:1", {"version": 1, "label": "stable"}, "a version or for a label"),
+        ("a:1", {"protocol": "gprc"}, "'gprc'.*'grpc'"),
+        ("a:1", {"version": 1, "label": "stable"}, "version|label"),
         ("a:1", {"timeout": 0}, "must be positive"),
         ("a:1", {"timeout": math.nan}, "must be positive"),
         ("a:1", {"retries": -1}, "not negative"),
