@@ -25,10 +25,10 @@ class Batches(keras.utils.PyDataset):
     """Batches of `(inputs, labels, weights)` dicts.
 
     A source in memory is encoded once. A file is read one row group at a
-    time, when it is needed: shuffling permutes the row groups, joins consecutive
-    ones into windows and permutes the rows of a window, so that never more
-    than two windows are in memory. Batch `i` depends on the seed and the
-    epoch alone: a resumed run that sets `epoch` sees the same batches.
+    time, when it is needed: shuffling permutes the row groups, joins
+    consecutive ones into windows and permutes the rows of a window, so that
+    never more than two windows are in memory. Batch `i` depends on the seed
+    and the epoch alone: a resumed run that sets `epoch` sees the same batches.
 
     Train with `fit(data, shuffle=False, callbacks=[data.epoch_callback()])`.
     The callback ties `epoch` to the one that Keras counts; without it `epoch`
