@@ -1,65 +1,80 @@
-"""Everything that does not depend on the backend, on the other backends.
+"""A run of everything reports the tests of the other backends as its own."""
 
-A process has one backend. This one has the backend of `KERAS_BACKEND`, by
-default TensorFlow; the others run the same tests in processes of their own.
-"""
-
-import importlib.util
 import os
-import pathlib
 import subprocess
 import sys
 
-import keras
 import pytest
-from other_processes import environment_of
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-# A process each: JAX keeps what it compiles, and thousands of small programs
-# are more than a process may map into its memory.
-GROUPS = {
-    "layers": ("layers", "losses", "metrics"),
-    "models": ("models",),
-    "training": ("optimizers", "training"),
-}
-RUNNING = "KERAS_INFNET_BATTERY"
+TEST = """
+import os
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(RUNNING in os.environ, reason="runs already"),
-]
+def test_of_layers():
+    assert os.environ["KERAS_BACKEND"] != "torch", "broken on torch"
+
+def test_of_losses():
+    if os.environ["KERAS_BACKEND"] == "{crashing}":
+        os._exit(9)
+"""
 
 
-def folders(rooms):
-    return [
-        folder
-        for room in rooms
-        for folder in (f"tests/{room}", f"keras_infnet/{room}")
-        if any((ROOT / folder).glob("*.py"))
-    ]
+@pytest.fixture
+def run(tmp_path):
+    """Runs a small suite as `python -m pytest` does; returns what it says."""
+
+    def run(*arguments, crashing="", missing="", **variables):
+        (tmp_path / "tests/layers").mkdir(parents=True)
+        (tmp_path / "tests/layers/test_layers.py").write_text(
+            TEST.format(crashing=crashing)
+        )
+        (tmp_path / "conftest.py").write_text(
+            f'import sys\nsys.modules["{missing}"] = None\n'
+            'pytest_plugins = ["other_backends"]\n'
+        )
+        (tmp_path / "pytest.ini").write_text(
+            "[pytest]\ntestpaths = tests\naddopts = -n auto\n"
+        )
+        result = subprocess.run(
+            [sys.executable, "-m", "pytest", "-rfs", "-s", *arguments],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "KERAS_BACKEND": "tensorflow",
+                "PYTEST_ADDOPTS": "",
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                **variables,
+            },
+            capture_output=True,
+            text=True,
+        )
+        return result.returncode, result.stdout
+
+    return run
 
 
-@pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
-def test_rooms_that_know_keras_alone(backend, group):
-    if backend == keras.backend.backend():
-        pytest.skip("is the backend of this process")
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
-    environment = environment_of(backend, **{RUNNING: "1"})
-    # Options such as `-n 2` are meant for the process that reads them.
-    environment.pop("PYTEST_ADDOPTS", None)
-    result = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-q", "-rfE"),
-            *("-p", "no:cacheprovider", "--durations=10"),
-            *folders(GROUPS[group]),
-        ],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    print(result.stdout[-2000:])
-    assert result.returncode == 0, f"\n{result.stdout[-8000:]}"
+def test_failures_on_another_backend_are_failures(run):
+    status, text = run()
+    assert status == 1, text
+    assert "1 failed, 5 passed" in text
+    assert "[torch] tests/layers/test_layers.py::test_of_layers" in text
+    assert "broken on torch" in text
+
+
+def test_a_crash_is_a_failure_and_a_missing_backend_is_skipped(run):
+    status, text = run("-n", "0", crashing="jax", missing="torch")
+    assert status == 1, text
+    assert "[jax] process" in text and "exit status 9" in text
+    assert "test_of_losses" in text  # the last line of its log
+    assert "torch is not installed" in text
+    assert "1 failed, 3 passed, 1 skipped" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["tests/layers"], ["tests/layers/test_layers.py"], ["-k", "layers"]],
+    ids=str,
+)
+def test_a_part_of_the_tests_is_one_process(run, arguments):
+    status, text = run(*arguments)
+    assert status == 0, text
+    assert "2 passed" in text and "workers" not in text

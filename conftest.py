@@ -7,17 +7,17 @@ import sys
 import pytest
 from other_processes import quick_to_compile
 
-# Two workers of pytest-xdist on two cores: one thread each.
-_THREADS = "1" if "PYTEST_XDIST_WORKER" in os.environ else "2"
+pytest_plugins = ["other_backends"]
 
 for _name, _value in {
     "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TF_ENABLE_ONEDNN_OPTS": "0",
     "MPLBACKEND": "Agg",
-    "OMP_NUM_THREADS": _THREADS,
-    "TF_NUM_INTRAOP_THREADS": _THREADS,
-    "TF_NUM_INTEROP_THREADS": _THREADS,
+    # Processes run beside each other: one thread each.
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
 }.items():
     os.environ.setdefault(_name, _value)
 
@@ -35,6 +35,7 @@ _MOST_MAPS = 20_000
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    """Marks tests that compile the C++ program as long, long ones as slow."""
     for item in items:
         # The C++ program takes a minute to compile.
         if "compiled" in getattr(item, "fixturenames", ()):
