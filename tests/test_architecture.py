@@ -43,6 +43,7 @@ KERAS_ONLY = {
 }
 BACKENDS = {"tensorflow", "torch", "jax"}
 BACKEND_FOLDERS = {
+    "testing",
     "data",
     "optimizers",
     "training",

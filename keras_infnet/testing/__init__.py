@@ -1,5 +1,10 @@
-"""What layers and models must do, as checks for tests of your own."""
+"""Checks for models and layers of your own, as the package's tests run them.
+
+They need no test framework: a property that does not hold raises an
+`AssertionError` that names it.
+"""
 
 from keras_infnet.testing.check_layer import check_layer
+from keras_infnet.testing.check_ranker import check_ranker
 
-__all__ = ["check_layer"]
+__all__ = ["check_layer", "check_ranker"]

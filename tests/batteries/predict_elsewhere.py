@@ -11,10 +11,8 @@ import sys
 
 import keras
 import numpy as np
-from gradients import run
-from keras import ops
 
-import keras_infnet.models  # noqa: F401  registers the classes
+from keras_infnet.testing.check_ranker import predictions
 
 
 def main(directory):
@@ -22,8 +20,7 @@ def main(directory):
     for path in sorted(pathlib.Path(directory).glob("*.keras")):
         model = keras.saving.load_model(path)
         with np.load(path.with_suffix(".npz")) as batch:
-            outputs = run(model, dict(batch))
-        arrays = {t: ops.convert_to_numpy(y) for t, y in outputs.items()}
+            arrays = predictions(model, dict(batch))
         np.savez(path.with_suffix(f".{backend}.npz"), **arrays)
 
 

@@ -9,6 +9,7 @@ _COMMON = {"embedding_dim": 3, "activation": "silu", "tower_dims": (5,)}
 _EXPERTS = {"expert_dims": (5, 4), "gate_dims": ()}
 
 _INTERFORMER = {
+    "dropout": 0.0,
     "token_dim": 4,
     "num_layers": 2,
     "num_heads": 2,

@@ -1,14 +1,37 @@
-"""Small schemas and random batches."""
+"""Small schemas, and what tests of models share."""
 
-import numpy as np
+import keras
+import pytest
 
-from keras_infnet.schema import (
-    GAP_BUCKETS,
-    Behavior,
-    Categorical,
-    Numeric,
-    Schema,
-    Task,
+from keras_infnet.losses import task_losses
+from keras_infnet.schema import Behavior, Categorical, Numeric, Schema, Task
+from keras_infnet.testing.check_ranker import (
+    assert_same_predictions,
+    predictions,
+)
+from keras_infnet.testing.random_data import (
+    random_batch,
+    random_labels,
+    randomize,
+)
+
+__all__ = [
+    "NOT_ON_JAX",
+    "SMALL",
+    "assert_same_predictions",
+    "compile_model",
+    "plain_schema",
+    "predictions",
+    "random_batch",
+    "random_labels",
+    "randomize",
+    "rich_schema",
+]
+
+#: For further settings of a model: compiling is most of the work on JAX.
+NOT_ON_JAX = pytest.mark.skipif(
+    keras.backend.backend() == "jax",
+    reason="the first settings show it; all predict as on TensorFlow",
 )
 
 #: Prime widths and lengths tell axes apart.
@@ -70,57 +93,11 @@ def plain_schema(num_tasks=2, behaviors=("clicks",), timed=False):
     )
 
 
-def random_batch(schema, rows=5, lengths=None, seed=0):
-    """Random inputs of a model; padding may lie anywhere.
-
-    `lengths` maps behaviours to padded lengths; `max_length` elsewhere. The
-    last row has no event at all.
-    """
-    rng = np.random.default_rng(seed)
-    sizes = {}
-    for part in schema.fields:
-        sizes[part.name] = schema.table_size(part.table_name)
-    for behavior in schema.behaviors:
-        for part in schema.attributes(behavior):
-            name = f"{behavior.name}_{part.name}"
-            sizes[name] = schema.table_size(part.table_name)
-    batch, length = {}, None
-    for name, spec in schema.inputs.items():
-        shape = [rows, *spec.shape]
-        for behavior in schema.behaviors:
-            if name.startswith(f"{behavior.name}_"):
-                length = (lengths or {}).get(behavior.name)
-                shape[1] = length or behavior.max_length
-        if name.endswith("_mask") and name not in sizes:
-            batch[name] = rng.random(shape) < 0.7
-            batch[name][-1] = False
-        elif name.endswith("_gap") and name not in sizes:
-            batch[name] = rng.integers(0, GAP_BUCKETS + 1, shape, "int32")
-        else:
-            batch[name] = rng.integers(0, sizes[name], shape, "int32")
-    return batch
-
-
-def random_labels(schema, rows=5, seed=0):
-    """Labels as the pipeline gives them."""
-    rng = np.random.default_rng(seed)
-    labels = {}
-    for task in schema.tasks:
-        label = rng.random(rows)
-        if task.kind == "binary":
-            label = label < 0.5
-        labels[task.name] = label.astype("float32")
-    return labels
-
-
-def randomize(layer, seed=0, scale=0.4):
-    """Gives every weight random values, so that no bias is zero."""
-    rng = np.random.default_rng(seed)
-    for weight in layer.weights:
-        noise = scale * rng.standard_normal(weight.shape)
-        if weight.path.endswith("gamma"):
-            noise += 1.0
-        if weight.path.endswith("moving_variance"):
-            noise = 0.5 + np.abs(noise)
-        weight.assign(noise.astype("float32"))
-    return layer
+def compile_model(model, **kwargs):
+    options = {
+        "optimizer": keras.optimizers.Adam(0.01),
+        "loss": task_losses(model.schema),
+        **kwargs,
+    }
+    model.compile(**options)
+    return model

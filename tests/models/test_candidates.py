@@ -5,9 +5,15 @@ import functools
 import keras
 import numpy as np
 import pytest
-from ranker_battery import assert_same, predictions
 from small_models import SETTINGS, small_model
-from tiny import SMALL, random_batch, randomize, rich_schema
+from tiny import (
+    SMALL,
+    assert_same_predictions,
+    predictions,
+    random_batch,
+    randomize,
+    rich_schema,
+)
 
 from keras_infnet.layers import CrossAttention, EventTokenizer
 from keras_infnet.models import INFNet
@@ -43,19 +49,12 @@ def one_request(schema, rows, seed=3):
     return shared, request, tiled
 
 
-def called(model, request):
-    outputs = model(
-        {k: keras.ops.convert_to_tensor(v) for k, v in request.items()},
-        training=False,
-    )
-    return {k: keras.ops.convert_to_numpy(v) for k, v in outputs.items()}
-
-
 # A server runs TensorFlow: the others look at layers that keep rows apart.
-OTHERS = SETTINGS if keras.backend.backend() == "tensorflow" else ()
+SERVED = keras.backend.backend() == "tensorflow"
+CASES = [*FORMS, *SETTINGS] if SERVED else ["hub_folded", "proxy_plain"]
 
 
-@pytest.mark.parametrize("name", [*FORMS, *OTHERS])
+@pytest.mark.parametrize("name", CASES)
 def test_answers_as_the_model_does_on_tiled_rows(name):
     schema = rich_schema()
     if name in FORMS:
@@ -65,11 +64,14 @@ def test_answers_as_the_model_does_on_tiled_rows(name):
     randomize(model, 5)
     shared, request, tiled = one_request(schema, 7)
     own = for_candidates(model, shared)
-    assert_same(called(own, request), predictions(model, tiled))
+    assert_same_predictions(
+        predictions(own, request), predictions(model, tiled)
+    )
     # One row after many: nothing is remembered.
     first = {k: v[:1] for k, v in request.items()}
-    assert_same(
-        called(own, first), {k: v[:1] for k, v in called(own, request).items()}
+    assert_same_predictions(
+        predictions(own, first),
+        {k: v[:1] for k, v in predictions(own, request).items()},
     )
 
 
@@ -96,7 +98,7 @@ def test_one_request_reads_its_history_once(monkeypatch):
         shared, request, _ = one_request(schema, 7)
         own = for_candidates(model, shared)
         rows.clear()
-        called(own, request)
+        predictions(own, request)
         assert set(rows["clicks_tokens"]) == {1}
         sequence = [n for n in rows if n.endswith("to_sequence")]
         assert sequence

@@ -9,15 +9,18 @@ from event_rows import BEHAVIORS, event_rows, event_schema
 from gradients import run
 from keras import ops
 from layer_cases import EVENTS, D, normal, some_mask
-from ranker_battery import predictions
 from small_models import small_model
-from tiny import random_batch, randomize
+from tiny import NOT_ON_JAX, predictions, random_batch, randomize
 
 from keras_infnet import layers, models
 from keras_infnet.layers.sequence.positions import event_ranks
 from keras_infnet.schema import Behavior, Categorical, Schema, Task
 
-TIMED = [(True, True), (True, False), (False, False)]
+TIMED = [
+    (True, True),
+    pytest.param((True, False), marks=NOT_ON_JAX),
+    pytest.param((False, False), marks=NOT_ON_JAX),
+]
 
 
 def time_bucket(later, earlier):
@@ -75,7 +78,8 @@ def hstu(row, w, timed, heads, num_layers):
 
 @pytest.mark.parametrize("timed", TIMED)
 @pytest.mark.parametrize(
-    ("label", "heads", "num_layers"), [("HSTU", 3, 2), ("HSTU_bare", 2, 1)]
+    ("label", "heads", "num_layers"),
+    [("HSTU", 3, 2), pytest.param("HSTU_bare", 2, 1, marks=NOT_ON_JAX)],
 )
 def test_equals_the_equations(label, heads, num_layers, timed):
     schema = event_schema(timed)
@@ -197,6 +201,7 @@ def test_two_attributes_of_one_table_keep_their_roles():
     assert np.abs(one["click"] - other["click"]).max() > 1e-4
 
 
+@NOT_ON_JAX
 @pytest.mark.parametrize("timed", TIMED[::2])
 def test_a_graph_takes_batches_of_any_length(timed):
     """The second length makes TensorFlow forget the first; 0 is one, too."""

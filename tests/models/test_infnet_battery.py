@@ -1,22 +1,17 @@
-"""INFNet through `check_ranker`."""
+"""Settings of INFNet through `check_ranker`, and its own promises."""
 
 import keras
 import numpy as np
 import pytest
-from gradients import SLOW_ON_JAX, value_and_gradients
+from gradients import value_and_gradients
 from keras import ops
-from ranker_battery import (
-    assert_same,
-    check_fit,
-    check_keys,
-    check_ranker,
-    compile_model,
-    events,
-    predictions,
-)
 from tiny import (
+    NOT_ON_JAX,
     SMALL,
+    assert_same_predictions,
+    compile_model,
     plain_schema,
+    predictions,
     random_batch,
     random_labels,
     randomize,
@@ -25,17 +20,23 @@ from tiny import (
 
 from keras_infnet.models import INFNet
 from keras_infnet.schema import Behavior, Categorical, Schema, Task
+from keras_infnet.testing import check_ranker
 
 VARIANTS = pytest.mark.parametrize("variant", ["hub", "proxy"])
 ABLATIONS = [
-    ("task",),
-    ("aggregate",),
-    ("broadcast",),
     ("hubs",),
-    pytest.param(("task", "broadcast"), marks=SLOW_ON_JAX),
-    pytest.param(("task", "hubs"), marks=SLOW_ON_JAX),
-    pytest.param(("broadcast", "hubs"), marks=SLOW_ON_JAX),
-    pytest.param(("task", "broadcast", "hubs"), marks=SLOW_ON_JAX),
+    *(
+        pytest.param(ablate, marks=NOT_ON_JAX)
+        for ablate in (
+            ("task",),
+            ("aggregate",),
+            ("broadcast",),
+            ("task", "broadcast"),
+            ("task", "hubs"),
+            ("broadcast", "hubs"),
+            ("task", "broadcast", "hubs"),
+        )
+    ),
 ]
 
 
@@ -44,67 +45,91 @@ def small(schema, **settings):
     return INFNet(schema, **{**SMALL, "activation": "silu", **settings})
 
 
-@VARIANTS
-def test_ranker(variant, tmp_path):
+def check(**settings):
     schema = rich_schema()
-    check_ranker(
-        lambda **kwargs: small(schema, variant=variant, **kwargs),
-        schema,
-        tmp_path,
-        lengths={"clicks": 6, "likes": 2},
-    )
+    check_ranker(lambda: small(schema, **settings), schema, quick=True)
 
 
 @VARIANTS
 @pytest.mark.parametrize("ablate", ABLATIONS, ids=str)
 def test_ablations_keep_the_promises(variant, ablate):
     """Above all: a gradient reaches every weight that is left."""
-    schema = rich_schema()
-    check_ranker(lambda: small(schema, variant=variant, ablate=ablate), schema)
+    check(variant=variant, ablate=ablate)
 
 
+@NOT_ON_JAX
 @VARIANTS
 @pytest.mark.parametrize(
-    "ablate",
-    [
-        "broadcast",
-        *(
-            pytest.param(ablate, marks=SLOW_ON_JAX)
-            for ablate in ((), "task", "aggregate")
-        ),
-    ],
-    ids=str,
+    "ablate", ["broadcast", (), "task", "aggregate"], ids=str
 )
 def test_towers_that_read_all_keep_the_promises(variant, ablate):
-    schema = rich_schema()
-    settings = {"tower_inputs": "all", "variant": variant, "ablate": ablate}
-    check_ranker(lambda: small(schema, **settings), schema)
+    check(tower_inputs="all", variant=variant, ablate=ablate)
 
 
+@NOT_ON_JAX
 @pytest.mark.parametrize("start", ["mean", "random"])
 @pytest.mark.parametrize("count", [3, 7])
 def test_other_hubs_keep_the_promises(start, count):
     """Fewer hubs than fields, and more."""
-    schema = rich_schema()
-    settings = {"hub_initialization": start, "num_categorical_tokens": count}
-    check_ranker(lambda: small(schema, **settings), schema)
+    check(hub_initialization=start, num_categorical_tokens=count)
 
 
+@NOT_ON_JAX
 @VARIANTS
 def test_one_block_has_no_dead_weight(variant):
-    schema = rich_schema()
-    check_ranker(lambda: small(schema, variant=variant, num_blocks=1), schema)
+    check(variant=variant, num_blocks=1)
 
 
-@VARIANTS
-def test_fit_lowers_the_loss(variant):
-    schema = rich_schema()
-    model = small(schema, variant=variant, dropout=0.1)
-    check_fit(model, random_batch(schema, 8), random_labels(schema, 8))
+class Repeated(keras.utils.PyDataset):
+    """One batch, twice."""
+
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return self.batch
 
 
 def test_wrong_keys_are_named():
-    check_keys(small(plain_schema()), plain_schema())
+    """Of inputs, labels and weights, before anything has changed."""
+    schema = plain_schema()
+    model = compile_model(small(schema))
+    batch, labels = random_batch(schema), random_labels(schema)
+    before = predictions(model, batch)
+    short = {key: x for key, x in batch.items() if key != "user"}
+    for x, key in (
+        ({**batch, "surplus": batch["user"]}, "surplus"),
+        (short, "user"),
+    ):
+        for use in (
+            lambda x: model.predict(Repeated((x,)), verbose=0),
+            lambda x: model.fit(Repeated((x, labels)), verbose=0),
+            lambda x: model.fit(x, labels, verbose=0),
+            lambda x: model.evaluate(x, labels, verbose=0),
+            lambda x: model.train_on_batch(x, labels),
+        ):
+            with pytest.raises(ValueError, match=key):
+                use(x)
+    weights = {task: np.ones(5, "float32") for task in labels}
+    one = labels["task_0"]
+    for y, w, key in (
+        ({**labels, "surplus": one}, weights, "surplus"),
+        ({"task_1": one}, weights, "task_0"),
+        (one, weights, "task_0"),
+        (labels, {**weights, "surplus": one}, "surplus"),
+        (labels, {"task_1": one}, "task_0"),
+    ):
+        with pytest.raises(ValueError, match=key):
+            model.fit(batch, y, sample_weight=w, verbose=0)
+    assert_same_predictions(predictions(model, batch), before)
+    assert_same_predictions(
+        model.predict(Repeated((batch,)), verbose=0),
+        {task: np.concatenate([y, y]) for task, y in before.items()},
+    )
 
 
 @pytest.mark.parametrize(
@@ -184,7 +209,9 @@ def test_uncertainty_weighting_is_trained_and_saved(tmp_path):
     model = small(schema, loss_weighting="uncertainty", num_blocks=1)
     variances = model.uncertainty.log_variances
     assert any(w is variances for w in model.trainable_weights)
-    check_fit(model, random_batch(schema, 8), random_labels(schema, 8))
+    compile_model(model).fit(
+        random_batch(schema), random_labels(schema), verbose=0
+    )
     learned = ops.convert_to_numpy(variances)
     assert (learned != 0).all()
     model.save(tmp_path / "model.keras")
@@ -199,12 +226,14 @@ def test_the_order_of_events_is_positions_alone(variant):
     schema = rich_schema()
     batch = random_batch(schema)
     changed = dict(batch)
-    for names, mask in events(schema):
-        for name in (*names, mask):
+    for behavior in schema.behaviors:
+        for name in behavior.inputs:
             changed[name] = batch[name][:, ::-1].copy()
     options = {"use_positions": False, "use_time_gaps": False}
     model = randomize(small(schema, variant=variant, **options))
-    assert_same(predictions(model, changed), predictions(model, batch))
+    assert_same_predictions(
+        predictions(model, changed), predictions(model, batch)
+    )
     model = randomize(small(schema, variant=variant))
     before, after = predictions(model, batch), predictions(model, changed)
     assert np.abs(before["click"][:-1] - after["click"][:-1]).max() > 1e-4
@@ -234,6 +263,7 @@ ONE_OF_ALL = Schema(
 )
 
 
+@NOT_ON_JAX
 @VARIANTS
 @pytest.mark.parametrize(
     "schema",
@@ -246,9 +276,7 @@ ONE_OF_ALL = Schema(
     ids=["no_behaviors", "one_task", "one_of_all", "one_field"],
 )
 def test_small_schemas(variant, schema):
-    check_ranker(
-        lambda: small(schema, variant=variant), schema, lengths={"clicks": 3}
-    )
+    check_ranker(lambda: small(schema, variant=variant), schema, quick=True)
 
 
 def test_presets():

@@ -3,11 +3,17 @@
 import numpy as np
 import numpy_baselines as by_hand
 import pytest
-from gradients import BACKEND, SLOW_ON_JAX, projected, without_gradient
+from gradients import BACKEND, projected, without_gradient
 from keras import ops
 from numpy_interformer import summaries
-from ranker_battery import assert_same, predictions
-from tiny import plain_schema, random_batch, randomize
+from tiny import (
+    NOT_ON_JAX,
+    assert_same_predictions,
+    plain_schema,
+    predictions,
+    random_batch,
+    randomize,
+)
 
 from keras_infnet import layers, models
 from keras_infnet.schema import (
@@ -100,7 +106,7 @@ CASES = {
     },
 }
 # Both forms of merging, the defaults and the paper to the letter.
-ON_JAX = ("defaults", "literal", "by_time")
+ON_JAX = ("defaults", "by_time")
 
 
 def build(schema=SCHEMA, **settings):
@@ -157,7 +163,7 @@ def by_equations(model, batch, how):
 @pytest.mark.parametrize(
     "label",
     [
-        pytest.param(label, marks=() if label in ON_JAX else SLOW_ON_JAX)
+        pytest.param(label, marks=() if label in ON_JAX else NOT_ON_JAX)
         for label in CASES
     ],
 )
@@ -175,17 +181,17 @@ def test_equals_the_equations(label):
     "exchange",
     [
         "both",
-        "n2s",
-        pytest.param("s2n", marks=SLOW_ON_JAX),
-        pytest.param("none", marks=SLOW_ON_JAX),
+        pytest.param("n2s", marks=NOT_ON_JAX),
+        pytest.param("s2n", marks=NOT_ON_JAX),
+        pytest.param("none", marks=NOT_ON_JAX),
     ],
 )
 @pytest.mark.parametrize(
     ("num_layers", "final_cross"),
     [
         (1, True),
-        pytest.param(1, False, marks=SLOW_ON_JAX),
-        pytest.param(2, False, marks=SLOW_ON_JAX),
+        pytest.param(1, False, marks=NOT_ON_JAX),
+        pytest.param(2, False, marks=NOT_ON_JAX),
     ],
 )
 def test_no_weight_is_dead(exchange, num_layers, final_cross):
@@ -199,6 +205,7 @@ def test_no_weight_is_dead(exchange, num_layers, final_cross):
     assert not missed, missed
 
 
+@NOT_ON_JAX
 @pytest.mark.parametrize("merge", ["feature", "time"])
 def test_padding_changes_nothing(merge):
     """In front, behind and between; other ids in it; other neighbours."""
@@ -218,7 +225,7 @@ def test_padding_changes_nothing(merge):
         changed[f"{name}_mask"] = spread
     changed = {name: x[::-1].copy() for name, x in changed.items()}
     got = predictions(model, changed)
-    assert_same(got, {"click": expected["click"][::-1]})
+    assert_same_predictions(got, {"click": expected["click"][::-1]})
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="graphs of TensorFlow")
@@ -234,7 +241,7 @@ def test_lengths_may_be_unknown_until_a_graph_runs(merge):
     }
     graph = tf.function(lambda x: model(x), input_signature=[signature])
     got = {task: y.numpy() for task, y in graph(batch).items()}
-    assert_same(got, predictions(model, batch))
+    assert_same_predictions(got, predictions(model, batch))
 
 
 def test_the_order_of_events_matters():

@@ -1,4 +1,4 @@
-"""Saved models in another process, on this backend and on the others."""
+"""Models saved on TensorFlow, read in processes of the other backends."""
 
 import os
 import pathlib
@@ -10,13 +10,23 @@ import numpy as np
 import predict_elsewhere
 import pytest
 from other_processes import environment_of
-from ranker_battery import assert_same, predictions
 from small_models import SETTINGS, small_model
-from tiny import SMALL, plain_schema, random_batch, randomize, rich_schema
+from tiny import (
+    SMALL,
+    assert_same_predictions,
+    plain_schema,
+    predictions,
+    random_batch,
+    randomize,
+    rich_schema,
+)
 
 from keras_infnet.models import INFNet
 
-HERE = keras.backend.backend()
+pytestmark = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow",
+    reason="the backends are compared once, from TensorFlow",
+)
 CASES = {
     "hub_folded": (rich_schema, {"fold": True, "num_heads": 2}),
     "proxy": (rich_schema, {"variant": "proxy"}),
@@ -26,21 +36,14 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(
-    "backend",
-    [
-        pytest.param(name, marks=() if name == HERE else pytest.mark.slow)
-        for name in ("tensorflow", "jax", "torch")
-    ],
-)
-def test_predictions_are_the_same_elsewhere(backend, tmp_path):
-    if backend != HERE != "tensorflow":
-        pytest.skip("the backends are compared once, from TensorFlow")
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    """The directory of the saved models, and their predictions by name."""
     makers = {
         **{label: (rich_schema, label) for label in SETTINGS},
         **CASES,
     }
-    expected = {}
+    directory, expected = tmp_path_factory.mktemp("models"), {}
     for seed, (name, (make_schema, settings)) in enumerate(makers.items()):
         schema = make_schema()
         if isinstance(settings, str):
@@ -49,11 +52,18 @@ def test_predictions_are_the_same_elsewhere(backend, tmp_path):
             model = INFNet(schema, **{**SMALL, **settings})
         randomize(model, seed)
         batch = random_batch(schema, seed=seed)
-        model.save(tmp_path / f"{name}.keras")
-        np.savez(tmp_path / f"{name}.npz", **batch)
+        model.save(directory / f"{name}.keras")
+        np.savez(directory / f"{name}.npz", **batch)
         expected[name] = predictions(model, batch)
+    return directory, expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_predictions_are_the_same_elsewhere(backend, expected):
+    directory, expected = expected
     done = subprocess.run(
-        [sys.executable, predict_elsewhere.__file__, str(tmp_path)],
+        [sys.executable, predict_elsewhere.__file__, str(directory)],
         env=environment_of(backend, PYTHONPATH=os.pathsep.join(sys.path)),
         cwd=pathlib.Path(predict_elsewhere.__file__).parent,
         capture_output=True,
@@ -62,5 +72,5 @@ def test_predictions_are_the_same_elsewhere(backend, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-2000:]
     for name, outputs in expected.items():
-        with np.load(tmp_path / f"{name}.{backend}.npz") as got:
-            assert_same(dict(got), outputs)
+        with np.load(directory / f"{name}.{backend}.npz") as got:
+            assert_same_predictions(dict(got), outputs, name)

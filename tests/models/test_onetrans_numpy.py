@@ -7,13 +7,16 @@ from event_rows import ATTRIBUTES, BEHAVIORS, event_rows, event_schema
 from gradients import run
 from keras import ops
 from layer_cases import EVENTS, FIELDS, D, normal
-from ranker_battery import predictions
 from small_models import small_model
-from tiny import plain_schema, random_batch, randomize
+from tiny import NOT_ON_JAX, plain_schema, predictions, random_batch, randomize
 
 from keras_infnet import layers, models
 
-TIMED = [(True, True), (True, False), (False, False)]
+TIMED = [
+    (True, True),
+    pytest.param((True, False), marks=NOT_ON_JAX),
+    pytest.param((False, False), marks=NOT_ON_JAX),
+]
 
 
 def mlp(x, w, name):
@@ -96,7 +99,10 @@ FLAT = {True: (7, 0), False: (8, 0)}
 @pytest.mark.parametrize("timed", TIMED)
 @pytest.mark.parametrize(
     ("label", "heads", "count", "schedules"),
-    [("OneTrans", 2, 2, PYRAMID), ("OneTrans_bare", 1, 1, FLAT)],
+    [
+        ("OneTrans", 2, 2, PYRAMID),
+        pytest.param("OneTrans_bare", 1, 1, FLAT, marks=NOT_ON_JAX),
+    ],
 )
 def test_equals_the_equations(label, heads, count, schedules, timed):
     schema = event_schema(timed)
@@ -222,6 +228,7 @@ def test_no_weight_serves_events_in_the_last_block():
     assert not any(path.endswith("sequence_key/bias") for path in paths)
 
 
+@NOT_ON_JAX
 @pytest.mark.parametrize("timed", TIMED[::2])
 def test_a_graph_takes_batches_of_any_length(timed):
     """The second length makes TensorFlow forget the first; 0 is one, too."""

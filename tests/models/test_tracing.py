@@ -2,9 +2,8 @@
 
 import keras
 import pytest
-from ranker_battery import compile_model
 from small_models import small_model
-from tiny import plain_schema, random_batch, random_labels
+from tiny import compile_model, plain_schema, random_batch, random_labels
 
 from keras_infnet.models.base import row_sparse_model
 from keras_infnet.training.row_sparse_step.tensorflow_step import (
