@@ -11,7 +11,7 @@ import argparse
 
 import keras
 
-from keras_infnet import evaluation, models, serving, training
+from keras_infnet import evaluation, experiments, models, serving, training
 from keras_infnet.data import Batches, Encoder, datasets
 
 parser = argparse.ArgumentParser()
@@ -56,7 +56,7 @@ Metrics are exact and computed once, on the test part. The baseline sees the
 same ids without interactions.
 """
 
-results = evaluation.evaluate_model(model, encoder, data.test)
+results = experiments.evaluate_model(model, encoder, data.test)
 baseline = evaluation.LogisticRegressionBaseline(encoder.schema).fit(
     encoder, data.train
 )

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from keras_infnet import evaluation, models, training
+from keras_infnet import evaluation, experiments, models, training
 from keras_infnet.data import (
     Batches,
     Encoder,
@@ -123,7 +123,9 @@ training.fit_ranker(
     patience=1,
     verbose=2,
 )
-print(evaluation.format_report(evaluation.evaluate_model(model, encoder, test)))
+print(
+    evaluation.format_report(experiments.evaluate_model(model, encoder, test))
+)
 
 """
 Look at: the AUC of `click` and the R2 of `watch_seconds` (which is noise in

@@ -12,7 +12,7 @@ import time
 
 import keras
 
-from keras_infnet import evaluation, models, training
+from keras_infnet import evaluation, experiments, models, training
 from keras_infnet.data import Batches, Encoder, datasets
 
 parser = argparse.ArgumentParser()
@@ -48,7 +48,7 @@ for variant in ("hub", "proxy"):
         model, Batches(train, encoder, 512, shuffle=True), verbose=2
     )
     print(f"{variant}: {time.perf_counter() - started:.0f} s")
-    results = evaluation.evaluate_model(model, encoder, test)
+    results = experiments.evaluate_model(model, encoder, test)
     print(evaluation.format_report(results))
 
 """

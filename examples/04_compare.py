@@ -10,7 +10,7 @@ from a settings file; here it is done from Python.
 
 import argparse
 
-from keras_infnet import evaluation
+from keras_infnet import experiments
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--fast", action="store_true", help="few rows")
@@ -23,7 +23,7 @@ looked at once, with the recipe that was chosen.
 """
 
 towers = {"tower_dims": [64]}
-settings = evaluation.ComparisonSettings.from_dict(
+settings = experiments.ComparisonSettings.from_dict(
     {
         "directory": "runs/example_compare",
         "reference": "SharedBottom",
@@ -54,16 +54,16 @@ settings = evaluation.ComparisonSettings.from_dict(
         ],
     }
 )
-comparison = evaluation.compare(settings)
-rows = evaluation.comparison_rows(comparison)
-print("\n" + evaluation.format_comparison(comparison, rows, markdown=False))
+comparison = experiments.compare(settings)
+rows = experiments.comparison_rows(comparison)
+print("\n" + experiments.format_comparison(comparison, rows, markdown=False))
 
 """
 The same as a page, with learning curves, quality against cost and
 calibration. Open comparison.html.
 """
 
-for path in evaluation.write_comparison(comparison, rows):
+for path in experiments.write_comparison(comparison, rows):
     print(f"Wrote {path}.")
 
 """

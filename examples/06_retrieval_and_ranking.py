@@ -27,7 +27,7 @@ import pandas as pd
 from two_stage import feeds
 from two_stage.truth import TrueClicks
 
-from keras_infnet import evaluation, models, serving, training
+from keras_infnet import evaluation, experiments, models, serving, training
 from keras_infnet.data import Batches, Encoder, Table
 
 parser = argparse.ArgumentParser()
@@ -157,7 +157,9 @@ training.fit_ranker(
     verbose=2,
 )
 print("\nsecond stage, test rows")
-print(evaluation.format_report(evaluation.evaluate_model(model, encoder, test)))
+print(
+    evaluation.format_report(experiments.evaluate_model(model, encoder, test))
+)
 version = serving.export(
     model,
     encoder,

@@ -17,7 +17,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_infnet import evaluation
+from keras_infnet import experiments
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--variant", choices=("hub", "proxy"), default="hub")
@@ -36,7 +36,7 @@ only those that are missing.
 """
 
 WHOLE = "all of INFNet"
-settings = evaluation.ComparisonSettings.from_dict(
+settings = experiments.ComparisonSettings.from_dict(
     {
         "directory": f"runs/ablations_{options.variant}_{options.towers}",
         "data": {
@@ -65,7 +65,7 @@ settings = evaluation.ComparisonSettings.from_dict(
 ).ablate(WHOLE)
 if options.fast:
     settings = dataclasses.replace(settings, models=settings.models[:2])
-comparison = evaluation.compare(settings)
+comparison = experiments.compare(settings)
 
 tasks = list(comparison.labels)
 print(f"\nmean AUC of {len(tasks)} tasks, variant {options.variant}")
@@ -78,8 +78,8 @@ for model in comparison.models:
     each = " ".join(f"{value:.4f}" for value in values)
     print(f"{model.label:<33} {np.mean(values):.4f}   by seed: {each}")
 
-rows = evaluation.comparison_rows(comparison)
-print("\n" + evaluation.format_comparison(comparison, rows, markdown=False))
+rows = experiments.comparison_rows(comparison)
+print("\n" + experiments.format_comparison(comparison, rows, markdown=False))
 
 """
 Look at: the distance of each line to the first, whether it is larger than

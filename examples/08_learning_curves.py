@@ -19,7 +19,7 @@ import pathlib
 
 import numpy as np
 
-from keras_infnet import evaluation
+from keras_infnet import experiments
 from keras_infnet.data import Encoder, datasets
 from keras_infnet.schema import Schema
 
@@ -35,8 +35,8 @@ if options.seeds < 1:
     parser.error("--seeds must be at least 1")
 
 try:
-    settings = evaluation.ComparisonSettings.from_dict(
-        evaluation.load_settings(options.config)
+    settings = experiments.ComparisonSettings.from_dict(
+        experiments.load_settings(options.config)
     )
 except (OSError, ValueError) as error:
     parser.error(str(error))
@@ -81,10 +81,10 @@ def scores(label: str, share: float, length: int | None) -> str:
     """Mean AUC and GAUC of the tasks, and their spread over the seeds."""
     train = part_of(share)
     encoder = Encoder(schema_of(length)).fit(train)
-    data = evaluation.ExperimentData(encoder, train, dataset.validation, None)
+    data = experiments.ExperimentData(encoder, train, dataset.validation, None)
     found = []
     for seed in range(options.seeds):
-        run = evaluation.run_experiment(
+        run = experiments.run_experiment(
             settings.experiment(label, {}), data, seed, verbose=0
         )
         tasks = run.metrics.values()

@@ -43,5 +43,12 @@ def test_every_public_name_exists():
         assert hasattr(importlib.import_module(folder), name), path
 
 
+def test_experiments_are_found_under_their_old_name():
+    experiments = importlib.import_module("keras_infnet.experiments")
+    evaluation = importlib.import_module("keras_infnet.evaluation")
+    for name in experiments.__all__:
+        assert getattr(evaluation, name) is getattr(experiments, name)
+
+
 if __name__ == "__main__":
     LIST.write_text("".join(f"{name}\n" for name in public_names()), "utf-8")
