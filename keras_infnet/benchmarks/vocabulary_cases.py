@@ -4,8 +4,8 @@ import dataclasses
 from typing import Any
 
 import keras
+from keras import ops
 
-from keras_infnet.benchmarks.embedding_only import EmbeddingOnly
 from keras_infnet.benchmarks.machine import accelerator
 from keras_infnet.benchmarks.memory import available_memory
 from keras_infnet.benchmarks.peers import stock_keras
@@ -15,11 +15,14 @@ from keras_infnet.benchmarks.settings import VocabularySettings
 from keras_infnet.benchmarks.step_timing import prepared
 from keras_infnet.losses import task_losses
 from keras_infnet.models import INFNet
+from keras_infnet.models.base.features import embed, make_inputs
+from keras_infnet.models.base.ranker import Ranker
 from keras_infnet.optimizers import RowwiseAdagrad
 from keras_infnet.schema import Schema
 
 __all__ = [
     "BY_ROWS",
+    "EmbeddingOnly",
     "MODELS",
     "Plan",
     "fitting_plans",
@@ -36,6 +39,43 @@ STOCK = "stock layers"
 # Copies of a table that a step holds at most: the table, its accumulator, its
 # gradient, and one more for what the backend does in between.
 _COPIES = {BY_ROWS: 1, DENSE: 4, STOCK: 4}
+
+
+class EmbeddingOnly(Ranker):
+    """Adds up the embeddings of all fields; one unit a task reads the sum.
+
+    It is all tables: its time is that of embedding and of the update.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        dim: int = 32,
+        embeddings_initializer: Any = "uniform",
+        **kwargs: Any,
+    ) -> None:
+        inputs = make_inputs(schema)
+        initializer = keras.initializers.get(embeddings_initializer)
+        fields, _ = embed(schema, inputs, dim, initializer, kwargs.get("dtype"))
+        pooled = ops.sum(fields, axis=1)
+        outputs = {
+            name: keras.layers.Dense(1, "sigmoid", dtype="float32", name=name)(
+                pooled
+            )
+            for name in schema.task_names
+        }
+        super().__init__(schema, inputs, outputs, **kwargs)
+        self.dim = dim
+        self.embeddings_initializer = initializer
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "embeddings_initializer": keras.initializers.serialize(
+                self.embeddings_initializer
+            ),
+        }
 
 
 @dataclasses.dataclass(frozen=True)

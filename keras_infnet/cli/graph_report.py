@@ -13,6 +13,7 @@ from keras_infnet.data import Encoder, Table
 from keras_infnet.serving import Servable
 from keras_infnet.serving.exporting.build_saved_model import building
 from keras_infnet.serving.graph.graph_options import OPTIONS_FILE
+from keras_infnet.utils.tables import aligned_table
 
 __all__ = ["describe_graph"]
 
@@ -35,14 +36,16 @@ def describe_graph(
         ):
             pass
         folders = {"without": plain, "with options": version}
-        lines = [["", *folders]]
-        lines.append(["size of the graph and its variables"])
-        lines[-1] += [f"{_bytes(f) / 1e6:,.2f} MB" for f in folders.values()]
+        sizes = [f"{_bytes(f) / 1e6:,.2f} MB" for f in folders.values()]
+        lines = [
+            ["", *folders],
+            ["size of the graph and its variables", *sizes],
+        ]
         if rows is not None and len(rows):
             graphs = [Servable.load(folder) for folder in folders.values()]
             lines += _times(graphs, rows)
             lines += _metrics(graphs, encoder, rows)
-        return _aligned(lines)
+        return aligned_table(lines)
 
 
 def _bytes(folder: pathlib.Path) -> int:
@@ -77,7 +80,7 @@ def _metrics(
 ) -> list[list[str]]:
     tasks = encoder.schema.tasks
     if any(task.label_column not in rows for task in tasks):
-        return [["(no labels: no metrics)"]]
+        return [["(no labels: no metrics)", *("" for _ in graphs)]]
     found = [evaluate_export(graph, encoder, rows) for graph in graphs]
     lines = []
     for task in encoder.schema.task_names:
@@ -88,11 +91,3 @@ def _metrics(
                     [f"{task} {name}", *(f"{value:.5f}" for value in values)]
                 )
     return lines
-
-
-def _aligned(lines: list[list[str]]) -> str:
-    first = max(len(line[0]) for line in lines)
-    return "\n".join(
-        "  ".join([line[0].ljust(first), *(w.rjust(14) for w in line[1:])])
-        for line in lines
-    )

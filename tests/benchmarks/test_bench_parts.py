@@ -12,7 +12,6 @@ from keras_infnet.benchmarks import (
     subprocess_measurement,
     vocabulary_memory,
 )
-from keras_infnet.benchmarks.embedding_only import EmbeddingOnly
 from keras_infnet.benchmarks.infnet_blocks import (
     BLOCKS,
     block_call,
@@ -30,7 +29,11 @@ from keras_infnet.benchmarks.run_benchmark import run
 from keras_infnet.benchmarks.settings import VocabularySettings
 from keras_infnet.benchmarks.step_timing import prepared, step_seconds
 from keras_infnet.benchmarks.subprocess_measurement import call_in_child
-from keras_infnet.benchmarks.vocabulary_cases import Plan, fitting_plans
+from keras_infnet.benchmarks.vocabulary_cases import (
+    EmbeddingOnly,
+    Plan,
+    fitting_plans,
+)
 from keras_infnet.data.batching.padding import input_shapes
 from keras_infnet.losses import task_losses
 

@@ -1,9 +1,12 @@
-"""What the trials of a sweep change."""
+"""What the trials of a sweep change, and their scores."""
 
 import numpy as np
 from small_sweeps import CONFIG, RATE, settings, silent
 
+from keras_infnet.evaluation import evaluate
 from keras_infnet.experiments import SweepSettings, sweep
+from keras_infnet.experiments.sweep import run_sweep
+from keras_infnet.schema import Categorical, Schema, Task
 
 
 def test_draws(tmp_path, quick):
@@ -69,3 +72,13 @@ def test_the_recipe_outside_the_space(tmp_path, quick):
     found = sweep(settings(tmp_path, space, trials=2), said.append)
     assert min(t.changes[RATE] for t in found.trials) >= 0.01
     assert not any("as they are" in text for text in said)
+
+
+def test_scores_leave_out_what_is_not_defined():
+    schema = Schema([Categorical("a")], [Task("x"), Task("y")])
+    labels = {"x": [0, 1, 1], "y": [1, 1, 1]}
+    predictions = {"x": [0.5, 0.6, 0.4], "y": [0.5, 0.6, 0.4]}
+    found = evaluate(labels, predictions, None, schema)
+    assert run_sweep.mean_score(found) == ("auc", 0.5)
+    assert run_sweep.mean_score({"z": {"rmse": 2.0}}) == ("rmse", 2.0)
+    assert run_sweep.mean_score({}) is None
