@@ -128,7 +128,7 @@ def _parse_header(line: bytes) -> tuple[str, ...]:
             "read. Convert them to LF or CR LF"
         )
     try:
-        return tuple(_parse(line).schema.value_checks)
+        return tuple(_parse(line).schema.names)
     except pa.ArrowInvalid as error:
         # A quote within a quoted name is doubled, so that complete names
         # have an even number of them.

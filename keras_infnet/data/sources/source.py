@@ -116,7 +116,7 @@ class MemorySource(Source):
         elif isinstance(data, pd.DataFrame):
             self.columns = tuple(str(name) for name in data.columns)
         else:
-            self.columns = tuple(data.schema.value_checks)
+            self.columns = tuple(data.schema.names)
         self.name = "the table"
         check_unique(self.columns, self.name)
         self.chunk_rows = (len(data),)

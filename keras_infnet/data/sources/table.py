@@ -215,12 +215,12 @@ class Table:
             ValueError: If a column has a type without counterpart, or if a
                 name repeats.
         """
-        check_unique(table.schema.value_checks)
+        check_unique(table.schema.names)
         return cls(
             {
                 name: column_from_arrow(column, f"column {name!r}")
                 for name, column in zip(
-                    table.schema.value_checks, table.columns, strict=True
+                    table.schema.names, table.columns, strict=True
                 )
             }
         )
