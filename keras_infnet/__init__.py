@@ -70,10 +70,19 @@ def _choose_backend() -> None:
         os.environ["KERAS_BACKEND"] = installed[0]
 
 
+def _is_program() -> bool:
+    """Tells whether `keras-infnet` or `python -m keras_infnet.cli` runs."""
+    program = sys.argv[0] if sys.argv else ""
+    if program == "-m":  # until Python has found the module
+        modules = ("keras_infnet.cli", "keras_infnet.cli.__main__")
+        return any(word.removeprefix("-m") in modules for word in sys.orig_argv)
+    return pathlib.PurePath(program).stem == "keras-infnet"
+
+
 _choose_backend()
 
 # The program chooses the backend by its options, so it must come to them
 # before Keras is imported. Everybody else gets all classes registered, so
 # that `keras.models.load_model` finds them.
-if pathlib.PurePath(sys.argv[0] if sys.argv else "").stem != "keras-infnet":
+if not _is_program():
     from keras_infnet import models, training  # noqa: F401

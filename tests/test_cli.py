@@ -286,13 +286,18 @@ def test_a_folder_that_cannot_be_made_is_the_error(
     assert str(output) in printed and "No such file" not in printed
 
 
-def test_the_program_chooses_the_backend(tmp_path):
+@pytest.mark.parametrize("module", [False, True])
+def test_the_program_chooses_the_backend(tmp_path, module):
     program = pathlib.Path(sys.executable).parent / "keras-infnet"
-    if not program.exists():
+    if not module and not program.exists():
         pytest.skip("the package is not installed")
+    start = [sys.executable, "-m", "keras_infnet.cli"]
     environment = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
     result = subprocess.run(
-        [str(program), "train", "--backend", "jax", "--config", "x.toml"],
+        [
+            *(start if module else [str(program)]),
+            *("train", "--backend", "jax", "--config", "x.toml"),
+        ],
         cwd=tmp_path,
         env=environment,
         capture_output=True,

@@ -2,10 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras_infnet.schema.fields import Categorical, Field, Numeric
-from keras_infnet.schema.value_checks import check_count, check_flag, check_name
+from keras_infnet.schema.value_checks import (
+    check_count,
+    check_flag,
+    check_name,
+    nearest_name,
+)
 
 __all__ = ["Behavior", "SchemaColumn", "sequence_column"]
 
@@ -77,8 +82,17 @@ class Behavior:
                 )
 
     def column(self, attribute: str | Field) -> str:
-        """Returns the name of the column and input of an attribute."""
-        name = attribute if isinstance(attribute, str) else attribute.name
+        """Returns the name of the column and input of an attribute.
+
+        Raises:
+            ValueError: If the behavior has no such attribute.
+        """
+        name = _name(attribute)
+        names = [_name(known) for known in self.attributes]
+        if name not in names:
+            raise ValueError(
+                nearest_name(name, names, f"attribute of {self.name!r}")
+            )
         return sequence_column(self.name, name)
 
     @property
@@ -112,6 +126,10 @@ class Behavior:
         """Names of all raw columns: attributes and, if timed, event times."""
         time = (self.time_column,) if self.timed else ()
         return (*self.columns, *time)
+
+
+def _name(attribute: Any) -> Any:
+    return getattr(attribute, "name", attribute)
 
 
 class SchemaColumn(NamedTuple):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_infnet.losses import task_loss_weights, task_losses
 from keras_infnet.metrics import task_metrics
@@ -81,8 +82,9 @@ def compile_ranker(
         The model.
 
     Raises:
-        ValueError: If a number is out of range, or an optimizer or task is
-            not known.
+        ValueError: If a number is out of range, `loss_weights` is not a dict
+            of numbers, `loss` is a list, or an optimizer or task is not
+            known.
 
     Example:
 
@@ -112,7 +114,7 @@ def compile_ranker(
     for task, more in _by_task("weighted_metrics", weighted_metrics, names):
         more = more if isinstance(more, Sequence) else [more]
         metrics[task] += [more] if isinstance(more, str) else map(_copy, more)
-    weights = dict(_by_task("loss_weights", loss_weights, names))
+    weights = _loss_weights(loss_weights, names)
     # A model that learns the weights of the losses takes none.
     if getattr(model, "loss_weighting", "fixed") != "uncertainty":
         weights = {**task_loss_weights(model.schema), **weights}
@@ -136,6 +138,11 @@ def _by_task(
     if value is None:
         return []
     if not isinstance(value, Mapping):
+        if argument == "loss" and isinstance(value, (list, tuple)):
+            raise ValueError(
+                "`loss` must be one loss for all tasks or a dict of task name "
+                f"to loss, not a list. Received: loss={value!r}."
+            )
         return [(name, value) for name in names]
     for name in value:
         if name not in names:
@@ -144,6 +151,21 @@ def _by_task(
                 f"{argument}={value!r}."
             )
     return list(value.items())
+
+
+def _loss_weights(value: Any, names: Sequence[str]) -> dict[str, float]:
+    """The given weights by task, each a finite number of at least 0."""
+    if value is not None and not isinstance(value, Mapping):
+        raise ValueError(
+            "`loss_weights` must be a dict of task name to number. "
+            f"Received: loss_weights={value!r}."
+        )
+    weights = dict(_by_task("loss_weights", value, names))
+    for task, weight in weights.items():
+        number = weight.item() if isinstance(weight, np.number) else weight
+        check_number(f"loss_weights[{task!r}]", number)
+        weights[task] = float(number)
+    return weights
 
 
 def _copy(metric: Any) -> Any:

@@ -3,6 +3,8 @@
 import pathlib
 import re
 
+import pytest
+
 import keras_infnet
 from keras_infnet.schema import Behavior, Categorical, Numeric, Schema, Task
 from tests.schema.schema_examples import full_schema
@@ -23,6 +25,12 @@ def test_names_of_a_behavior():
     assert seen.columns == ("seen_item", "seen_price")
     assert seen.inputs == ("seen_item", "seen_price", "seen_mask", "seen_gap")
     assert seen.raw_columns == ("seen_item", "seen_price", "seen_time")
+
+
+def test_an_unknown_attribute_has_no_column():
+    seen = Behavior("seen", ["item", Numeric("price")])
+    with pytest.raises(ValueError, match="'prise'.*'price'"):
+        seen.column("prise")
 
 
 def test_names_of_a_behavior_without_times():

@@ -1,6 +1,7 @@
 """`compile_ranker`: its numbers, losses and metrics, and saved models."""
 
 import math
+import re
 
 import keras
 import numpy as np
@@ -99,6 +100,25 @@ def test_losses_and_metrics_of_the_user(single):
 def test_unknown_tasks(argument):
     with pytest.raises(ValueError, match=f"'clik'.*click.*{argument}="):
         compile_ranker(make_model(), **{argument: {"clik": 1.0}})
+
+
+@pytest.mark.parametrize(
+    "weight", [math.nan, math.inf, -1.0, None, "1"], ids=str
+)
+def test_loss_weights_are_numbers(weight):
+    with pytest.raises(ValueError, match=f"loss_weights.*click.*{weight}"):
+        compile_ranker(make_model(), loss_weights={"click": weight})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"loss_weights": 2.0}, {"loss_weights": "x"}, {"loss": ["mse", "mse"]}],
+    ids=str,
+)
+def test_arguments_by_task_are_dicts(arguments):
+    ((name, value),) = arguments.items()
+    with pytest.raises(ValueError, match=f"{name}={re.escape(repr(value))}"):
+        compile_ranker(make_model(), **arguments)
 
 
 def test_a_model_saved_as_h5_is_saved_as_keras_afterwards(tmp_path):

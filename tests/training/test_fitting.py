@@ -246,6 +246,16 @@ def test_training_stops_without_progress():
     assert callback.model.stop_training
 
 
+def test_only_a_validation_can_be_undefined(caplog):
+    callback = BestWeights()
+    callback.set_model(make_model())
+    callback.on_epoch_end(0, {"loss": 1.0})
+    assert not caplog.messages
+    callback.on_test_end()
+    callback.on_epoch_end(1, {"val_mean_auc": math.nan})
+    assert "val_mean_auc" in caplog.text
+
+
 def test_mean_auc_of_one_task_or_without_positives():
     schema = Schema([Categorical("item")], [Task("click")])
     logs = {"auc": 0.6, "val_auc": 0.7}

@@ -214,7 +214,9 @@ class Batches(keras.utils.PyDataset):
 
         Returns:
             A `tf.data.Dataset` of known cardinality. Shapes are static but
-            for the first axis.
+            for the first axis. Its attribute `schema` lets a model refuse
+            the data of another encoder; datasets derived from it, by `map`
+            or `take` for example, do not have it.
 
         Raises:
             ImportError: If TensorFlow is not installed.

@@ -40,7 +40,10 @@ def as_tf_data(batches: "Batches", prefetch: int) -> Any:
     # There is nothing to tune, and an iterator does not end before the tuner's
     # thread wakes: what takes 3.9 seconds took 5.12, and 1.2 took 2.55.
     options.autotune.enabled = False
-    return dataset.apply(known).prefetch(prefetch).with_options(options)
+    dataset = dataset.apply(known).prefetch(prefetch).with_options(options)
+    # By it a model refuses the batches of another model's encoder.
+    dataset.schema = schema
+    return dataset
 
 
 def _without_keeping(batches: "Batches") -> Callable[[], Iterator[Any]]:

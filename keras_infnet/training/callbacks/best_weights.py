@@ -75,13 +75,13 @@ class BestWeights(keras.callbacks.Callback):
             self.waited = 0
             return
         if math.isnan(value):
-            if not self._told:
+            if validated is not None and not self._told:
                 _LOG.warning(
                     "%s is undefined: the validation rows cannot choose the "
                     "best weights.",
                     self.monitor,
                 )
-            self._told = True
+                self._told = True
             return
         self.waited += 1
         if self.patience is not None and self.waited >= self.patience:
@@ -90,6 +90,11 @@ class BestWeights(keras.callbacks.Callback):
     def on_train_end(self, logs: Logs = None) -> None:
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
+        elif not self._told:
+            _LOG.warning(
+                "no validation gave %s: the last weights are kept.",
+                self.monitor,
+            )
 
     def _is_better(self, value: float) -> bool:
         if math.isnan(value):

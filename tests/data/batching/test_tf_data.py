@@ -24,6 +24,7 @@ def test_tf_data_has_the_same_batches(tf, source, encoder):
     data = Batches(source, encoder, 16, shuffle=True, window=25)
     dataset = data.to_tf_data(prefetch=2)
     assert len(dataset) == len(data)
+    assert dataset.schema == encoder.schema
     inputs, labels, weights = dataset.element_spec
     assert inputs["seen_tag"].shape.as_list() == [None, LENGTH, 2]
     assert inputs["seen_mask"].dtype == tf.bool
