@@ -9,12 +9,20 @@ import pytest
 TEST = """
 import os
 
+import pytest
+
 def test_of_layers():
     assert os.environ["KERAS_BACKEND"] != "torch", "broken on torch"
 
 def test_of_losses():
     if os.environ["KERAS_BACKEND"] == "{crashing}":
         os._exit(9)
+
+@pytest.mark.skipif(
+    os.environ["KERAS_BACKEND"] == "jax", reason="not on jax"
+)
+def test_skipped_on_jax():
+    pass
 """
 
 
@@ -52,10 +60,12 @@ def run(tmp_path):
     return run
 
 
-def test_failures_on_another_backend_are_failures(run):
-    status, text = run()
+@pytest.mark.parametrize("option", ["-q", "-v"])
+def test_failures_on_another_backend_are_failures(run, option):
+    status, text = run(option)
     assert status == 1, text
-    assert "1 failed, 5 passed" in text
+    assert "1 failed, 7 passed, 1 skipped" in text
+    assert "not on jax" in text
     assert "[torch] tests/layers/test_layers.py::test_of_layers" in text
     assert "broken on torch" in text
 
@@ -66,7 +76,7 @@ def test_a_crash_is_a_failure_and_a_missing_backend_is_skipped(run):
     assert "[jax] process" in text and "exit status 9" in text
     assert "test_of_losses" in text  # the last line of its log
     assert "torch is not installed" in text
-    assert "1 failed, 3 passed, 1 skipped" in text
+    assert "1 failed, 4 passed, 1 skipped" in text
 
 
 @pytest.mark.parametrize(
@@ -77,4 +87,4 @@ def test_a_crash_is_a_failure_and_a_missing_backend_is_skipped(run):
 def test_a_part_of_the_tests_is_one_process(run, arguments):
     status, text = run(*arguments)
     assert status == 0, text
-    assert "2 passed" in text and "workers" not in text
+    assert "3 passed" in text and "workers" not in text

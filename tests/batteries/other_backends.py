@@ -147,8 +147,10 @@ class _OtherBackends:
         session.testscollected += len({data["nodeid"] for data in reports})
         for data in reports:
             path, line, name = data["location"]
+            text = data["longrepr"]  # JSON made a list of a skip's reason
             data = {
                 **data,
+                "longrepr": tuple(text) if isinstance(text, list) else text,
                 "nodeid": f"[{backend}] {data['nodeid']}",
                 "location": (path, line, f"[{backend}] {name}"),
             }
