@@ -49,6 +49,12 @@ class IdChecks:
             ids = _on_host(inputs.get(name))
             if ids is None or not ids.size:
                 continue
+            kind = ids.dtype.kind
+            if kind not in "iubf" or kind == "f" and np.any(ids % 1):
+                raise ValueError(
+                    f"input {name!r} must hold integer ids. Received an array "
+                    f"of dtype {ids.dtype}, such as {ids.ravel()[:3]}."
+                )
             lowest, highest = ids.min(), ids.max()
             if not (lowest >= 0 and highest < size):
                 raise _error(name, lowest, highest, size)
@@ -60,6 +66,8 @@ class IdChecks:
 
     def checked(self, source: Any) -> Any:
         """Returns data as `fit` takes them, which check what they yield."""
+        if isinstance(source, _CheckedDataset):
+            return source  # validation data, which `fit` checks
         if isinstance(source, keras.utils.PyDataset):
             if hasattr(source, "encoder"):
                 # Imported late, because it imports pyarrow.
@@ -141,6 +149,7 @@ class _CheckedDataset(keras.utils.PyDataset):
             max_queue_size=dataset.max_queue_size,
         )
         self.dataset, self.checks = dataset, checks
+        self.schema = getattr(dataset, "schema", None)
 
     def __getitem__(self, index: int) -> Any:
         return self.checks.check_batch(self.dataset[index])

@@ -129,6 +129,8 @@ def test_towers_that_cannot_work_are_refused(tmp_path):
     for tower, words in (
         (lambda task: None, "'click': None"),
         (lambda task: keras.layers.Dense(2), r"\(None, 2\)"),
+        (keras.layers.Dense(1), "tower=<Dense"),
+        ("Dense", "tower='Dense'"),
     ):
         with pytest.raises(ValueError, match=words):
             OwnTrunk(SCHEMA, tower=tower)
@@ -214,6 +216,38 @@ def test_ids_outside_their_table_in_datasets(trained, source, bad):
     assert all(np.isfinite(weight).all() for weight in trained.get_weights())
     if source is not generator:  # Keras warns where one ends
         trained.fit(source(None), verbose=0, shuffle=False)
+
+
+class NamedLength(Rows):
+    """Says how many batches it has as Keras 3 asks for, without `len`."""
+
+    __len__ = None
+    num_batches = 2
+
+
+@pytest.mark.parametrize("dataset", [Rows, NamedLength])
+def test_datasets_of_ones_own_for_validation(trained, dataset):
+    history = trained.fit(
+        dataset(None), validation_data=dataset(None), verbose=0
+    ).history
+    assert np.isfinite(history["val_loss"]).all()
+    with pytest.raises(ValueError, match="'item' holds the id 9"):
+        trained.fit(dataset(None), validation_data=dataset(7), verbose=0)
+
+
+@pytest.mark.parametrize(
+    "ids, words",
+    [
+        (np.full(8, 3.7), "'item'.*float64"),
+        (np.full(8, np.nan), "'item'.*nan"),
+        (np.full(8, "3"), "'item'.*<U1"),
+        (np.full(8, 3, object), "'item'.*object"),
+    ],
+)
+def test_ids_that_are_no_integers(trained, ids, words):
+    inputs, _ = inputs_and_labels()
+    with pytest.raises(ValueError, match=words):
+        trained.predict({**inputs, "item": ids}, verbose=0)
 
 
 def test_ids_outside_their_table_in_arrays(trained):

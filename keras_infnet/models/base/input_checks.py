@@ -17,7 +17,7 @@ def check_source(schema: Schema, x: Any) -> None:
     if isinstance(own, Schema):
         check_same_schema(schema, own)
     if isinstance(x, keras.utils.PyDataset):
-        batch = x[0] if len(x) else None
+        batch = None if x.num_batches == 0 else x[0]
     else:  # a `tf.data.Dataset` says what it holds
         batch = getattr(x, "element_spec", x)
     if isinstance(batch, (tuple, list)) and batch:

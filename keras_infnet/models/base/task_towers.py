@@ -47,6 +47,12 @@ def predict_tasks(
 
 def _own_tower(make_tower: Any, task: Task, x: Any, offset: Any) -> Any:
     """Applies the layer that `tower=` makes for a task."""
+    if isinstance(make_tower, keras.layers.Layer) or not callable(make_tower):
+        raise ValueError(
+            "`tower` must be a function of a task that returns a layer, such "
+            "as `lambda task: MyTower(name=task.name)`. Received: "
+            f"tower={make_tower!r}."
+        )
     layer = make_tower(task)
     if not isinstance(layer, keras.layers.Layer):
         raise ValueError(
