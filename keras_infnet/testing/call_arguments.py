@@ -1,13 +1,85 @@
 """Call arguments and outputs of layers, by name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-__all__ = ["flat", "named", "nested", "outputs_of", "randomize", "symbol"]
+__all__ = [
+    "check_arguments",
+    "flat",
+    "named",
+    "nested",
+    "outputs_of",
+    "randomize",
+    "same_setting",
+    "symbol",
+]
+
+
+def check_arguments(
+    inputs: Mapping[str, Any], mask: str | None, padded: Any
+) -> None:
+    """Refuses what `check_layer` cannot use, by the argument's name."""
+    arrays = flat(inputs)
+    for name, array in arrays.items():
+        if array.ndim == 0 or len(array) < 2:
+            raise ValueError(
+                "`inputs` must be arrays of three or more rows. Received: "
+                f"inputs[{name!r}] of shape {array.shape}."
+            )
+    if isinstance(padded, str) or not isinstance(padded, Sequence):
+        raise ValueError(
+            "`padded` must be a list of names of `inputs`. Received: "
+            f"padded={padded!r}."
+        )
+    for name in padded:
+        if name not in inputs:
+            raise ValueError(
+                f"`padded` must name {sorted(inputs)}. Received: "
+                f"padded={padded!r}."
+            )
+    if mask is None:
+        return
+    owner = mask.removesuffix("_mask") if isinstance(mask, str) else mask
+    if mask not in arrays or owner not in (*arrays, "mask"):
+        raise ValueError(
+            "`mask` must be a name of `inputs`: 'mask', or that of an input "
+            f"with '_mask' behind it, of {sorted(arrays)}. Received: "
+            f"mask={mask!r}."
+        )
+    if arrays[mask].dtype != bool or arrays[mask].ndim != 2:
+        raise ValueError(
+            "`mask` must name a boolean array of shape (rows, tokens). "
+            f"Received: mask={mask!r}, {arrays[mask].dtype} of shape "
+            f"{arrays[mask].shape}."
+        )
+    if not padded:
+        raise ValueError(
+            "`padded` must name the inputs with the axis of the mask. "
+            f"Received: padded={padded!r}, mask={mask!r}."
+        )
+
+
+def same_setting(name: str, given: Any, stored: Any) -> bool:
+    """Tells whether a config holds an argument, where both are plain.
+
+    Keras writes some in another form: policies and initializers as dicts,
+    one number for all axes as a list, and activations by their main name.
+    """
+    if isinstance(given, (list, tuple)) and isinstance(stored, (list, tuple)):
+        return len(given) == len(stored) and all(
+            same_setting(name, one, other)
+            for one, other in zip(given, stored, strict=True)
+        )
+    if isinstance(given, str) and isinstance(stored, str):
+        same = given.lower() == stored.lower()
+        return same or name.endswith("activation")
+    if isinstance(given, (int, float)) and isinstance(stored, (int, float)):
+        return given == stored
+    return True
 
 
 def symbol(name: str, value: Any, any_length: bool = False) -> Any:

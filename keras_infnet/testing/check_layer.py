@@ -11,11 +11,13 @@ import numpy as np
 from keras import ops, tree
 
 from keras_infnet.testing.call_arguments import (
+    check_arguments,
     flat,
     named,
     nested,
     outputs_of,
     randomize,
+    same_setting,
     symbol,
 )
 from keras_infnet.testing.probe_layers import AttachMask, MaskOf, Projection
@@ -89,6 +91,7 @@ def check_layer(
             dtype policy. Defaults to `False`.
 
     Raises:
+        ValueError: If `inputs`, `mask` and `padded` do not fit each other.
         AssertionError: If the layer breaks a promise; the message names the
             layer and the promise.
 
@@ -109,6 +112,7 @@ def check_layer(
     ...     empty_is_zero=True,
     ... )
     """
+    check_arguments(inputs, mask, padded)
     check = _Check(layer_class, dict(init_kwargs), dict(inputs), mask, padded)
     check.config(bad_arguments)
     check.sizes(num_weights, num_parameters)
@@ -166,6 +170,11 @@ class _Check:
         config = self.layer.get_config()
         missing = set(self.init_kwargs) - set(config)
         self.that(not missing, f"the config must have {missing}")
+        for name, value in self.init_kwargs.items():
+            self.that(
+                same_setting(name, value, config[name]),
+                f"the config must have {name}={value!r}, not {config[name]!r}",
+            )
         json.dumps(config)
         again = self.layer_class.from_config(config)
         self.that(
@@ -250,7 +259,11 @@ class _Check:
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "model.keras"
             model.save(path)
-            return keras.saving.load_model(path)
+            try:
+                return keras.saving.load_model(path)
+            except (TypeError, ValueError) as error:
+                self.that(False, f"must be registered and load: {error}")
+                raise
 
     def _check_dtypes(self, half: Any, outputs: Any, float32: bool) -> None:
         wanted = "float32" if float32 else half.compute_dtype

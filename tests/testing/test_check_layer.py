@@ -25,6 +25,17 @@ class ForgetsItsConfig(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("broken")
+class StoresAnotherValue(ForgetsItsConfig):
+    def get_config(self):
+        return {**super().get_config(), "units": 3}
+
+
+class Unregistered(keras.layers.Layer):
+    def call(self, tokens):
+        return tokens
+
+
+@keras.saving.register_keras_serializable("broken")
 class MixesRows(keras.layers.Layer):
     def call(self, tokens):
         return tokens - ops.mean(tokens, axis=0, keepdims=True)
@@ -58,6 +69,8 @@ class KeepsNoMask(TokenNormalization):
     ("layer_class", "options", "message"),
     [
         (ForgetsItsConfig, {"init_kwargs": {"units": 2}}, "config.*units"),
+        (StoresAnotherValue, {"init_kwargs": {"units": 5}}, "units=5, not 3"),
+        (Unregistered, {}, "must be registered"),
         (MixesRows, {}, "batch of one"),
         (DeadWeight, {}, "gradient must reach.*scale"),
         (ReadsPadding, {"mask": "mask"}, "padding must not change"),
@@ -76,3 +89,20 @@ def test_a_broken_promise_is_named(layer_class, options, message):
         AssertionError, match=f"^{layer_class.__name__}: .*{message}"
     ):
         check_layer(layer_class, inputs=inputs, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mask": "masc", "padded": ["tokens"]}, "mask='masc'"),
+        ({"mask": "mask"}, r"padded=\(\)"),
+        ({"mask": "mask", "padded": "tokens"}, "padded='tokens'"),
+        ({"mask": "mask", "padded": ["token"]}, r"padded=\['token'\]"),
+        ({"mask": "tokens", "padded": ["tokens"]}, "mask='tokens', float32"),
+        ({"inputs": {"tokens": TOKENS[:1]}}, r"'tokens'.*\(1, 4, 2\)"),
+    ],
+)
+def test_arguments_that_do_not_fit(options, message):
+    options = {"inputs": {"tokens": TOKENS, "mask": MASK}, **options}
+    with pytest.raises(ValueError, match=message):
+        check_layer(TokenNormalization, {}, **options)
