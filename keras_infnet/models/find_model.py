@@ -4,6 +4,8 @@ import importlib
 import sys
 from typing import Any
 
+import keras
+
 from keras_infnet.models.base.feature_ranker import FeatureRanker
 from keras_infnet.models.base.ranker import Ranker
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
@@ -68,7 +70,14 @@ def find_model(name: str) -> type[Ranker]:
     module = _import(module_name, name)
     classes = _model_classes(module)
     if class_name in classes:
-        return classes[class_name]
+        found = classes[class_name]
+        if ">" not in keras.saving.get_registered_name(found):
+            raise ValueError(
+                f"model {name!r} could not be loaded once it is saved: put "
+                f'`@keras.saving.register_keras_serializable("{module_name}")` '
+                "above its class."
+            )
+        return found
     if not colon:
         raise ValueError(
             f"{nearest_name(name, classes, 'model')} A model of your own is "

@@ -23,10 +23,12 @@ __all__ = [
     "load_model_directory",
     "save_model_directory",
     "write_json",
+    "write_model_class",
 ]
 
 _NEEDED = ("model.keras", "schema.json", "vocabularies.npz")
-_OWN = (*_NEEDED, "metrics.json", "config.json", "history.csv")
+_CLASS_FILE = "model_class.json"
+_OWN = (*_NEEDED, _CLASS_FILE, "metrics.json", "config.json", "history.csv")
 
 
 def save_model_directory(
@@ -69,6 +71,7 @@ def save_model_directory(
     try:
         new.mkdir(parents=True)
         model.save(new / "model.keras")
+        write_model_class(new, model)
         encoder.save(new)
         if metrics is not None:
             write_json(new / "metrics.json", metrics)
@@ -163,8 +166,15 @@ def load_model(path: Path) -> Any:
     import keras_infnet.layers
     import keras_infnet.losses
     import keras_infnet.metrics
-    import keras_infnet.models  # noqa: F401
+    import keras_infnet.models
 
+    class_file, found = path.with_name(_CLASS_FILE), ""
+    if class_file.exists():
+        name = json.loads(class_file.read_text("utf-8"))["import_path"]
+        try:
+            keras_infnet.models.find_model(name)
+        except ValueError as error:
+            found = f" Its class was not found: {error}"
     try:
         # Losses and optimizers of the training script may be unknown here.
         return keras.models.load_model(path, compile=False)
@@ -173,8 +183,22 @@ def load_model(path: Path) -> Any:
             f"{path} cannot be loaded. Either it is damaged, its weights do "
             "not fit its configuration, or it uses layers of your own, which "
             "must be registered and imported before. Keras says: "
-            f"{type(error).__name__}: {error}"
+            f"{type(error).__name__}: {error}{found}"
         ) from error
+
+
+def write_model_class(folder: Path, model: Any) -> None:
+    """Writes where the class of an own model is imported from."""
+    from keras_infnet.models import Ranker
+
+    cls = type(model)
+    package = cls.__module__.partition(".")[0]
+    if isinstance(model, Ranker) and package not in (
+        "keras_infnet",
+        "__main__",
+    ):
+        path = f"{cls.__module__}:{cls.__qualname__}"
+        write_json(folder / _CLASS_FILE, {"import_path": path})
 
 
 def check_agreement(model: Any, schema: Schema) -> None:

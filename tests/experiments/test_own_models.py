@@ -1,6 +1,9 @@
 """Settings that name a model class of the user by its import path."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from small_comparisons import CONFIG as COMPARISON
@@ -32,7 +35,7 @@ def module(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
 
 
-def test_train(tmp_path):
+def test_train(tmp_path, monkeypatch):
     config = {
         "data": SWEEP["data"],
         "model": {"name": NAME, "embedding_dim": 2},
@@ -43,6 +46,22 @@ def test_train(tmp_path):
     assert main(["train", "--config", str(tmp_path / "train.json")]) == 0
     kept = json.loads((tmp_path / "model/config.json").read_text())
     assert kept["model"]["name"] == NAME
+    # Another process knows where the class is.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    code = (
+        "import sys\n"
+        "from keras_infnet.serving import load_model_directory\n"
+        "model, _ = load_model_directory(sys.argv[1])\n"
+        "print(type(model).__module__)"
+    )
+    program = [sys.executable, "-W", "ignore", "-c", code]
+    printed = subprocess.run(
+        [*program, str(tmp_path / "model")],
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    assert printed.split() == ["own_ranking_models"]
 
 
 def test_compare(tmp_path, untrained):

@@ -8,9 +8,14 @@ from keras_infnet import models
 from keras_infnet.models import find_model, model_names
 
 OWN_MODEL = """
+import keras
 from keras_infnet.models import INFNet
 
+@keras.saving.register_keras_serializable("own_rankers")
 class MyNet(INFNet):
+    pass
+
+class Unregistered(INFNet):
     pass
 
 some_number = 3
@@ -57,6 +62,7 @@ def test_an_import_path_names_a_class_of_ones_own(own_package):
         (":MyNet", ["':MyNet'"]),
         ("no_such_package.nets:MyNet", ["'no_such_package'", "PYTHONPATH"]),
         ("own_rankers.net:MyNet", ["'own_rankers.net'", "PYTHONPATH"]),
+        ("own_rankers.nets:Unregistered", ["register_keras_serializable"]),
         ("own_rankers.nets:MyNett", ["'MyNett'", "Did you mean 'MyNet'?"]),
         ("own_rankers.nets:some_number", ["not a model", "Received: 3"]),
         ("own_rankers.needs_more:MyNet", ["needs", "'no_such_library'"]),

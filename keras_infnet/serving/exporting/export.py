@@ -32,7 +32,11 @@ from keras_infnet.serving.exporting.warmup_requests import NO_WARMUP
 from keras_infnet.serving.graph.fusion import Fusion
 from keras_infnet.serving.graph.graph_options import OPTIONS_FILE, GraphOptions
 from keras_infnet.serving.graph.signatures import check_names
-from keras_infnet.serving.model_directory import check_agreement, write_json
+from keras_infnet.serving.model_directory import (
+    check_agreement,
+    write_json,
+    write_model_class,
+)
 from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["export"]
@@ -172,6 +176,7 @@ def export(
         examples = Table.from_pandas(examples)
     with new_version(directory) as folder:
         model.save(folder / "model.keras")
+        write_model_class(folder, model)
         if isinstance(encoder, Encoder):
             encoder.save(folder)
         else:
