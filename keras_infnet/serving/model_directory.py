@@ -160,7 +160,7 @@ def _advice(directory: Path) -> str:
     return f"It needs {', '.join(_NEEDED)}."
 
 
-def load_model(path: Path) -> Any:
+def load_model(path: str | os.PathLike[str]) -> Any:
     """Loads a `.keras` file, with the classes of this package registered."""
     # Importing them registers them.
     import keras_infnet.layers
@@ -168,7 +168,7 @@ def load_model(path: Path) -> Any:
     import keras_infnet.metrics
     import keras_infnet.models
 
-    class_file, found = path.with_name(_CLASS_FILE), ""
+    class_file, found = Path(path).with_name(_CLASS_FILE), ""
     if class_file.exists():
         name = json.loads(class_file.read_text("utf-8"))["import_path"]
         try:
