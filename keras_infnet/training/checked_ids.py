@@ -19,8 +19,8 @@ __all__ = ["IdChecks"]
 
 # What `tf.data` says of a failed assertion, or of an error in Python.
 _FOUND = (
-    re.compile(r"ids of input (\w+) outside\] \[(-?\d+)\] \[(-?\d+)\]"),
-    re.compile(r"input '(\w+)' holds the id ((-?\d+)),"),
+    re.compile(r"ids of input (\w+) outside\] \[([^]]+)\]"),
+    re.compile(r"input '(\w+)' holds the id (\S+),"),
 )
 
 
@@ -57,7 +57,7 @@ class IdChecks:
                 )
             lowest, highest = ids.min(), ids.max()
             if not (lowest >= 0 and highest < size):
-                raise _error(name, lowest, highest, size)
+                raise _error(name, lowest if lowest < 0 else highest, size)
 
     def check_batch(self, batch: Any) -> Any:
         """Checks the inputs of `(inputs, labels, weights)`, and returns it."""
@@ -102,10 +102,8 @@ class IdChecks:
             found = [f for f in (p.search(str(error)) for p in _FOUND) if f]
             if not found:
                 raise
-            name, lowest, highest = found[0].groups()
-            raise _error(
-                name, int(lowest), int(highest), self.sizes[name]
-            ) from error
+            name, wrong = found[0].groups()
+            raise _error(name, wrong, self.sizes[name]) from error
 
     def _checked_tf_data(self, dataset: Any) -> Any:
         import tensorflow as tf
@@ -120,11 +118,20 @@ class IdChecks:
                 ids = inputs.get(name) if isinstance(inputs, Mapping) else None
                 if not isinstance(ids, tf.Tensor):
                     continue
-                lowest, highest = tf.reduce_min(ids), tf.reduce_max(ids)
-                # Of no ids at all, the lowest is above the highest.
-                fine = (lowest > highest) | ((lowest >= 0) & (highest < size))
+                if not (ids.dtype.is_integer or ids.dtype.is_floating):
+                    raise ValueError(
+                        f"input {name!r} must hold integer ids. Received a "
+                        f"dataset with tensors of dtype {ids.dtype.name}."
+                    )
+                fine = (ids >= 0) & (ids < size)
+                if ids.dtype.is_floating:
+                    fine &= tf.equal(ids, tf.floor(ids))
+                # The message shows the first of those that are wrong.
+                wrong = tf.boolean_mask(ids, ~fine)[:1]
                 message = f"ids of input {name} outside"
-                checks.append(tf.Assert(fine, [message, lowest, highest]))
+                checks.append(
+                    tf.Assert(tf.equal(tf.size(wrong), 0), [message, wrong])
+                )
             with tf.control_dependencies(checks):
                 kept = tf.nest.map_structure(
                     lambda t: tf.identity(t) if isinstance(t, tf.Tensor) else t,
@@ -168,12 +175,11 @@ class _CheckedDataset(keras.utils.PyDataset):
         self.dataset.on_epoch_end()
 
 
-def _error(name: str, lowest: int, highest: int, size: int) -> ValueError:
-    wrong = lowest if lowest < 0 else highest
+def _error(name: str, wrong: Any, size: int) -> ValueError:
     return ValueError(
         f"input {name!r} holds the id {wrong}, which is outside its table of "
-        f"{size} rows: ids must be from 0 to {size - 1}. Encode the data with "
-        "the encoder whose schema the model was built from."
+        f"{size} rows: ids must be integers from 0 to {size - 1}. Encode the "
+        "data with the encoder whose schema the model was built from."
     )
 
 

@@ -250,6 +250,59 @@ def test_ids_that_are_no_integers(trained, ids, words):
         trained.predict({**inputs, "item": ids}, verbose=0)
 
 
+@pytest.mark.parametrize(
+    ("ids", "words"),
+    [
+        (np.array([1, 2, 3.7, 4]), "'item' holds the id 3.7"),
+        (np.array([1, 2, np.nan, 4]), "'item' holds the id nan"),
+        (np.array(["1", "2", "3", "4"]), "'item'.*dtype string"),
+    ],
+)
+def test_ids_that_are_no_integers_in_tf_data(trained, ids, words):
+    tensorflow = pytest.importorskip("tensorflow")
+    inputs, labels = inputs_and_labels(4)
+    pairs = ({**inputs, "item": ids}, labels)
+    rows = tensorflow.data.Dataset.from_tensor_slices(pairs).batch(2)
+    with pytest.raises(ValueError, match=words):
+        trained.fit(rows, verbose=0, shuffle=False)
+
+
+class OwnOutputs(FeatureRanker):
+    @classmethod
+    def build_outputs(cls, features, settings):
+        return cls.make(keras.layers.Dense(1)(features.vector()))
+
+
+class OwnVector(models.TrunkRanker):
+    @classmethod
+    def build_trunk(cls, features, settings):
+        features.vector()
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda x: {"click": x}, "OwnOutputs.*'seconds'.*None"),
+        (lambda x: {"click": x, "seconds": None}, "OwnOutputs.*'seconds'"),
+        (lambda x: [x, x], "OwnOutputs.*click, seconds.*KerasTensor"),
+        (lambda x: None, "OwnOutputs.*click, seconds.*None"),
+    ],
+)
+def test_outputs_must_be_a_dict_of_all_tasks(make, words, monkeypatch):
+    monkeypatch.setattr(OwnOutputs, "make", make, raising=False)
+    with pytest.raises(ValueError, match=words):
+        OwnOutputs(SCHEMA)
+
+
+def test_a_trunk_must_be_a_tensor():
+    for build in (
+        lambda: OwnVector(SCHEMA),
+        lambda: models.MMoE(SCHEMA, trunk="OwnVector"),
+    ):
+        with pytest.raises(ValueError, match="OwnVector.*None"):
+            build()
+
+
 def test_ids_outside_their_table_in_arrays(trained):
     inputs, labels = inputs_and_labels()
     before = [np.array(weight) for weight in trained.get_weights()]

@@ -1,4 +1,4 @@
-"""Checks of the inputs and labels that a model is given."""
+"""Checks of the inputs, labels and outputs that a model is given."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ import keras
 from keras_infnet.schema import Schema, nearest_name
 from keras_infnet.schema.agreement import check_same_schema
 
-__all__ = ["check_inputs", "check_source", "check_tasks"]
+__all__ = ["check_inputs", "check_outputs", "check_source", "check_tasks"]
 
 
 def check_source(schema: Schema, x: Any) -> None:
@@ -63,3 +63,21 @@ def check_tasks(schema: Schema, values: Any, what: str) -> None:
             f"the {what} must be a dict with every task and nothing "
             f"else: {', '.join(tasks)}. Received: {received}."
         )
+
+
+def check_outputs(schema: Schema, outputs: Any, owner: str) -> None:
+    """Raises unless the graph of a model has an output for every task."""
+    if not isinstance(outputs, Mapping):
+        raise ValueError(
+            f"the outputs of {owner} must be a dict of one tensor of shape "
+            f"(batch, 1) a task: {', '.join(schema.task_names)}. Received: "
+            f"{outputs!r}."
+        )
+    for task in schema.task_names:
+        if not keras.utils.is_keras_tensor(outputs.get(task)):
+            raise ValueError(
+                f"the outputs of {owner} must hold a tensor of shape "
+                f"(batch, 1) for task {task!r}. Received: "
+                f"{outputs.get(task)!r}, and outputs for: "
+                f"{', '.join(map(str, outputs)) or 'no task'}."
+            )

@@ -18,6 +18,7 @@ from keras_infnet.models.base.constructor_arguments import (
 )
 from keras_infnet.models.base.input_checks import (
     check_inputs,
+    check_outputs,
     check_source,
     check_tasks,
 )
@@ -102,6 +103,7 @@ class Ranker(RowSparseModel):
                 f"Received: loss_weighting={loss_weighting!r}."
             )
         policy = keras.dtype_policies.get(kwargs.pop("dtype", None))
+        check_outputs(schema, outputs, type(self).__name__)
         try:
             super().__init__(
                 inputs=dict(inputs), outputs=dict(outputs), **kwargs

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import keras
+
 from keras_infnet.models.base.constructor_arguments import (
     Settings,
     check_arguments,
@@ -85,7 +87,19 @@ class TrunkRanker(FeatureRanker):
         cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
         """Puts a tower a task on the trunk."""
-        return features.towers(cls.build_trunk(features, settings), settings)
+        return features.towers(_vector(cls, features, settings), settings)
+
+
+def _vector(
+    cls: type[TrunkRanker], features: Features, settings: Settings
+) -> Any:
+    vector = cls.build_trunk(features, settings)
+    if not keras.utils.is_keras_tensor(vector):
+        raise ValueError(
+            f"`build_trunk` of {cls.__name__} must return a tensor of shape "
+            f"(batch, width). Received: {vector!r}."
+        )
+    return vector
 
 
 def check_trunk(trunk: str | Settings | None) -> None:
@@ -127,4 +141,4 @@ def trunk_vector(settings: Settings, features: Features) -> Any:
     if "dropout" in values:
         values["dropout"] = settings["dropout"]
     values |= {n: value for n, value in given.items() if n != "name"}
-    return cls.build_trunk(features, cls.complete(features.schema, values))
+    return _vector(cls, features, cls.complete(features.schema, values))
