@@ -23,7 +23,10 @@ from keras_infnet.serving.exporting.parity_check import (
 from keras_infnet.serving.exporting.python_process import python
 from keras_infnet.serving.exporting.sample_rows import example_inputs
 from keras_infnet.serving.exporting.versions import new_version
-from keras_infnet.serving.model_directory import check_agreement
+from keras_infnet.serving.model_directory import (
+    check_agreement,
+    write_model_class,
+)
 from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["export_file"]
@@ -99,6 +102,7 @@ def export_file(
     with new_version(path.parent) as folder:
         file = folder / f"model{kind.suffix}"
         model.save(folder / "model.keras")
+        write_model_class(folder, model)
         schema.save(folder / "schema.json")
         with python(
             ["-m", "keras_infnet.serving.exporting.build_file", str(file)],
