@@ -22,6 +22,10 @@ from keras_infnet.models.base.input_checks import (
     check_source,
     check_tasks,
 )
+from keras_infnet.models.base.jax_state import (
+    keep_weights_on_errors,
+    separate_buffers,
+)
 from keras_infnet.models.base.row_sparse_model import RowSparseModel
 from keras_infnet.schema import Schema, nearest_name
 from keras_infnet.training.checked_ids import IdChecks
@@ -187,7 +191,7 @@ class Ranker(RowSparseModel):
         with self._checked(x) as data:
             history = super().fit(data, *args, **kwargs)
         if keras.backend.backend() == "jax":
-            self._separate_buffers()
+            separate_buffers(self)
         return history
 
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -210,6 +214,10 @@ class Ranker(RowSparseModel):
             self.__dict__["_ids_are_checked"] = True
             try:
                 yield data
+            except BaseException:
+                if keras.backend.backend() == "jax":
+                    self.jax_state_sync()
+                raise
             finally:
                 self.__dict__["_ids_are_checked"] = before
 
@@ -246,13 +254,23 @@ class Ranker(RowSparseModel):
         self._make_variables(trains=True)
         function = super().make_train_function(force)
         if keras.backend.backend() == "jax":
-            self._keep_weights_on_errors()
+            keep_weights_on_errors(self, "train_function")
         return function
 
     def make_test_function(self, force: bool = False) -> Any:
         """Makes the function that evaluates a batch."""
         self._make_variables(trains=False)
-        return super().make_test_function(force)
+        function = super().make_test_function(force)
+        if keras.backend.backend() == "jax":
+            keep_weights_on_errors(self, "test_function")
+        return function
+
+    def make_predict_function(self, force: bool = False) -> Any:
+        """Makes the function that predicts a batch."""
+        function = super().make_predict_function(force)
+        if keras.backend.backend() == "jax":
+            keep_weights_on_errors(self, "predict_function")
+        return function
 
     def train_step(self, *args: Any) -> Any:
         """Checks the names of the inputs, then trains on a batch."""
@@ -329,38 +347,6 @@ class Ranker(RowSparseModel):
         for name in frozen:
             model.get_layer(name).trainable = False
         return model
-
-    def _separate_buffers(self) -> None:
-        """Gives every variable an array of its own.
-
-        At the end of `fit`, Keras lets the weights and their averages share
-        one array each. JAX's next training step would give it away twice.
-        """
-        owned = set()
-        for variable in (*self.variables, *self.optimizer.variables):
-            array = variable.value
-            if id(array) in owned:
-                variable.assign(ops.copy(array))
-            owned.add(id(array))
-
-    def _keep_weights_on_errors(self) -> None:
-        """Keeps the weights on JAX if reading the first batch fails.
-
-        Keras moves the weights into the state of the step before it reads a
-        batch, and restores only what a step returned.
-        """
-        step: Any = self.train_function  # type: ignore
-        if hasattr(step, "keeps_weights"):
-            return
-        parts = ("trainable", "non_trainable", "optimizer", "metrics")
-        names = [f"{part}_variables" for part in parts]
-
-        def train(state: Any, iterator: Any) -> Any:
-            self._jax_state = dict(zip(names, state, strict=True))
-            return step(state, iterator)
-
-        train.keeps_weights = True  # type: ignore
-        self.train_function = train
 
     def _make_variables(self, trains: bool) -> None:
         """Makes what Keras would make in the first step.
