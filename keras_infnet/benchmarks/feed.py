@@ -31,10 +31,10 @@ _SHUFFLED = "Parquet to batches, shuffled"
 _STEP = "INFNet hub, training"
 
 
-def measure(settings: FeedSettings, say: Callable[[str], None]) -> Report:
+def measure(settings: FeedSettings, log: Callable[[str], None]) -> Report:
     """Measures rows a second from a file, and into training."""
     machine = describe_machine()
-    say("preparing the file")
+    log("preparing the file")
     if settings.data is None:
         users = 50 if settings.tiny else 2_000
         data = datasets.synthetic.load(users, num_rows=settings.rows)
@@ -55,7 +55,7 @@ def measure(settings: FeedSettings, say: Callable[[str], None]) -> Report:
                 Case(_STEP, _training(path, encoder, settings)),
             ],
             settings.repeats,
-            say,
+            log,
         )
     rates = {
         name: spread([1 / value for value in values])

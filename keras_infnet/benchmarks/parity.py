@@ -37,7 +37,7 @@ _EXAMPLES = 64
 Found = Mapping[str, float] | str
 
 
-def measure(settings: ParitySettings, say: Callable[[str], None]) -> Report:
+def measure(settings: ParitySettings, log: Callable[[str], None]) -> Report:
     """Trains, exports and compares every model of the package."""
     labels: dict[str, Mapping[str, Any]] = {
         **{name: {"name": name} for name in models.model_names()},
@@ -50,15 +50,15 @@ def measure(settings: ParitySettings, say: Callable[[str], None]) -> Report:
     data = load_data(_settings({}, settings).data)
     found: dict[str, Found] = {}
     for number, (label, config) in enumerate(sorted(labels.items()), 1):
-        say(f"[{number}/{len(labels)}] {label}")
+        log(f"[{number}/{len(labels)}] {label}")
         try:
             differences = _differences(config, settings, data)
             found[label] = differences
-            say(f"  at most {max(differences.values()):.1e} beside `predict`")
+            log(f"  at most {max(differences.values()):.1e} beside `predict`")
         except (ValueError, RuntimeError) as error:
             # The others are still of interest.
             found[label] = str(error)
-            say(f"failed: {error}")
+            log(f"failed: {error}")
     return Report(
         "parity",
         describe_machine(),

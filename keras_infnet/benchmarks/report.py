@@ -95,13 +95,13 @@ class Report:
         )
 
     def save(
-        self, folder: str | os.PathLike[str], say: Callable[[str], None]
+        self, folder: str | os.PathLike[str], log: Callable[[str], None]
     ) -> pathlib.Path:
         """Writes numbers and, with matplotlib, a plot, each in one step.
 
         Args:
             folder: path. Made if it is not there.
-            say: function of a string. Told what was written.
+            log: function of a string. Told what was written.
 
         Returns:
             Path of the JSON file, `{name}-{backend}.json`.
@@ -113,10 +113,10 @@ class Report:
         write_text(path, text)
         written = f"Wrote {path}"
         if not self.charts:
-            say(f"{written}.")
+            log(f"{written}.")
             return path
         if importlib.util.find_spec("matplotlib") is None:
-            say(
+            log(
                 f"{written}. No plot: matplotlib is not installed "
                 '(python -m pip install "keras-infnet[plot]").'
             )
@@ -125,7 +125,7 @@ class Report:
         title = f"{self.name}, {self.machine['backend']}"
         with replacing(picture) as temporary:
             draw(self.charts, title, temporary)
-        say(f"{written} and {picture}.")
+        log(f"{written} and {picture}.")
         return path
 
 

@@ -38,7 +38,7 @@ _MEASURES: Mapping[type[Settings], Callable[[Any, Any], Report]] = {
 def run(
     settings: Settings,
     output: str | os.PathLike[str] | None = "benchmarks",
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
 ) -> Report:
     """Runs a benchmark on the backend of this process.
 
@@ -49,7 +49,7 @@ def run(
         output: path or `None`. Folder for `{name}-{backend}.json` and, with
             matplotlib, a plot beside it; `None` writes nothing. Defaults to
             `"benchmarks"`.
-        say: function of a string. Told of the progress, the tables, and what
+        log: function of a string. Told of the progress, the tables, and what
             was written. Defaults to `print`.
 
     Returns:
@@ -64,8 +64,8 @@ def run(
         raise ValueError(
             f"`settings` must be one of {names}. Received: {settings!r}."
         )
-    report = _MEASURES[type(settings)](settings, say)
-    say(f"\n{report.text()}\n")
+    report = _MEASURES[type(settings)](settings, log)
+    log(f"\n{report.text()}\n")
     if output is not None:
-        report.save(output, say)
+        report.save(output, log)
     return report

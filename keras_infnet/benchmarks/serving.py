@@ -67,7 +67,7 @@ class _Served:
     first: float
 
 
-def measure(settings: ServingSettings, say: Callable[[str], None]) -> Report:
+def measure(settings: ServingSettings, log: Callable[[str], None]) -> Report:
     """Measures requests in C++, as a server runs them, without a network."""
     why = problem()
     if why is not None:
@@ -77,17 +77,17 @@ def measure(settings: ServingSettings, say: Callable[[str], None]) -> Report:
     with tempfile.TemporaryDirectory() as temporary:
         place = pathlib.Path(temporary)
         labels = _TINY if settings.tiny else tuple(_MODELS)
-        folders = [_built(label, schema, place, say) for label in labels]
+        folders = [_built(label, schema, place, log) for label in labels]
         sizes = {
             label: sum(f.stat().st_size for f in folder.rglob("*"))
             for label, folder in zip(labels, folders, strict=True)
         }
-        say("compiling the C++ program")
+        log("compiling the C++ program")
         program = compile_program(place)
         requests = _requests(schema, settings.candidates)
         found: dict[int, dict[str, _Served]] = {}
         for threads in settings.threads:
-            say(f"{threads} threads: {settings.repeats} rounds")
+            log(f"{threads} threads: {settings.repeats} rounds")
             runner = SavedModelProgram(program, place, threads)
             lines = runner.time(folders, requests, settings.repeats, _WARM_UP)
             found[threads] = _served(lines, labels, settings.candidates)
@@ -128,7 +128,7 @@ def measure(settings: ServingSettings, say: Callable[[str], None]) -> Report:
 
 
 def _built(
-    label: str, schema: Schema, place: pathlib.Path, say: Callable[[str], None]
+    label: str, schema: Schema, place: pathlib.Path, log: Callable[[str], None]
 ) -> pathlib.Path:
     config = dict(_MODELS[label])
     kind = getattr(models, config.pop("name"))
@@ -138,7 +138,7 @@ def _built(
     model.save(place / "model.keras")
     (place / "model.keras").rename(folder / "model.keras")
     schema.save(folder / "schema.json")
-    say(f"building {label}")
+    log(f"building {label}")
     with building(folder):
         pass
     # What is left is what a server reads.

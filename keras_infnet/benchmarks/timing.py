@@ -39,7 +39,7 @@ class Spread:
 def interleave(
     cases: Sequence[Case],
     repeats: int,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> dict[str, list[float]]:
     """Runs all cases in turn, round after round.
 
@@ -50,14 +50,14 @@ def interleave(
     Example:
 
     >>> cases = [Case("one", lambda: 1.0), Case("two", lambda: 2.0)]
-    >>> interleave(cases, 3, say=lambda text: None)
+    >>> interleave(cases, 3, log=lambda text: None)
     {'one': [1.0, 1.0, 1.0], 'two': [2.0, 2.0, 2.0]}
     """
     for number, case in enumerate(cases, 1):
         started = time.perf_counter()
         case.run()
         seconds = time.perf_counter() - started
-        say(
+        log(
             f"warmed up {number} of {len(cases)}: {case.name} ({seconds:.1f} s)"
         )
     times: dict[str, list[float]] = {case.name: [] for case in cases}
@@ -66,7 +66,7 @@ def interleave(
         for case in cases[:: -1 if index % 2 else 1]:
             times[case.name].append(case.run())
         seconds = time.perf_counter() - started
-        say(f"round {index + 1} of {repeats} ({seconds:.1f} s)")
+        log(f"round {index + 1} of {repeats} ({seconds:.1f} s)")
     return times
 
 

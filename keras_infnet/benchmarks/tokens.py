@@ -69,7 +69,7 @@ class _Sweep:
         return _Point(block, size, self.other)
 
 
-def measure(settings: TokensSettings, say: Callable[[str], None]) -> Report:
+def measure(settings: TokensSettings, log: Callable[[str], None]) -> Report:
     """Measures blocks with more and more tokens."""
     machine = describe_machine()
     sweeps = [
@@ -97,8 +97,8 @@ def measure(settings: TokensSettings, say: Callable[[str], None]) -> Report:
         )
         for point in points
     ]
-    times = interleave(cases, settings.repeats, say)
-    memory, notes = _memory(settings, sweeps, claims, machine, say)
+    times = interleave(cases, settings.repeats, log)
+    memory, notes = _memory(settings, sweeps, claims, machine, log)
     tables, slopes = [], []
     for sweep in sweeps:
         tables.append(_table(sweep, times, memory, settings))
@@ -132,7 +132,7 @@ def _memory(
     sweeps: Sequence[_Sweep],
     claims: Sequence[_Point],
     machine: Mapping[str, Any],
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> tuple[dict[_Point, int], list[str]]:
     """Bytes of the larger points: small ones vanish in what a page costs."""
     if not settings.memory:
@@ -148,7 +148,7 @@ def _memory(
     wanted |= dict.fromkeys(claims)
     found: dict[_Point, int] = {}
     for number, point in enumerate(wanted, 1):
-        say(f"memory {number} of {len(wanted)}: {point.name}")
+        log(f"memory {number} of {len(wanted)}: {point.name}")
         value = call_in_child(
             f"{infnet_blocks.__name__}:memory_of_block",
             {

@@ -49,7 +49,7 @@ _INFNET: dict[str, Any] = {
 _REFERENCE = "INFNet hub, by rows"
 
 
-def measure(settings: TrainingSettings, say: Callable[[str], None]) -> Report:
+def measure(settings: TrainingSettings, log: Callable[[str], None]) -> Report:
     """Measures steps of models on the schema of KuaiRand-Pure."""
     machine = describe_machine()
     size, steps = settings.batch_size, settings.steps
@@ -57,10 +57,10 @@ def measure(settings: TrainingSettings, say: Callable[[str], None]) -> Report:
         schema = tiny_schema() if settings.tiny else kuairand_schema()
         batches = random_batches(schema, size, steps)
     else:
-        say("loading KuaiRand-Pure")
+        log("loading KuaiRand-Pure")
         schema, batches = kuairand_batches(settings.data, size, steps)
     cases, notes = _cases(schema, batches, settings)
-    times = interleave(cases, settings.repeats, say)
+    times = interleave(cases, settings.repeats, log)
     seconds = {case.name: spread(times[case.name]) for case in cases}
     rates = {
         name: spread([size / value for value in times[name]]) for name in times

@@ -40,19 +40,19 @@ from keras_infnet.schema import Schema
 __all__ = ["measure"]
 
 
-def measure(settings: VocabularySettings, say: Callable[[str], None]) -> Report:
+def measure(settings: VocabularySettings, log: Callable[[str], None]) -> Report:
     """Measures steps of models whose tables have more and more rows."""
     machine = describe_machine()
     plans, notes = fitting_plans(settings)
     for note in notes:
-        say(note)
+        log(note)
     models = list(dict.fromkeys(plan.model for plan in plans))
     if not models:
         raise ValueError(
             "no case fits in memory. Give fewer `rows`. Received: "
             f"rows={settings.rows}."
         )
-    times = _times(plans, settings, say)
+    times = _times(plans, settings, log)
     gc.collect()  # the models: children that measure memory need the room
     spreads = {plan: spread(times[plan.name]) for plan in plans}
     tables = [_table(name, spreads, times) for name in models]
@@ -70,7 +70,7 @@ def measure(settings: VocabularySettings, say: Callable[[str], None]) -> Report:
                 if plan.model == name and plan.training == BY_ROWS
             ]
             if rows:
-                memory[name] = peaks_of_training(name, rows, settings, say)
+                memory[name] = peaks_of_training(name, rows, settings, log)
         if memory:
             tables.append(memory_table(memory))
     results = {
@@ -100,7 +100,7 @@ def measure(settings: VocabularySettings, say: Callable[[str], None]) -> Report:
 def _times(
     plans: Sequence[Plan],
     settings: VocabularySettings,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> dict[str, list[float]]:
     cases = []
     # The cases of one size read the same arrays.
@@ -111,7 +111,7 @@ def _times(
             data[plan.rows] = schema, make_data(schema, settings)
         schema, batches = data[plan.rows]
         cases.append(_case(plan, schema, batches, settings))
-    return interleave(cases, settings.repeats, say)
+    return interleave(cases, settings.repeats, log)
 
 
 def _case(

@@ -54,7 +54,7 @@ def peaks_of_training(
     model: str,
     rows: Sequence[int],
     settings: VocabularySettings,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> dict[str, Any]:
     """Measures a model with few rows and with many."""
     few, many = rows[0], rows[-1]
@@ -62,7 +62,7 @@ def peaks_of_training(
     tables = Plan(model, BY_ROWS, many).bytes(settings.dim)
     result: dict[str, Any] = {"few": few, "many": many, "tables": tables}
     for what, (title, drawn) in _PEAKS.items():
-        say(f"memory: {MODELS[model]}, {title}")
+        log(f"memory: {MODELS[model]}, {title}")
         small, large = (
             call_in_child(
                 f"{__name__}:memory_of_training",

@@ -1,6 +1,7 @@
-"""From settings to a trained model and its honest metrics."""
+"""Builds, trains and evaluates a model as its settings say."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,10 +19,7 @@ from keras_infnet.experiments.experiment_data import (
     ExperimentData,
     check_labels,
 )
-from keras_infnet.experiments.settings import (
-    ExperimentSettings,
-    TrainingSettings,
-)
+from keras_infnet.experiments.settings import ExperimentSettings
 from keras_infnet.models.find_model import find_model
 from keras_infnet.schema import Schema
 from keras_infnet.schema.agreement import check_same_schema
@@ -40,6 +38,7 @@ __all__ = [
     "build_model",
     "check_stage",
     "evaluate_model",
+    "evaluate_rows",
     "fit_baseline",
     "mean_score",
     "predict_baseline",
@@ -50,7 +49,14 @@ Results = dict[str, dict[str, float]]
 
 
 class DivergedError(ValueError):
-    """Training ended with a loss or predictions that are not finite."""
+    """Raised when the loss or the predictions are not finite."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"training diverged: {reason}. Lower learning_rate and "
+            "embedding_learning_rate, raise warmup_steps, or set "
+            "global_clipnorm."
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,12 +65,12 @@ class Run:
 
     Args:
         model: the model.
-        metrics: results by task, or `None` without rows to evaluate.
-        history: values by name, one an epoch.
+        metrics: dict of results by task, or `None` without rows to evaluate.
+        history: dict of metric name to list of values, one per epoch.
         seconds: float. Time in `fit`.
-        rows: integer. Rows that training read, over all epochs.
-        curve: lists `rows` and `loss`: training loss by the number of rows
-            read, see `keras_infnet.training.LearningCurve`.
+        rows: integer. Rows read by training, over all epochs.
+        curve: dict of the lists `rows` and `loss`: training loss by number of
+            rows read, see `keras_infnet.training.LearningCurve`.
     """
 
     model: Any
@@ -83,8 +89,8 @@ def build_model(
     Args:
         settings: `ExperimentSettings`.
         schema: `Schema`, fitted.
-        name: string or `None`. Class to build in place of the one that the
-            settings name, with its own defaults. Defaults to `None`.
+        name: string or `None`. Model class to build with its defaults,
+            instead of the model of the settings. Defaults to `None`.
 
     Returns:
         A compiled model.
@@ -102,33 +108,15 @@ def build_model(
         if preset is None
         else cls.from_preset(preset, schema, **arguments)
     )
-    return _compile(model, training)
-
-
-def _compile(
-    model: Any, training: TrainingSettings, optimizer: Any = None
-) -> Any:
-    return compile_ranker(
-        model,
-        learning_rate=training.learning_rate,
-        embedding_learning_rate=training.embedding_learning_rate,
-        weight_decay=training.weight_decay,
-        warmup_steps=training.warmup_steps,
-        decay_steps=training.decay_steps,
-        ema_momentum=training.ema_momentum,
-        global_clipnorm=training.global_clipnorm,
-        embedding_optimizer=training.embedding_optimizer,
-        optimizer=optimizer,
-    )
+    return compile_ranker(model, **training.optimizer_arguments)
 
 
 def check_stage(model: Any) -> None:
     """Raises for an AutoIFS of `stage="retrain"`, whose gates are random."""
     if getattr(model, "stage", None) == "retrain":
         raise ValueError(
-            "settings name an AutoIFS of stage='retrain': its gates would "
-            "stay as they are drawn. Leave `stage` out; training goes through "
-            "both stages."
+            "the settings name an AutoIFS with stage='retrain', whose gates "
+            "would stay random. Leave `stage` out: training runs both stages."
         )
 
 
@@ -148,19 +136,19 @@ def run_experiment(
         data: `ExperimentData`.
         seed: integer. Seed of weights, dropout and order of rows. Defaults
             to `0`.
-        directory: path or `None`. Where logs and the state of an unfinished
-            run go; see `keras_infnet.training.fitting`. Defaults to
-            `None`.
+        directory: path or `None`. Directory of the logs and of the state of
+            an unfinished run; see `keras_infnet.training.fit_ranker`.
+            Defaults to `None`.
         name: string or `None`. See `build_model`. Defaults to `None`.
         verbose: `verbose` of `fit`. Defaults to `"auto"`.
-        evaluated: boolean. Whether to compute metrics, on the test rows or
-            else the validation rows. Defaults to `True`.
+        evaluated: boolean. Whether to compute metrics, on the test rows or,
+            without any, the validation rows. Defaults to `True`.
 
     Returns:
         `Run`.
 
     Raises:
-        ValueError: If there is no label to learn from, or training diverges.
+        ValueError: If no task has labels, or training diverges.
     """
     keras.utils.set_random_seed(seed)
     training = settings.training
@@ -195,24 +183,20 @@ def run_experiment(
             train,
             validation,
             search,
-            compile_model=lambda model, optimizer=None: _compile(
-                model, training, optimizer
+            compile_model=functools.partial(
+                compile_ranker, **training.optimizer_arguments
             ),
             **options,
         )
     else:
         history = fit_ranker(model, train, validation, **options)
     seconds = time.perf_counter() - started
-    # A resumed run knows the values of its last epochs alone, or of none
-    # where it was interrupted behind the last one.
+    # The history of a resumed run lacks the epochs before the interruption,
+    # which may be all of them.
     epochs = history.epoch[-1] + 1 if history.epoch else training.epochs
     loss = history.history.get("loss", [0.0])[-1]
     if not np.isfinite(loss):
-        raise DivergedError(
-            f"training diverged: the loss is {loss}. Lower learning_rate and "
-            "embedding_learning_rate, raise warmup_steps, or set "
-            "global_clipnorm."
-        )
+        raise DivergedError(f"the loss is {loss}")
     metrics = None
     if evaluated and data.evaluated is not None:
         metrics = evaluate_model(
@@ -234,33 +218,36 @@ def run_experiment(
 def evaluate_model(
     model: Any, encoder: Encoder, source: Any, batch_size: int = 4096
 ) -> Results:
-    """Computes the exact metrics of a model on labelled rows.
+    """Computes the exact metrics of a model on labeled rows.
 
     Args:
         model: a model of `keras_infnet.models`.
-        encoder: its `keras_infnet.data.Encoder`.
-        source: rows, anything that `open_source` takes.
+        encoder: the `keras_infnet.data.Encoder` of the model.
+        source: rows, anything that `keras_infnet.data.open_source` accepts.
         batch_size: integer. Rows predicted at once. Defaults to `4096`.
 
     Returns:
-        Results by task, as `keras_infnet.evaluation.evaluate` gives them.
+        Dict of results by task, see `keras_infnet.evaluation.evaluate`.
 
     Raises:
-        ValueError: If the encoder is not that of the model.
+        ValueError: If the encoder belongs to another model.
     """
     check_same_schema(model.schema, encoder.schema)
     rows = Batches(source, encoder, batch_size)
-    predictions = predict_rows(model, rows)
-    groups = None if encoder.schema.group is None else rows.group()
-    return evaluate(
-        rows.labels(), predictions, rows.weights(), encoder.schema, groups
-    )
+    return evaluate_rows(rows, predict_rows(model, rows))
+
+
+def evaluate_rows(rows: Batches, predictions: Mapping[str, Any]) -> Results:
+    """Computes the exact metrics of the predictions of labeled rows."""
+    schema = rows.schema
+    groups = None if schema.group is None else rows.group()
+    return evaluate(rows.labels(), predictions, rows.weights(), schema, groups)
 
 
 def fit_baseline(
     name: str, settings: ExperimentSettings, data: ExperimentData, seed: int = 0
 ) -> Results:
-    """Trains a baseline on the same rows and evaluates it.
+    """Fits a baseline to the training rows and evaluates it.
 
     Args:
         name: `"logistic_regression"`, `"gradient_boosting"` or
@@ -270,29 +257,29 @@ def fit_baseline(
         seed: integer. Defaults to `0`.
 
     Returns:
-        Results by task.
+        Dict of results by task.
 
     Raises:
         ValueError: If there are no rows to evaluate.
     """
     if data.evaluated is None:
-        raise ValueError("baselines need test or validation rows.")
+        raise ValueError(
+            "baselines are evaluated on test or validation rows. Give [data] "
+            "`test` or `validation`."
+        )
     if name == "shared_bottom":
         run = run_experiment(
             settings, data, seed, name="SharedBottom", verbose=0
         )
         return run.metrics or {}
-    schema = data.encoder.schema
     rows = Batches(data.evaluated, data.encoder, settings.evaluation.batch_size)
-    groups = None if schema.group is None else rows.group()
-    predictions = predict_baseline(name, data, seed)
-    return evaluate(rows.labels(), predictions, rows.weights(), schema, groups)
+    return evaluate_rows(rows, predict_baseline(name, data, seed))
 
 
 def predict_baseline(
     name: str, data: ExperimentData, seed: int = 0
 ) -> dict[str, np.ndarray]:
-    """Trains a scikit-learn baseline and predicts the evaluated rows."""
+    """Fits a scikit-learn baseline and predicts the evaluated rows."""
     classes: dict[str, Callable[..., Any]] = {
         "logistic_regression": LogisticRegressionBaseline,
         "gradient_boosting": GradientBoostingBaseline,
@@ -306,8 +293,8 @@ def predict_baseline(
 def mean_score(metrics: Mapping[str, Any] | None) -> tuple[str, float] | None:
     """Averages the main metric over the tasks that have it.
 
-    It is `("auc", mean)`, without any defined AUC `("rmse", mean)`, and
-    `None` without either.
+    Returns `("auc", mean)`; without any defined AUC `("rmse", mean)`; without
+    either `None`.
 
     Example:
 

@@ -16,20 +16,22 @@ __all__ = ["ExperimentData", "check_labels", "fingerprint", "load_data"]
 
 _LOGGER = logging.getLogger("keras_infnet")
 
-# To look at all labels of tables larger than memory would cost a pass.
-_MOST_ROWS_LOOKED_AT = 5_000_000
+# Reading the labels of larger tables would cost a pass over them.
+_MAX_CHECKED_ROWS = 5_000_000
 
 
 @dataclasses.dataclass(frozen=True)
 class ExperimentData:
-    """Sources of rows, and the encoder that was fitted on the first.
+    """Training, validation and test rows, and the fitted encoder.
 
     Args:
         encoder: `keras_infnet.data.Encoder`, fitted on `train`.
-        train: rows to learn from, anything that `open_source` takes.
+        train: training rows, anything that `keras_infnet.data.open_source`
+            accepts.
         validation: rows or `None`.
         test: rows or `None`.
-        best: best reachable AUC by task, or `None`. Defaults to `None`.
+        best: dict of the best reachable AUC by task, or `None`. Defaults to
+            `None`.
     """
 
     encoder: Encoder
@@ -40,12 +42,12 @@ class ExperimentData:
 
     @property
     def evaluated(self) -> Any:
-        """The rows for the final metrics: test, else validation."""
+        """Rows for the final metrics: test rows, or else validation rows."""
         return self.validation if self.test is None else self.test
 
 
 def load_data(settings: DataSettings) -> ExperimentData:
-    """Opens the tables and fits an encoder on the training part.
+    """Opens the tables and fits an encoder on the training rows.
 
     Args:
         settings: `DataSettings`.
@@ -59,9 +61,7 @@ def load_data(settings: DataSettings) -> ExperimentData:
         return ExperimentData(
             encoder, data.train, data.validation, data.test, data.best
         )
-    if settings.schema is None:
-        raise ValueError("[data] needs `dataset` or `schema`.")
-    encoder = Encoder(Schema.load(settings.schema))
+    encoder = Encoder(Schema.load(str(settings.schema)))
     train, validation, test = (
         None if source is None else open_source(source, encoder.text_columns)
         for source in (settings.train, settings.validation, settings.test)
@@ -70,8 +70,8 @@ def load_data(settings: DataSettings) -> ExperimentData:
 
 
 def check_labels(train: Batches, schema: Schema) -> None:
-    """Raises if no task has labels, and warns of tasks that have none."""
-    if train.num_rows > _MOST_ROWS_LOOKED_AT:
+    """Raises if no task has labels; warns about tasks without any."""
+    if train.num_rows > _MAX_CHECKED_ROWS:
         return
     labels, weights = train.labels(), train.weights()
     observed = {
@@ -80,21 +80,20 @@ def check_labels(train: Batches, schema: Schema) -> None:
     }
     if not any(map(len, observed.values())):
         raise ValueError(
-            "no row of the training part has a label with a weight above 0, "
-            f"of no task: {', '.join(observed)}. Look at the label columns, "
-            "`given` and the weights of the tasks."
+            "no training row has a label with a weight above 0 for any task: "
+            f"{', '.join(observed)}. Check the label columns, `given` and the "
+            "weights of the tasks."
         )
     for task in schema.tasks:
         values = observed[task.name]
         if not len(values):
-            what = "no label"
+            what = "no labels"
         elif task.kind == "binary" and values.min() == values.max():
-            what = f"no label but {values[0]:g}"
+            what = f"only the label {values[0]:g}"
         else:
             continue
         _LOGGER.warning(
-            "task %r has %s in the training part: the model learns nothing "
-            "of it.",
+            "task %r has %s in the training rows: the model cannot learn it.",
             task.name,
             what,
         )
@@ -103,8 +102,8 @@ def check_labels(train: Batches, schema: Schema) -> None:
 def fingerprint(data: ExperimentData) -> str:
     """Returns a hash that changes with the rows and their encoding."""
     digest = hashlib.sha256()
-    # Candidates matter to a server alone, and the rows below tell the encoder:
-    # keys stay those of runs made before there were fingerprints.
+    # Candidates affect serving only, and the encoded rows below identify the
+    # encoder. Without both, keys of runs of earlier versions stay valid.
     schema = data.encoder.schema.with_candidates(()).with_table_sizes({})
     digest.update(schema.to_json().encode())
     for source in (data.train, data.validation, data.test):
@@ -116,7 +115,7 @@ def fingerprint(data: ExperimentData) -> str:
         for values in (rows.labels(), rows.weights()):
             for task in data.encoder.schema.task_names:
                 digest.update(np.ascontiguousarray(values[task]).tobytes())
-        # Labels say nothing of the fields; of a large table a sample must do.
+        # Inputs of a sample of batches: hashing all would take a full pass.
         for index in sorted(set(np.linspace(0, len(rows) - 1, 16, dtype=int))):
             inputs, *_ = rows[index]
             for name in sorted(inputs):

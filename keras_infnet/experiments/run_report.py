@@ -1,4 +1,4 @@
-"""Tables and lines of text about the results of runs and baselines."""
+"""Tables of the results of runs and baselines."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ __all__ = ["BASELINE_TITLES", "describe_run", "describe_spread", "mean_run"]
 
 Results = Mapping[str, Mapping[str, float]]
 
-#: How the baselines are called in a table.
+#: Names of the baselines in tables.
 BASELINE_TITLES = {
     "logistic_regression": "logistic",
     "gradient_boosting": "boosting",
@@ -24,7 +24,7 @@ BASELINE_TITLES = {
 def describe_run(
     run: Run, data: ExperimentData, baselines: Mapping[str, Results]
 ) -> str:
-    """Writes a table of the metrics of a run beside those of baselines."""
+    """Formats the metrics of a run and of baselines as a table."""
     extra: dict[str, dict[str, float]] = {}
     for name, results in baselines.items():
         for metric, title in (("auc", "AUC"), ("gauc", "GAUC")):
@@ -41,7 +41,7 @@ def describe_run(
 
 
 def describe_spread(runs: Sequence[Run]) -> str:
-    """Writes mean and standard deviation over seeds, a line a metric."""
+    """Formats mean and standard deviation over seeds, one line per metric."""
     lines = []
     for task in runs[0].metrics or {}:
         for metric in ("auc", "gauc", "rmse"):

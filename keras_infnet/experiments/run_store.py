@@ -1,4 +1,4 @@
-"""Finished runs, kept by what they were made of."""
+"""Finished runs on disk, keyed by a hash of their settings and data."""
 
 import hashlib
 import json
@@ -18,8 +18,8 @@ from keras_infnet.version import __version__
 
 __all__ = ["RunStore", "made_with"]
 
-# What reading raises after a power cut or a bad copy. A missing permission is
-# raised instead: the run, done again, could not be kept either.
+# Raised by truncated or corrupt files. Permission errors propagate, since the
+# rerun could not be saved.
 _DAMAGE = (
     EOFError,
     FileNotFoundError,
@@ -32,20 +32,20 @@ _DAMAGE = (
 
 
 class RunStore:
-    """A folder of finished runs, each under a hash of what it depends on.
+    """Directory of finished runs, each a JSON record and an array file.
 
-    A run is a JSON file of what was measured beside a file of predictions.
-    `say` is called with a message about each run that cannot be read.
+    Keys are hashes of everything that a run depends on. `log` receives a
+    message about each run that cannot be read.
     """
 
     def __init__(
-        self, directory: Any, say: Callable[[str], None] = print
+        self, directory: Any, log: Callable[[str], None] = print
     ) -> None:
         self.directory = pathlib.Path(directory) / "runs"
-        self.say = say
+        self.log = log
 
     def key(self, **parts: Any) -> str:
-        """Returns the hash of plain data, the backend and the version."""
+        """Returns a hash of plain data, the backend and the version."""
         everything = {
             **parts,
             "backend": keras.backend.backend(),
@@ -55,10 +55,7 @@ class RunStore:
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def get(self, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Returns record and predictions of a run.
-
-        `None` if it did not finish, or if its files cannot be read.
-        """
+        """Returns record and predictions; `None` if absent or unreadable."""
         path = self.directory / f"{key}.json"
         if not path.exists():
             return None
@@ -68,13 +65,13 @@ class RunStore:
             tasks = record["tasks"]
             path = path.with_suffix(".npz")
             if tasks:
-                # NumPy leaves a file open that it cannot read.
+                # NumPy does not close a file that it fails to read.
                 with path.open("rb") as file, np.load(file) as arrays:
                     predictions = {task: arrays[task] for task in tasks}
         except _DAMAGE as error:
-            self.say(
-                f"{path} cannot be read ({type(error).__name__}: {error}): "
-                "this run is done again."
+            self.log(
+                f"{path} cannot be read ({type(error).__name__}: {error}). "
+                "Repeating the run."
             )
             return None
         return record, predictions
@@ -85,18 +82,18 @@ class RunStore:
         record: Mapping[str, Any],
         predictions: Mapping[str, Any],
     ) -> None:
-        """Keeps a finished run."""
+        """Saves a finished run."""
         self.directory.mkdir(parents=True, exist_ok=True)
         if predictions:
             write_arrays(self.directory / f"{key}.npz", predictions.items())
-        # Last: without this file there is no run.
+        # Written last, since `get` looks for this file.
         record = {**record, "tasks": list(predictions)}
         text = json.dumps(json_safe(record), indent=2) + "\n"
         write_text(self.directory / f"{key}.json", text)
         shutil.rmtree(self.unfinished(key), ignore_errors=True)
 
     def unfinished(self, key: str) -> pathlib.Path:
-        """Returns the folder for the state of a run that is under way."""
+        """Returns the directory for the state of an unfinished run."""
         return self.directory / "unfinished" / key
 
 

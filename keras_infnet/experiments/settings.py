@@ -1,4 +1,4 @@
-"""The settings of an experiment, as plain data."""
+"""Settings of an experiment."""
 
 import dataclasses
 import inspect
@@ -13,7 +13,8 @@ from typing import Any
 from keras_infnet.data import datasets
 from keras_infnet.models.find_model import find_model
 from keras_infnet.schema import nearest_name
-from keras_infnet.training import FlowSearch
+from keras_infnet.schema.value_checks import check_choice
+from keras_infnet.training import FlowSearch, make_optimizer
 from keras_infnet.training.compilation import EMBEDDING_OPTIMIZERS
 from keras_infnet.utils.argument_checks import fits, in_words
 
@@ -23,33 +24,49 @@ __all__ = [
     "ExperimentSettings",
     "TrainingSettings",
     "check_keys",
-    "check_types",
+    "check_values",
     "load_settings",
     "read_section",
 ]
 
 _BASELINES = ("logistic_regression", "gradient_boosting", "shared_bottom")
+_DTYPE_POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
-def read_section(cls: type[Any], section: Any, name: str) -> Any:
-    """Builds the settings of one section of a file."""
+def read_section(cls: type[Any], section: Any, name: str, **others: Any) -> Any:
+    """Builds the settings of one section of a file.
+
+    `others` are arguments of the class that the section cannot set.
+    """
     if not isinstance(section, Mapping):
         raise ValueError(
             f"[{name}] must be a table of settings. Received: {section!r}."
         )
-    known = [field.name for field in dataclasses.fields(cls)]
+    fields = [field.name for field in dataclasses.fields(cls)]
+    known = [field for field in fields if field not in others]
     check_keys(section, known, f"key of [{name}]")
-    return cls(**section)
+    return cls(**section, **others)
 
 
-def check_types(section: Any, name: str) -> None:
-    """Checks the values of a dataclass by its annotations."""
-    for key, hint in typing.get_type_hints(type(section)).items():
-        value = getattr(section, key)
+def check_values(settings: Any, section: str, **minimums: int) -> None:
+    """Checks the values of a dataclass by its annotations and lower bounds.
+
+    Lists become tuples where the annotation is a tuple. `section` is empty for
+    the keys at the top of a file.
+    """
+    for key, hint in typing.get_type_hints(type(settings)).items():
+        value = getattr(settings, key)
+        least = minimums.get(key)
         if not fits(value, hint):
-            raise ValueError(
-                f"[{name}] {key} must be {in_words(hint)}. Received: {value!r}."
-            )
+            expected = in_words(hint)
+        elif least is not None and value is not None and value < least:
+            expected = f"at least {least}"
+        else:
+            if typing.get_origin(hint) is tuple:
+                object.__setattr__(settings, key, tuple(value))
+            continue
+        path = f"[{section}] {key}" if section else f"`{key}`"
+        raise ValueError(f"{path} must be {expected}. Received: {value!r}.")
 
 
 def check_keys(received: Any, known: Any, what: str) -> None:
@@ -61,7 +78,7 @@ def check_keys(received: Any, known: Any, what: str) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class DataSettings:
-    """Where the rows come from: a data set by name, or a user's own tables.
+    """Source of the rows: a data set by name, or your own tables.
 
     Args:
         dataset: string or `None`. Name of a data set in
@@ -70,10 +87,10 @@ class DataSettings:
             `{}`.
         schema: string or `None`. JSON file of the schema of the tables.
             Defaults to `None`.
-        train: string, list of strings or `None`. Tables to learn from.
-            Defaults to `None`.
-        validation: string, list of strings or `None`. Tables by which the
-            best weights are chosen. Defaults to `None`.
+        train: string, list of strings or `None`. Training tables. Defaults to
+            `None`.
+        validation: string, list of strings or `None`. Tables that select the
+            best weights. Defaults to `None`.
         test: string, list of strings or `None`. Tables for the final
             metrics. Defaults to `None`.
 
@@ -89,46 +106,46 @@ class DataSettings:
     test: Any = None
 
     def __post_init__(self) -> None:
-        check_types(self, "data")
+        check_values(self, "data")
+        tables = ("schema", "train", "validation", "test")
+        given = [name for name in tables if getattr(self, name) is not None]
         if self.dataset is None:
-            for name in ("schema", "train"):
-                if getattr(self, name) is None:
-                    raise ValueError(
-                        f"[data] needs `dataset`, or `schema` and `train`. "
-                        f"Missing: {name}."
-                    )
+            missing = [n for n in ("schema", "train") if n not in given]
+            if missing:
+                raise ValueError(
+                    "[data] needs `dataset`, or `schema` and `train`. "
+                    f"Missing: {', '.join(missing)}."
+                )
             if self.options:
                 raise ValueError(
-                    "[data.options] are the arguments of a data set. Name it "
-                    "with `dataset`."
+                    "[data.options] are arguments of a data set and need "
+                    f"`dataset`. Received: options={dict(self.options)!r}."
                 )
             return
-        own = ("schema", "train", "validation", "test")
-        for name in own:
-            if getattr(self, name) is not None:
-                raise ValueError(
-                    f"[data] cannot have both `dataset` and `{name}`: a data "
-                    "set brings its own tables."
-                )
-        if self.dataset not in datasets.__all__ or self.dataset == "Dataset":
-            known = [n for n in datasets.__all__ if n != "Dataset"]
-            raise ValueError(nearest_name(self.dataset, known, "dataset"))
+        if given:
+            raise ValueError(
+                f"[data] cannot have both `dataset` and `{given[0]}`: a data "
+                "set has its own tables."
+            )
+        known = tuple(name for name in datasets.__all__ if name != "Dataset")
+        check_choice(self.dataset, known, "dataset")
         load = getattr(datasets, self.dataset).load
         check_keys(self.options, inspect.signature(load).parameters, "option")
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings:
-    """How a model is trained.
+    """Training recipe.
 
     Args:
         batch_size: integer. Defaults to `512`.
         epochs: integer. Defaults to `1`.
-        seeds: sequence of integers. One run a seed. Defaults to `(0,)`.
-        learning_rate: float. Of AdamW, dense weights. Defaults to `0.001`.
-        embedding_learning_rate: float. Of embeddings. Defaults to
-            `0.05`.
-        weight_decay: float. Of AdamW. Defaults to `0.0001`.
+        seeds: sequence of integers. One run per seed. Defaults to `(0,)`.
+        learning_rate: float. Learning rate of AdamW, which trains the dense
+            weights. Defaults to `0.001`.
+        embedding_learning_rate: float. Learning rate of the embedding tables.
+            Defaults to `0.05`.
+        weight_decay: float. Weight decay of AdamW. Defaults to `0.0001`.
         warmup_steps: integer. Defaults to `0`.
         decay_steps: integer or `None`. Defaults to `None`.
         ema_momentum: float or `None`. Momentum of averaged weights. Defaults
@@ -136,18 +153,18 @@ class TrainingSettings:
         global_clipnorm: float or `None`. Defaults to `None`.
         embedding_optimizer: `"adagrad"`, `"rowwise_adagrad"` or
             `"lazy_adam"`. Defaults to `"adagrad"`.
-        patience: integer or `None`. Validations without a better mean AUC
-            before training stops. Defaults to `None`.
-        save_every: integer or `None`. Steps between two states of an
-            unfinished run, beside one an epoch. Defaults to `None`.
+        patience: integer or `None`. Epochs without a better validation mean
+            AUC before training stops. Defaults to `None`.
+        save_every: integer or `None`. Steps between two checkpoints of an
+            unfinished run, besides one per epoch. Defaults to `None`.
         dtype_policy: string. `"float32"`, `"mixed_bfloat16"` or
             `"mixed_float16"`. Defaults to `"float32"`.
         tensorboard: boolean. Whether to write TensorBoard logs. Defaults to
             `False`.
         flow_search: mapping. Arguments of
-            `keras_infnet.training.FlowSearch`, for AutoIFS: `epochs`,
+            `keras_infnet.training.FlowSearch` (AutoIFS only): `epochs`,
             `final_temperature`, `rewind_epoch`, `gate_ratio`. The other
-            settings are those of both its stages. Defaults to `{}`.
+            settings apply to both stages. Defaults to `{}`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -171,40 +188,36 @@ class TrainingSettings:
     flow_search: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_types(self, "training")
-        object.__setattr__(self, "seeds", tuple(self.seeds))
-        for name in ("batch_size", "epochs", "patience", "save_every"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ValueError(
-                    f"[training] {name} must be a positive integer. "
-                    f"Received: {value!r}."
-                )
-        if (
-            not self.seeds
-            or min(self.seeds) < 0
-            or max(self.seeds) >= 2**32
-            or len(set(self.seeds)) < len(self.seeds)
+        check_values(
+            self, "training", batch_size=1, epochs=1, patience=1, save_every=1
+        )
+        seeds = self.seeds
+        if len(set(seeds)) < max(1, len(seeds)) or not all(
+            0 <= seed < 2**32 for seed in seeds
         ):
             raise ValueError(
-                "[training] seeds must be a list of different integers from "
-                f"0 to 2**32 - 1. Received: {list(self.seeds)!r}."
+                "[training] seeds must be a list of distinct integers from "
+                f"0 to 2**32 - 1. Received: {list(seeds)!r}."
             )
-        for name, known in (
-            ("dtype_policy", ("float32", "mixed_bfloat16", "mixed_float16")),
-            ("embedding_optimizer", EMBEDDING_OPTIMIZERS),
+        for name, choices in (
+            ("dtype_policy", _DTYPE_POLICIES),
+            ("embedding_optimizer", tuple(EMBEDDING_OPTIMIZERS)),
         ):
-            value = getattr(self, name)
-            if value not in known:
-                raise ValueError(nearest_name(value, known, name))
-        arguments = list(inspect.signature(FlowSearch).parameters)
+            check_choice(getattr(self, name), choices, name)
+        arguments = inspect.signature(FlowSearch).parameters
         check_keys(self.flow_search, arguments, "key of [training.flow_search]")
         FlowSearch(**self.flow_search)  # checks the numbers
+
+    @property
+    def optimizer_arguments(self) -> dict[str, Any]:
+        """Arguments of `keras_infnet.training.make_optimizer`."""
+        names = inspect.signature(make_optimizer).parameters
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationSettings:
-    """What stands beside the model in the report.
+    """Baselines and batch size of the evaluation.
 
     Args:
         baselines: sequence of `"logistic_regression"`,
@@ -212,23 +225,15 @@ class EvaluationSettings:
         batch_size: integer. Rows predicted at once. Defaults to `4096`.
 
     Raises:
-        ValueError: If a baseline is not known.
+        ValueError: If a baseline is unknown.
     """
 
     baselines: tuple[str, ...] = ()
     batch_size: int = 4096
 
     def __post_init__(self) -> None:
-        check_types(self, "evaluation")
-        object.__setattr__(self, "baselines", tuple(self.baselines))
-        if self.batch_size < 1:
-            raise ValueError(
-                "[evaluation] batch_size must be a positive integer. "
-                f"Received: {self.batch_size!r}."
-            )
-        for name in self.baselines:
-            if name not in _BASELINES:
-                raise ValueError(nearest_name(name, _BASELINES, "baseline"))
+        check_values(self, "evaluation", batch_size=1)
+        check_keys(self.baselines, _BASELINES, "baseline")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -238,16 +243,16 @@ class ExperimentSettings:
     Args:
         data: `DataSettings`.
         model: mapping. `name` of a class in `keras_infnet.models` (default
-            `"INFNet"`) or the import path of your own, such as
+            `"INFNet"`) or the import path of your own class, such as
             `"my_package.my_module:MyNet"`; `preset` (optional) and
             constructor arguments. Defaults to `{}`.
         training: `TrainingSettings`. Defaults to `TrainingSettings()`.
         evaluation: `EvaluationSettings`. Defaults to `EvaluationSettings()`.
-        directory: string. Where the trained model goes. Defaults to
+        directory: string. Directory of the trained model. Defaults to
             `"runs/model"`.
 
     Raises:
-        ValueError: If a model, preset or argument is not known.
+        ValueError: If a model, preset or argument is unknown.
 
     Example:
 
@@ -270,15 +275,15 @@ class ExperimentSettings:
     directory: str = "runs/model"
 
     def __post_init__(self) -> None:
-        check_types(self, "settings")
+        check_values(self, "")
         cls = self.model_class
         preset = self.model.get("preset")
-        if not isinstance(preset, str | None):
-            raise ValueError(
-                f"`preset` must be a text. Received: preset={preset!r}."
-            )
-        if preset is not None and preset not in cls.presets:
-            raise ValueError(nearest_name(preset, cls.presets, "preset"))
+        if preset is not None:
+            if not isinstance(preset, str):
+                raise ValueError(
+                    f"`preset` must be a string. Received: preset={preset!r}."
+                )
+            check_choice(preset, tuple(cls.presets), "preset")
         known = set(inspect.signature(cls.__init__).parameters)
         known = known - {"self", "schema", "kwargs"} | {"name", "preset"}
         check_keys(self.model, known, "key of [model]")
@@ -289,27 +294,30 @@ class ExperimentSettings:
         fields = [field.name for field in dataclasses.fields(cls)]
         check_keys(config, fields, "section")
         if "data" not in config:
-            raise ValueError("the settings have no [data] section.")
-        values = dict(config)
-        for name, section in (
-            ("data", DataSettings),
-            ("training", TrainingSettings),
-            ("evaluation", EvaluationSettings),
-        ):
-            if name in config:
-                values[name] = read_section(section, config[name], name)
+            raise ValueError("the settings need a [data] section.")
+        sections = {
+            "data": DataSettings,
+            "training": TrainingSettings,
+            "evaluation": EvaluationSettings,
+        }
+        values = {
+            name: read_section(sections[name], value, name)
+            if name in sections
+            else value
+            for name, value in config.items()
+        }
         return cls(**values)
 
     @property
     def model_class(self) -> Any:
-        """The class that `name` stands for."""
+        """The class that `name` refers to."""
         return find_model(self.model.get("name", "INFNet"))
 
     @property
     def spelled_out_model(self) -> dict[str, Any]:
-        """The model with what its preset stands for in place of its name.
+        """The model with the arguments of its preset in place of its name.
 
-        Presets may change: what is kept of a model is found by this.
+        Kept runs are keyed by these arguments, since a preset may change.
         """
         model = {"name": "INFNet", **self.model}
         presets = self.model_class.presets

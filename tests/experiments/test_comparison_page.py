@@ -1,4 +1,4 @@
-"""The page of a comparison, read as a browser reads it."""
+"""HTML page of a comparison."""
 
 import dataclasses
 import importlib.util
@@ -84,12 +84,12 @@ def test_significant_differences_are_marked_by_sign_and_word(tmp_path):
     assert marks == {
         "DCNv2": "▲ better",
         f"{HARD} reference": "",
-        "as good": "≈ level",
+        "as good": "≈ tied",
         "FM": "▼ worse",
     }
     p_values = {row["model"]: row.get("p_value") for row in rows}
     assert p_values["DCNv2"] < 0.05 and p_values["as good"] == 1.0
-    assert "1 better, 1 worse, 1 level" in page.text
+    assert "1 better, 1 worse, 1 tied" in page.text
     signs = [line["text"][1][-1] for line in table_of(page, "All tasks")]
     assert signs[0] == "▲" and signs[-1] == "▼"
     assert not {"▲", "▼", "≈"} & set(signs[1:3])
@@ -107,14 +107,14 @@ def test_curves_have_the_numbers_of_the_runs(whole):
             assert model == label
     # Means of two seeds: 0.6 and 0.6 - 1 / 9; 0.7 + 2 / 10.
     ((words, _, spec),) = page.charts("DCNv2: training loss")
-    assert words.endswith("ends at 0.5444, that of FM at 0.5444")
+    assert words.endswith("ends at 0.5444, FM at 0.5444")
     points = values_of(spec, "DCNv2")
     assert [point["x"] for point in points] == [500, 1000, 1500, 2000]
     last = points[-1]
     assert last["y"] == pytest.approx(0.6 - 1 / 18)
     assert (last["low"], last["high"]) == pytest.approx((0.6 - 1 / 9, 0.6))
     ((words, _, spec),) = page.charts("DCNv2: validation mean AUC")
-    assert words.endswith("ends at 0.9, that of FM at 0.7")
+    assert words.endswith("ends at 0.9, FM at 0.7")
     points = values_of(spec, "DCNv2")
     assert [(p["x"], p["y"]) for p in points] == [
         (1, 0.6),
@@ -174,22 +174,22 @@ def test_charts_are_drawn_by_vega_lite(whole, tmp_path):
         assert svg.count("<path") > 5
 
 
-def test_what_was_compared_is_told(whole):
+def test_settings_and_data_are_shown(whole):
     page, _, _ = whole
     for words in (
         "3 models on synthetic",
         "num_rows 900",
-        "1,000 an epoch",
+        "1,000 per epoch",
         "240: click 220 labels",
         "batch_size 512, epochs 2",
         "50 resamples of users",
-        "the recipe as it is, no search",
+        "the unchanged recipe, no search",
         "keras-infnet",
     ):
         assert words in page.text
 
 
-def test_labels_are_text_whatever_is_in_them(whole):
+def test_labels_are_escaped(whole):
     page, _, text = whole
     assert HARD in page.text and "<b>&#34;hard" not in text
     assert '<b>"hard"' not in text and '<b>\\"hard' not in text
@@ -228,7 +228,7 @@ def test_trials_and_the_chosen_one(tmp_path):
     assert recipes[0]["text"][-2:] == ["learning_rate 0.002", "0, 1"]
 
 
-def test_runs_that_diverge_are_told_with_seed_and_error(tmp_path):
+def test_diverged_runs_have_seed_and_error(tmp_path):
     page, _, _ = read(diverged(made(tmp_path), HARD))
     assert [line["text"] for line in table_of(page, "Runs that")] == [
         [HARD, "0", "the <loss> of seed 0 is nan."],
@@ -242,7 +242,7 @@ def test_runs_that_diverge_are_told_with_seed_and_error(tmp_path):
 
 def test_a_reference_that_diverged(tmp_path):
     page, _, _ = read(diverged(made(tmp_path, tasks=ONE_TASK), "FM"))
-    assert "▲" not in page.text and "p below" not in page.text
+    assert "▲" not in page.text and "p <" not in page.text
     assert len(page.charts("predicted against observed")) == 2
     assert len(page.charts("AUC against")) == 2
     assert "standard deviations over seeds" in page.text
@@ -251,7 +251,7 @@ def test_a_reference_that_diverged(tmp_path):
 def test_nothing_but_runs_that_diverged(tmp_path):
     found = made(tmp_path)
     page, _, _ = read(diverged(found, *found.settings.labels))
-    assert page.text.count("nothing was measured") == 2
+    assert page.text.count("no model has a result") == 2
     assert not page.charts("predicted") and not page.charts("against")
     assert len(table_of(page, "Runs that")) == 6
 
@@ -277,14 +277,14 @@ def test_runs_of_an_earlier_version(tmp_path):
     assert "No training loss was recorded for" in page.text
 
 
-def test_rows_of_a_search_are_told_of(tmp_path):
+def test_rows_of_a_search_stage(tmp_path):
     found = made(tmp_path, tasks=ONE_TASK)
-    assert "searched on" not in read(found)[0].text
+    assert "search stage" not in read(found)[0].text
     for run in found.models[1].runs:
         run["rows"] = 5000  # two epochs of a thousand have a curve
     page, _, _ = read(found)
-    assert page.text.count("searched on") == 1
-    assert "searched on 3,000 rows before its curve" in page.text
+    assert page.text.count("search stage") == 1
+    assert "read 3,000 rows before its curve" in page.text
 
 
 def test_baselines_have_no_cost_and_are_lines(tmp_path):
@@ -333,7 +333,7 @@ def test_a_task_without_labels(tmp_path):
             )
     page, _, _ = read(found)
     assert "like 0 labels" in page.text and "undefined" in page.text
-    assert "like: nothing was measured" in page.text
+    assert "like: no model has a result" in page.text
     assert not page.charts(", like: predicted")
 
 

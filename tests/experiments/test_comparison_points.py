@@ -1,4 +1,4 @@
-"""What the plots of a comparison are made of, by hand and by scikit-learn."""
+"""Numbers behind the charts, by hand and by scikit-learn."""
 
 import math
 
@@ -47,7 +47,7 @@ def test_losses_of_runs_at_the_rows_of_all_of_them():
     assert curve.runs == 2
 
 
-def test_runs_between_their_points_are_straight():
+def test_runs_are_interpolated():
     curve = loss_curve(
         model(
             {"curve": {"rows": [0, 100], "loss": [4.0, 2.0]}},
@@ -133,7 +133,7 @@ def test_calibration_of_a_regression():
     assert len(nothing.observed) == 0
 
 
-def test_nobody_is_cheaper_and_better_than_the_front():
+def test_pareto_front():
     rng = np.random.default_rng(3)
     costs = rng.integers(1, 9, 40)
     qualities = rng.integers(1, 9, 40)
@@ -174,7 +174,7 @@ def test_labels_keep_their_distance_and_their_order():
 def test_verdicts():
     assert verdict({"difference": 0.01, "p_value": 0.0499}) == "better"
     assert verdict({"difference": -0.01, "p_value": 0.01}) == "worse"
-    assert verdict({"difference": 0.01, "p_value": 0.05}) == "level"
+    assert verdict({"difference": 0.01, "p_value": 0.05}) == "tied"
     assert verdict({"difference": 0.01, "p_value": math.nan}) == ""
 
 

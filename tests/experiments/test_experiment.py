@@ -1,4 +1,4 @@
-"""Experiments refuse what would waste them."""
+"""Runs: labels, divergence, interruptions."""
 
 import dataclasses
 import logging
@@ -45,15 +45,15 @@ def with_label(data, value, names):
     return dataclasses.replace(data, train=train)
 
 
-def test_no_label_at_all(data):
-    with pytest.raises(ValueError, match="no row of the training part"):
+def test_no_labels(data):
+    with pytest.raises(ValueError, match="click, like, purchase"):
         run_experiment(settings(), with_label(data, np.nan, LABELS))
 
 
 @pytest.mark.parametrize(
-    "value, message", [(1.0, "no label but 1"), (np.nan, "no label in")]
+    "value, message", [(1.0, "only the label 1 "), (np.nan, "no labels ")]
 )
-def test_tasks_with_nothing_to_learn(data, value, message, caplog):
+def test_tasks_without_labels(data, value, message, caplog):
     changed = with_label(data, value, ["like"])
     rows = Batches(changed.train, data.encoder, 64)
     with caplog.at_level(logging.WARNING, "keras_infnet"):
@@ -64,7 +64,7 @@ def test_tasks_with_nothing_to_learn(data, value, message, caplog):
 
 def test_training_that_diverges(data):
     diverging = settings(learning_rate=1e30, batch_size=16, epochs=2)
-    with pytest.raises(ValueError, match="diverged.*Lower learning_rate"):
+    with pytest.raises(ValueError, match="diverged.*learning_rate"):
         run_experiment(diverging, data, verbose=0)
 
 
@@ -101,5 +101,5 @@ def test_an_interrupted_run_counts_all_of_its_rows(
 def test_the_encoder_of_another_model(data):
     model = build_model(settings(), data.encoder.schema)
     other = Encoder(data.encoder.schema).fit(data.train.slice(0, 40))
-    with pytest.raises(ValueError, match=r"differ in table .* rows"):
+    with pytest.raises(ValueError, match="differ in table"):
         evaluate_model(model, other, data.test)

@@ -46,7 +46,7 @@ def test_train(tmp_path, monkeypatch):
     assert main(["train", "--config", str(tmp_path / "train.json")]) == 0
     kept = json.loads((tmp_path / "model/config.json").read_text())
     assert kept["model"]["name"] == NAME
-    # Another process knows where the class is.
+    # Another process imports the class by its path.
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
     code = (
         "import sys\n"
@@ -65,7 +65,7 @@ def test_train(tmp_path, monkeypatch):
 
 
 def test_compare(tmp_path, untrained):
-    """Built, and trained once for each preset."""
+    """A preset of the class is resolved."""
     config = {
         **COMPARISON,
         "models": [

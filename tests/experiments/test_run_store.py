@@ -1,4 +1,4 @@
-"""Finished runs that are kept, and what is left of them."""
+"""Finished runs on disk."""
 
 import numpy as np
 import pytest
@@ -40,7 +40,7 @@ def test_a_run_is_found_again(kept):
         (".json", b"\xff"),
     ],
 )
-def test_a_damaged_run_is_told_and_not_there(kept, suffix, left):
+def test_damaged_runs_are_reported_and_absent(kept, suffix, left):
     store, key, said = kept
     path = store.directory / (key + suffix)
     if left is None:
@@ -50,12 +50,12 @@ def test_a_damaged_run_is_told_and_not_there(kept, suffix, left):
             left if isinstance(left, bytes) else path.read_bytes()[:left]
         )
     assert store.get(key) is None
-    assert str(path) in said[0] and "done again" in said[0]
+    assert str(path) in said[0]
     store.put(key, RECORD, {"click": np.arange(1000.0)})
     assert store.get(key) is not None
 
 
-def test_bytes_that_have_changed(kept):
+def test_changed_bytes(kept):
     store, key, said = kept
     path = store.directory / f"{key}.npz"
     content = bytearray(path.read_bytes())

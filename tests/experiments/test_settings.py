@@ -27,17 +27,17 @@ def test_settings_that_ship(path):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({}, "no \\[data\\] section"),
+        ({}, r"\[data\]"),
         ({**SYNTHETIC, "trainig": {}}, "Did you mean 'training'"),
         ({"data": {"datset": "synthetic"}}, "Did you mean 'dataset'"),
         ({"data": {"dataset": "sinthetic"}}, "Did you mean 'synthetic'"),
         (
             {"data": {"dataset": "synthetic", "options": {"rows": 5}}},
-            "unknown option 'rows'.*num_rows",
+            "option 'rows'.*num_rows",
         ),
         (
             {"data": {"dataset": "synthetic", "train": "a.csv"}},
-            "both `dataset` and `train`",
+            "`dataset` .*`train`",
         ),
         ({"data": {"schema": "schema.json"}}, "Missing: train"),
         (
@@ -53,57 +53,58 @@ def test_settings_that_ship(path):
             {**SYNTHETIC, "training": {"batchsize": 3}},
             "Did you mean 'batch_size'",
         ),
-        ({**SYNTHETIC, "training": {"epochs": 0}}, "epochs must be"),
-        ({**SYNTHETIC, "training": {"seeds": []}}, "seeds must be"),
-        ({**SYNTHETIC, "training": 3}, "must be a table"),
+        ({**SYNTHETIC, "training": {"epochs": 0}}, "epochs .*Received: 0"),
+        ({**SYNTHETIC, "training": {"seeds": []}}, r"seeds .*\[\]"),
+        ({**SYNTHETIC, "training": 3}, r"\[training\] .*Received: 3"),
         (
             {**SYNTHETIC, "training": {"dtype_policy": "mixed_float"}},
             "Did you mean 'mixed_float16'",
         ),
-        ({**SYNTHETIC, "training": {"seeds": 1}}, "seeds must be a list of"),
-        ({**SYNTHETIC, "training": {"seeds": [0, 0]}}, "different"),
-        ({**SYNTHETIC, "training": {"seeds": [0, 2**32]}}, "from 0 to 2"),
-        ({**SYNTHETIC, "training": {"epochs": True}}, "an integer"),
-        ({**SYNTHETIC, "training": {"learning_rate": "a"}}, "a number"),
-        ({**SYNTHETIC, "training": {"patience": "3"}}, "or left out"),
-        ({**SYNTHETIC, "model": "INFNet"}, "model must be a table"),
+        ({**SYNTHETIC, "training": {"seeds": 1}}, "seeds .*Received: 1"),
+        ({**SYNTHETIC, "training": {"seeds": [0, 0]}}, r"seeds .*\[0, 0\]"),
+        ({**SYNTHETIC, "training": {"seeds": [2**32]}}, "seeds .*4294967296"),
+        ({**SYNTHETIC, "training": {"epochs": True}}, "epochs .*True"),
+        ({**SYNTHETIC, "training": {"learning_rate": "a"}}, "rate .*'a'"),
+        ({**SYNTHETIC, "training": {"patience": "3"}}, "patience .*'3'"),
+        ({**SYNTHETIC, "model": "INFNet"}, "`model` .*'INFNet'"),
         (
             {"data": {"dataset": "synthetic", "options": 3}},
-            "options must be a table",
+            "options .*Received: 3",
         ),
         (
             {**SYNTHETIC, "evaluation": {"baselines": "shared_bottom"}},
-            "a list of str",
+            "baselines .*'shared_bottom'",
         ),
-        ({**SYNTHETIC, "evaluation": {"batch_size": 0}}, "positive"),
+        ({**SYNTHETIC, "evaluation": {"batch_size": 0}}, "batch_size .* 0"),
         (
             {**SYNTHETIC, "evaluation": {"baselines": ["boosting"]}},
-            "unknown baseline",
+            "baseline 'boosting'",
         ),
     ],
 )
-def test_mistakes_are_named(config, message):
+def test_mistakes(config, message):
     with pytest.raises(ValueError, match=message):
         ExperimentSettings.from_dict(config)
 
 
-def test_files_that_are_no_settings(tmp_path):
-    (tmp_path / "a.toml").write_text("x = ")
-    with pytest.raises(ValueError, match=r"a\.toml"):
-        load_settings(tmp_path / "a.toml")
-    (tmp_path / "a.json").write_text("{")
-    with pytest.raises(ValueError, match=r"a\.json"):
-        load_settings(tmp_path / "a.json")
-    (tmp_path / "a.json").write_text("[]")
-    with pytest.raises(ValueError, match=r"a table.*Received: list"):
-        load_settings(tmp_path / "a.json")
-    (tmp_path / "a.yaml").write_text("")
-    with pytest.raises(ValueError, match=r"\.toml or \.json"):
-        load_settings(tmp_path / "a.yaml")
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.toml", "x = ", r"a\.toml"),
+        ("a.json", "{", r"a\.json"),
+        ("a.json", "[]", r"a\.json .*Received: list"),
+        ("a.yaml", "", r"\.toml .*\.json .*a\.yaml"),
+    ],
+)
+def test_unreadable_files(tmp_path, name, text, message):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_settings(path)
 
 
-def test_a_model_spelled_out():
-    """Runs are kept by it: a preset may stand for something else later."""
+def test_spelled_out_model():
+    """Keys of kept runs, since presets may change."""
     model = {"name": "INFNet", "preset": "small", "token_dim": 7}
     data = {"dataset": "synthetic"}
     found = ExperimentSettings.from_dict({"data": data, "model": model})

@@ -1,4 +1,4 @@
-"""What the trials of a sweep change, and their scores."""
+"""Values that a sweep draws, and scores."""
 
 import numpy as np
 from small_sweeps import CONFIG, RATE, settings, silent
@@ -24,18 +24,18 @@ def test_draws(tmp_path, quick):
     }
     rates = np.array(drawn[RATE])
     assert 1e-4 <= rates.min() and rates.max() <= 1e-2
-    # Evenly on a logarithmic scale: half of them below the middle.
+    # Uniform on a logarithmic scale: half of them are below the middle.
     assert 0.3 < np.mean(rates < 1e-3) < 0.7
     assert set(drawn["training.epochs"]) == {1, 2, 3}
     assert {type(v) for v in drawn["training.epochs"]} == {int}
     assert 0.3 < np.mean(drawn["training.weight_decay"]) < 0.7
     assert set(drawn["model.loss_weighting"]) == {"uncertainty", "fixed"}
     assert {str(v) for v in drawn["model.tower_dims"]} == {"[4, 2]", "[]"}
-    # Three digits are enough, for people too.
+    # Values have three digits.
     assert all(float(f"{rate:.3g}") == rate for rate in rates)
 
 
-def test_values_keep_their_kind(tmp_path, monkeypatch, quick):
+def test_values_keep_their_type(tmp_path, monkeypatch, quick):
     space = {"model.use_softmax": {"values": [False, True]}}
     config = {
         **CONFIG,
@@ -71,10 +71,10 @@ def test_the_recipe_outside_the_space(tmp_path, quick):
     said = []
     found = sweep(settings(tmp_path, space, trials=2), said.append)
     assert min(t.changes[RATE] for t in found.trials) >= 0.01
-    assert not any("as they are" in text for text in said)
+    assert not any("unchanged" in text for text in said)
 
 
-def test_scores_leave_out_what_is_not_defined():
+def test_scores_ignore_undefined_metrics():
     schema = Schema([Categorical("a")], [Task("x"), Task("y")])
     labels = {"x": [0, 1, 1], "y": [1, 1, 1]}
     predictions = {"x": [0.5, 0.6, 0.4], "y": [0.5, 0.6, 0.4]}

@@ -49,7 +49,7 @@ def test_the_settings_of_the_examples(path):
     chosen = SweepSettings.from_dict(load_settings(path))
     again = SweepSettings.from_dict(json.loads(json.dumps(chosen.to_dict())))
     assert again == chosen
-    # What the example starts from is among what it tries.
+    # The space contains the unchanged settings.
     assert all(
         found.holds(chosen.recipe[name]) for name, found in chosen.space.items()
     )
@@ -61,15 +61,15 @@ LOG = {"low": 1e-3, "high": 0.1, "scale": "log"}
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        (3, r"\[sweep\] must be a table"),
+        (3, r"\[sweep\] .*Received: 3"),
         ({"trails": 3}, "'trails'.*Did you mean 'trials'"),
-        ({"trials": 0}, "trials must be positive"),
-        ({"trials": "3"}, r"\[sweep\] trials must be an integer"),
-        ({"seed": -1}, "seed not negative"),
+        ({"trials": 0}, "trials .*Received: 0"),
+        ({"trials": "3"}, "trials .*Received: '3'"),
+        ({"seed": -1}, "seed .*Received: -1"),
         ({"tuner": "baysian"}, "Did you mean 'bayesian'"),
-        ({"tuner": "hyperband"}, "'hyperband' is not offered"),
+        ({"tuner": "hyperband"}, "'hyperband' .*random, bayesian"),
         ({"space": {"trainig": {}}}, "'trainig'.*Did you mean 'training'"),
-        ({"space": {"training": 3}}, "training must be a table of ranges"),
+        ({"space": {"training": 3}}, "training .*Received: 3"),
         (
             {"space": {"training": {"learning_rat": LOG}}},
             "Did you mean 'training.learning_rate'",
@@ -78,42 +78,36 @@ LOG = {"low": 1e-3, "high": 0.1, "scale": "log"}
             {"space": {"model.drop_out": {"low": 0, "high": 1}}},
             "Did you mean 'model.dropout'",
         ),
-        ({"space": {"model.name": {"values": ["FM"]}}}, "compare` is for"),
-        ({"space": {"training.seeds": {"values": [1]}}}, "choose noise"),
-        ({"space": {RATE: LOG, "training": {"learning_rate": LOG}}}, "twice"),
-        ({"space": {RATE: 0.1}}, "a range is a table"),
+        ({"space": {"model.name": {"values": ["FM"]}}}, "'model.name'"),
+        ({"space": {"training.seeds": {"values": [1]}}}, "'training.seeds'"),
+        ({"space": {RATE: LOG, "training": {"learning_rate": LOG}}}, RATE),
+        ({"space": {RATE: 0.1}}, "learning_rate: .*Received: 0.1"),
         ({"space": {RATE: {**LOG, "hi": 1}}}, "'hi'.*Did you mean 'high'"),
         ({"space": {RATE: {**LOG, "scale": "lg"}}}, "Did you mean 'log'"),
-        ({"space": {RATE: {"low": 1}}}, "give `low` and `high`"),
-        ({"space": {RATE: {"low": 1, "high": "2"}}}, "give `low` and `high`"),
-        ({"space": {RATE: {"low": 2, "high": 1}}}, "must be below"),
-        ({"space": {RATE: {**LOG, "low": 0}}}, "must be above 0"),
-        ({"space": {RATE: {**LOG, "values": [1]}}}, "give either"),
-        ({"space": {RATE: {"values": []}}}, "must be a list"),
-        ({"space": {RATE: {"values": [0.1, 0.1]}}}, "must differ"),
-        (
-            {"space": {RATE: {"values": ["a"]}}},
-            r"learning_rate: \[training\] learning_rate must be a number",
-        ),
+        ({"space": {RATE: {"low": 1}}}, "low=1, high=None"),
+        ({"space": {RATE: {"low": 1, "high": "2"}}}, "low=1, high='2'"),
+        ({"space": {RATE: {"low": 2, "high": 1}}}, "low=2, high=1"),
+        ({"space": {RATE: {**LOG, "low": 0}}}, "low=0"),
+        ({"space": {RATE: {**LOG, "values": [1]}}}, r"`values`.*values=\[1\]"),
+        ({"space": {RATE: {"values": []}}}, r"`values`.*\[\]"),
+        ({"space": {RATE: {"values": [0.1, 0.1]}}}, r"values=\[0.1, 0.1\]"),
+        ({"space": {RATE: {"values": ["a"]}}}, "learning_rate .*Received: 'a'"),
         (
             {"space": {RATE: {"low": -1, "high": 1}}},
-            "`learning_rate` must be a number, above 0",
+            "`learning_rate` .*learning_rate=-1.0",
         ),
         (
             {"space": {"training.epochs": {"low": 0, "high": 2}}},
-            "epochs must be a positive",
+            "epochs .*Received: 0",
         ),
         (
             {"space": {"training.epochs": {"low": 1, "high": 2.5}}},
-            "must be integers",
+            "low=1, high=2.5",
         ),
-        (
-            {"space": {"model.tower_dims": {"low": 1, "high": 2}}},
-            "a list of int: give a list of `values`",
-        ),
+        ({"space": {"model.tower_dims": {"low": 1, "high": 2}}}, "`values`"),
         (
             {"space": {"model.tower_dims": {"values": [8, 16]}}},
-            "`tower_dims` of FM must be a list",
+            "`tower_dims` .*tower_dims=8",
         ),
         ({"space": {"model.preset": {"values": ["smal"]}}}, "'small'"),
     ],

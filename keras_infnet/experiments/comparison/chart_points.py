@@ -1,4 +1,4 @@
-"""The numbers that the charts of a comparison show."""
+"""Numbers behind the charts of a comparison."""
 
 import math
 import statistics
@@ -32,12 +32,12 @@ Rows = Sequence[Mapping[str, Any]]
 
 _SIGNIFICANT = 0.05
 _NORMAL = statistics.NormalDist().inv_cdf(0.975)
-# More points of a line than this cannot be told apart.
+# More points of a line are indistinguishable.
 _MOST_POINTS = 50
 
 
 class Curve(NamedTuple):
-    """A mean over runs, and the smallest and largest of them."""
+    """Mean, minimum and maximum over runs."""
 
     x: np.ndarray
     mean: np.ndarray
@@ -47,7 +47,7 @@ class Curve(NamedTuple):
 
 
 class CalibrationPoints(NamedTuple):
-    """Mean prediction and label of bins, with the ends of an interval."""
+    """Mean prediction and label per bin, with the ends of an interval."""
 
     predicted: np.ndarray
     observed: np.ndarray
@@ -56,28 +56,25 @@ class CalibrationPoints(NamedTuple):
 
 
 def main_metric(rows: Rows) -> str:
-    """Returns `"auc"` or `"rmse"`, by which the rows of a task are ordered."""
+    """Returns the metric that orders the rows of a task: "auc" or "rmse"."""
     return "rmse" if any("rmse" in row for row in rows) else "auc"
 
 
 def verdict(row: Mapping[str, Any]) -> str:
-    """Returns `"better"`, `"worse"` or `"level"`, `""` if not tested.
-
-    A difference to the reference counts where its p value is below 0.05.
-    """
+    """Returns `"better"`, `"worse"` or `"tied"` (p >= 0.05); `""` untested."""
     p_value = row.get("p_value", math.nan)
     if not math.isfinite(p_value):
         return ""
     if p_value >= _SIGNIFICANT:
-        return "level"
+        return "tied"
     return "better" if row["difference"] > 0 else "worse"
 
 
 def mean_quality(rows: Rows) -> dict[str, float]:
-    """Mean AUC by model over the tasks, the best first.
+    """Returns the mean AUC over tasks by model, the best first.
 
-    Without binary tasks it is minus the mean error. Models without a
-    measurement come last, with NaN.
+    Without binary tasks it is the negative mean error. Models without results
+    come last, with NaN.
     """
     binary = any("auc" in row for row in rows)
     name, sign = ("auc", 1.0) if binary else ("rmse", -1.0)
@@ -96,7 +93,7 @@ def mean_quality(rows: Rows) -> dict[str, float]:
 
 
 def sorted_rows(rows: Rows, task: str) -> list[Mapping[str, Any]]:
-    """Rows of a task, the best first, those without a measurement last."""
+    """Returns the rows of a task, the best first, rows without result last."""
     mine = [row for row in rows if row["task"] == task]
     order = list(mean_quality(mine))
     return sorted(mine, key=lambda row: order.index(str(row["model"])))
@@ -105,10 +102,10 @@ def sorted_rows(rows: Rows, task: str) -> list[Mapping[str, Any]]:
 def error_ends(
     row: Mapping[str, Any], rows: Rows, reference: str
 ) -> tuple[float, float]:
-    """Ends of the error bar of a model, NaN where there is none.
+    """Returns the ends of the error bar of a model, NaN without one.
 
-    They are the interval of its difference added to the reference's AUC, or,
-    where nothing was tested, one standard deviation over the seeds.
+    The bar is the interval of the difference, added to the AUC of the
+    reference, or, without tests, one standard deviation over the seeds.
     """
     metric = main_metric(rows)
     if any("difference_low" in other for other in rows):
@@ -122,7 +119,7 @@ def error_ends(
 
 
 def loss_curve(model: Compared) -> Curve | None:
-    """Training loss by rows read, `None` where no run recorded it."""
+    """Returns the training loss by rows read; `None` if not recorded."""
     lines = []
     for run in model.runs:
         curve = run.get("curve") or {}
@@ -131,7 +128,7 @@ def loss_curve(model: Compared) -> Curve | None:
 
 
 def rows_before(model: Compared) -> int:
-    """Rows read by a search before the loss curve begins (AutoIFS)."""
+    """Returns the rows that the search stage of AutoIFS read."""
     searched = [0]
     for run in model.runs:
         epochs = len((run.get("history") or {}).get("loss") or ())
@@ -141,7 +138,7 @@ def rows_before(model: Compared) -> int:
 
 
 def epoch_curve(model: Compared, name: str) -> Curve | None:
-    """A value of the training log by epoch; `None` below two epochs."""
+    """Returns a metric of the history by epoch; `None` below two epochs."""
     lines = []
     for run in model.runs:
         values = (run.get("history") or {}).get(name) or ()
@@ -151,10 +148,10 @@ def epoch_curve(model: Compared, name: str) -> Curve | None:
 
 
 def _over_runs(lines: Sequence[tuple[Any, Any]]) -> Curve | None:
-    """Interpolates every run at the x of all of them, and averages."""
+    """Averages runs, interpolated at the union of their x values."""
     kept = []
     for x, y in lines:
-        length = min(len(x), len(y))  # a run may be cut off between the two
+        length = min(len(x), len(y))  # an interrupted run may lack the last y
         places = np.asarray(x, dtype=float)[:length]
         values = np.asarray(y, dtype=float)[:length]  # `None` becomes NaN
         known = np.isfinite(places) & np.isfinite(values)
@@ -186,11 +183,11 @@ def calibration_points(
     binary: bool = True,
     num_bins: int = 10,
 ) -> CalibrationPoints:
-    """Mean prediction and label in bins of as many rows each.
+    """Returns the mean prediction and label in bins of equal size.
 
-    All runs of a model share the bins. The 95 % intervals are for the rows of
-    one run, taken as independent: Wilson's for rates, normal for means.
-    Unequal weights `w` count as `sum(w)**2 / sum(w**2)` rows.
+    All runs of a model share the bins. The 95 % intervals hold for the rows of
+    one run, assumed independent: Wilson intervals for rates, normal ones for
+    means. Weights `w` give an effective size of `sum(w)**2 / sum(w**2)` rows.
     """
     runs = len(predictions)
     scores = np.concatenate([np.reshape(p, (-1,)) for p in predictions])
@@ -218,7 +215,7 @@ def calibration_points(
     mean = observed[used] / total
     variance = np.maximum(second[used] / total - mean**2, 0.0)
     count = total**2 / squares[used] / runs
-    # Of Wilson; with z = 0 in its terms it is the normal interval.
+    # Wilson interval; without the shrinkage it is the normal interval.
     z = _NORMAL
     shrunk = z**2 / count if binary else np.zeros(len(count))
     middle = (mean + shrunk / 2) / (1 + shrunk)
@@ -229,7 +226,7 @@ def calibration_points(
 
 
 def pareto_front(costs: Any, qualities: Any) -> np.ndarray:
-    """Marks points with no other point as cheap and as good, and unequal."""
+    """Marks the points that no other point dominates."""
     costs = np.asarray(costs, dtype=float)
     qualities = np.asarray(qualities, dtype=float)
     # (point, other)
@@ -241,9 +238,9 @@ def pareto_front(costs: Any, qualities: Any) -> np.ndarray:
 def spread_out(
     positions: Any, gap: float, low: float, high: float
 ) -> np.ndarray:
-    """Moves positions, by the least squares, until they are a gap apart.
+    """Moves positions apart by at least a gap, at the least squared distance.
 
-    Where the range is too short for all of them, the gap shrinks.
+    The gap shrinks where the range is too short.
     """
     wanted = np.asarray(positions, dtype=float)
     count = len(wanted)
@@ -251,7 +248,7 @@ def spread_out(
         gap = min(gap, (high - low) / (count - 1))
     order = np.argsort(wanted, kind="stable")
     steps = gap * np.arange(count)
-    # With the gaps subtracted, the moved positions must not fall.
+    # With the gaps subtracted, the moved positions must be non-decreasing.
     fit = IsotonicRegression(y_min=low, y_max=high - gap * (count - 1))
     moved = np.empty(count)
     moved[order] = fit.fit_transform(np.arange(count), wanted[order] - steps)

@@ -44,7 +44,7 @@ _COSTS = {
 
 
 class Panel(NamedTuple):
-    """One drawing of a chart: the model it shows, a note, a description."""
+    """One panel of a chart: the model it highlights, a note, a description."""
 
     model: str
     note: str
@@ -52,7 +52,7 @@ class Panel(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A specification, drawn once for each panel."""
+    """A Vega-Lite specification, drawn once per panel."""
 
     title: str
     spec: dict[str, Any]
@@ -68,7 +68,7 @@ def _chart(
 
 
 def curve_charts(comparison: Comparison, rows: Rows) -> list[Chart]:
-    """Training loss by rows read, and validation metrics by epoch."""
+    """Returns training loss by rows read and validation metrics by epoch."""
     models = {model.label: model for model in comparison.models}
     models = {label: models[label] for label in mean_quality(rows)}
     kinds = []
@@ -97,14 +97,14 @@ def _curve_chart(
     of_loss = y == "loss"
     ends = {}
     for label, curve in curves.items():
-        # The loss of a few rows says little.
+        # The loss of a single batch is noisy.
         last = max(1, len(curve.x) // 10) if of_loss else 1
         ends[label] = float(curve.mean[-last:].mean())
     panels = []
     for label, end in ends.items():
         words = f"{label}: {title} ends at {end:.4g}"
         if label != reference and reference in ends:
-            words += f", that of {reference} at {ends[reference]:.4g}"
+            words += f", {reference} at {ends[reference]:.4g}"
         panels.append(Panel(label, f"ends at {end:.4f}", words))
     return _chart(
         "comparison_panel.json",
@@ -137,10 +137,9 @@ def _scale(low: float, high: float, kind: str = "linear") -> dict[str, Any]:
 def curve_domain(
     curves: Sequence[Curve], of_loss: bool = False
 ) -> tuple[float, float]:
-    """Ends of an axis that shows the differences of curves.
+    """Returns the ends of an axis on which curves differ visibly.
 
-    Of a loss, the first twentieth, where it falls steeply, and the highest
-    percent of the rest may be cut off.
+    A loss may exceed it in its steep first twentieth and its highest percent.
     """
     values = []
     for curve in curves:
@@ -153,7 +152,7 @@ def curve_domain(
 
 
 def cost_charts(comparison: Comparison, rows: Rows, task: str) -> list[Chart]:
-    """Quality against each known cost, with the Pareto front."""
+    """Returns quality against each known cost, with the Pareto front."""
     mine = sorted_rows(rows, task)
     metric = main_metric(mine)
     quality, reference = _QUALITIES[metric], comparison.reference
@@ -187,7 +186,7 @@ def cost_charts(comparison: Comparison, rows: Rows, task: str) -> list[Chart]:
 
 
 def _cost_layout(points: list[dict[str, Any]], sign: int) -> dict[str, Any]:
-    """Pareto front, domains, and the places of the names at the right."""
+    """Returns the Pareto front, axis domains and positions of the names."""
     costly = [point for point in points if point["cost"]]
     ahead = pareto_front(
         [p["cost"] for p in costly], [sign * p["y"] for p in costly]
@@ -195,7 +194,7 @@ def _cost_layout(points: list[dict[str, Any]], sign: int) -> dict[str, Any]:
     front = [p for p, is_ahead in zip(costly, ahead, strict=True) if is_ahead]
     front.sort(key=lambda point: point["cost"])
     costs = [point["cost"] for point in costly]
-    # A range of four at least: small differences should look small.
+    # The axis spans at least a factor of four: small differences look small.
     margin = max(1.25, (4 * min(costs) / max(costs)) ** 0.5)
     x_domain = min(costs) / margin, max(costs) * margin
     ends = [p[key] for p in points for key in ("low", "y", "high")]
@@ -220,7 +219,7 @@ def _cost_layout(points: list[dict[str, Any]], sign: int) -> dict[str, Any]:
 def calibration_chart(
     comparison: Comparison, rows: Rows, task: str
 ) -> Chart | None:
-    """Predictions against observations; `None` without predictions."""
+    """Returns observed against predicted; `None` without predictions."""
     mine = sorted_rows(rows, task)
     binary = main_metric(mine) == "auc"
     models = {model.label: model for model in comparison.models}
@@ -239,8 +238,8 @@ def calibration_chart(
             far = np.abs(found.predicted - found.observed).max()
             ratio = row.get("calibration")
             note = "" if ratio is None else f"predicted/observed {ratio:.3f}"
-            words = f"{label}, {task}: predicted against observed; at most "
-            words += f"{far:.3g} apart in a bin"
+            words = f"{label}, {task}: predicted against observed; bins "
+            words += f"differ by at most {far:.3g}"
             panels.append(Panel(label, note, words))
     if not points:
         return None
@@ -271,7 +270,7 @@ def calibration_chart(
 
 
 def is_logarithmic(points: Sequence[CalibrationPoints]) -> bool:
-    """Whether rates differ by more than thirty times, as rare labels do."""
+    """Returns whether rates span more than a factor of 30, as rare labels."""
     seen = np.concatenate([value for p in points for value in p[:2]])
     seen = seen[seen > 0]
     return bool(len(seen) and seen.max() > 30 * np.quantile(seen, 0.05))

@@ -1,9 +1,8 @@
-"""What a model costs."""
+"""Costs of a model: weights, multiply-adds, speed."""
 
 import dataclasses
 import logging
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,7 +27,7 @@ _TIMED_STEPS = 3
 def served_model(
     settings: ComparisonSettings, label: str, schema: Schema
 ) -> Any:
-    """Builds the model that answers requests: of AutoIFS its second stage."""
+    """Builds the model that is served, for AutoIFS its second stage."""
     experiment = settings.experiment(label, {})
     if experiment.model.get("name") == "AutoIFS":
         model = {**experiment.model, "stage": "retrain"}
@@ -42,25 +41,20 @@ def count_costs(label: str, model: Any) -> dict[str, Any]:
         products = multiply_adds(model)
     except UncountedError as error:
         _LOGGER.warning(
-            "the multiply-adds of %s are not counted: %s", label, error
+            "the multiply-adds of %s cannot be counted: %s", label, error
         )
         products = None
-    return {"parameters": _parameters(model), "multiply_adds": products}
-
-
-def _parameters(model: Any) -> dict[str, int]:
-    sizes = {"embedding": 0, "dense": 0}
+    parameters = {"embedding": 0, "dense": 0}
     for weight in model.weights:
-        of_table = getattr(weight, "row_sparse", False)
-        sizes["embedding" if of_table else "dense"] += int(
-            np.prod(weight.shape)
-        )
-    return sizes
+        is_table = getattr(weight, "row_sparse", False)
+        kind = "embedding" if is_table else "dense"
+        parameters[kind] += int(np.prod(weight.shape))
+    return {"parameters": parameters, "multiply_adds": products}
 
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """Seconds a row of a training step and of a prediction, medians."""
+    """Median seconds per row of a training step and of a prediction."""
 
     train: float
     predict: float
@@ -69,10 +63,10 @@ class Speed:
 def measure_speeds(
     settings: ComparisonSettings, data: ExperimentData
 ) -> dict[str, Speed]:
-    """Measures training and prediction by label, all models in turn.
+    """Measures training and prediction of all models, round by round.
 
-    A machine that is slower for a while is slower for all of them.
-    Compilation and the making of batches are left out.
+    Taking turns spreads a slow phase of the machine over all models. Neither
+    compilation nor input pipelines are measured.
     """
     size = settings.training.batch_size
     learned = Batches(data.train, data.encoder, size)[0]
@@ -83,7 +77,7 @@ def measure_speeds(
     }
     steps: dict[str, list[float]] = {label: [] for label in models}
     predictions: dict[str, list[float]] = {label: [] for label in models}
-    for _ in range(_TIMED_ROUNDS + 1):  # the first one compiles
+    for _ in range(_TIMED_ROUNDS + 1):  # the first round compiles
         for label, model in models.items():
             started = time.perf_counter()
             for _ in range(_TIMED_STEPS):
@@ -92,15 +86,13 @@ def measure_speeds(
             model.predict_on_batch(inputs)
             predictions[label].append(time.perf_counter() - trained)
             steps[label].append(trained - started)
+    trained_rows, predicted_rows = (
+        len(next(iter(batch.values()))) for batch in (learned[0], inputs)
+    )
     return {
         label: Speed(
-            float(np.median(steps[label][1:]))
-            / (_TIMED_STEPS * _count(learned[0])),
-            float(np.median(predictions[label][1:])) / _count(inputs),
+            float(np.median(steps[label][1:])) / (_TIMED_STEPS * trained_rows),
+            float(np.median(predictions[label][1:])) / predicted_rows,
         )
         for label in models
     }
-
-
-def _count(inputs: Mapping[str, Any]) -> int:
-    return len(next(iter(inputs.values())))

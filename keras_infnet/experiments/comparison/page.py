@@ -1,4 +1,4 @@
-"""The page of a comparison: tables and charts in one file."""
+"""HTML page of a comparison: tables and charts in one file."""
 
 import dataclasses
 import functools
@@ -41,7 +41,7 @@ _DRAW = """window.draw = (place, spec) =>
 def write_page(comparison: Comparison, rows: Rows) -> pathlib.Path:
     """Writes `comparison.html` to the directory of the comparison.
 
-    The file is named for the `title` of the settings.
+    The file is named after the `title` of the settings.
 
     Args:
         comparison: `Comparison`.
@@ -62,10 +62,11 @@ def write_page(comparison: Comparison, rows: Rows) -> pathlib.Path:
 
 
 def format_page(comparison: Comparison, rows: Rows) -> str:
-    """Writes a comparison as one page that needs no other file and no network.
+    """Formats a comparison as one self-contained page.
 
-    It holds what was compared, the tables of results, learning curves,
-    quality against cost, and calibration. Equal input gives equal text.
+    It shows settings and data, tables of results, learning curves, quality
+    against cost, and calibration, without network access. Equal input gives
+    equal text.
 
     Args:
         comparison: `Comparison`.
@@ -79,7 +80,7 @@ def format_page(comparison: Comparison, rows: Rows) -> str:
     """
     if importlib.util.find_spec("vl_convert") is None:
         raise ImportError(
-            "the page of a comparison has charts and needs vl-convert: "
+            "the charts of a comparison page need vl-convert: "
             'python -m pip install "keras-infnet[plot]".'
         )
     source = comparison.settings.data.dataset or "tables"
@@ -125,7 +126,7 @@ def format_page(comparison: Comparison, rows: Rows) -> str:
 
 @functools.cache
 def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script."""
+    """Returns Vega, Vega-Lite and Vega-Embed as one script."""
     import vl_convert
 
     return str(vl_convert.javascript_bundle(_DRAW))
@@ -135,22 +136,22 @@ def _facts(comparison: Comparison) -> dict[str, str]:
     settings, data = comparison.settings, comparison.settings.data
     recipe = dataclasses.asdict(settings.training)
     seeds = recipe.pop("seeds")
-    # What is switched off says nothing; a zero does.
+    # Settings that are off are left out; zeros are shown.
     given = {
         key: value
         for key, value in recipe.items()
         if value is not None and value is not False and value != {}
     }
     search = settings.search
-    trials = "1 a model: the recipe as it is, no search"
+    trials = "1 per model: the unchanged recipe, no search"
     if search.trials > 1:
         ranges = ", ".join(
             "{} {:g} to {:g}".format(name, *getattr(search, name))
             for name in search.ranges
         )
         trials = (
-            f"{search.trials} a model, scored on the validation rows: the "
-            f"recipe and {search.trials - 1} drawn within {ranges} "
+            f"{search.trials} per model, scored on the validation rows: the "
+            f"recipe and {search.trials - 1} drawn from {ranges} "
             f"(seed {search.seed})"
         )
     names = ("schema", "train", "validation", "test")
@@ -165,7 +166,7 @@ def _facts(comparison: Comparison) -> dict[str, str]:
     resampled = "rows" if comparison.groups is None else "users"
     facts = {
         "Data": source,
-        "Training rows": f"{read[0]:,} an epoch" if read else "",
+        "Training rows": f"{read[0]:,} per epoch" if read else "",
         "Evaluated rows": _evaluated_rows(comparison),
         "Reference": comparison.reference,
         "Seeds": ", ".join(map(str, seeds)),
@@ -195,7 +196,7 @@ def _versions() -> str:
     names = {"keras-infnet": __version__, "Keras": keras.__version__}
     try:
         names[backend] = importlib.metadata.version(backend)
-    except importlib.metadata.PackageNotFoundError:  # under another name
+    except importlib.metadata.PackageNotFoundError:  # such as tensorflow-cpu
         names[backend] = ""
     names |= {"NumPy": np.__version__, "Python": platform.python_version()}
     words = ", ".join(f"{k} {v}".strip() for k, v in names.items())
@@ -206,8 +207,8 @@ def _summary(comparison: Comparison, rows: Rows, task: str) -> str:
     mine = sorted_rows(rows, task)
     metric = main_metric(mine)
     if not np.isfinite(mine[0].get(metric, np.nan)):
-        return f"{task}: nothing was measured."
-    text = f"{task}: {mine[0]['model']} comes first, "
+        return f"{task}: no model has a result."
+    text = f"{task}: {mine[0]['model']} is best, "
     text += f"{metric.upper()} {mine[0][metric]:.4f}"
     found = [verdict(row) for row in mine]
     if any(found):
@@ -215,7 +216,7 @@ def _summary(comparison: Comparison, rows: Rows, task: str) -> str:
         text += (
             f". Against {comparison.reference} ({base[metric]:.4f}), "
             f"{found.count('better')} better, {found.count('worse')} worse, "
-            f"{found.count('level')} level"
+            f"{found.count('tied')} tied"
         )
     if comparison.best is not None and task in comparison.best:
         text += f". Best reachable AUC: {comparison.best[task]:.4f}"

@@ -1,4 +1,4 @@
-"""Tables of a comparison."""
+"""Result files of a comparison."""
 
 import importlib.util
 import json
@@ -14,6 +14,7 @@ from keras_infnet.experiments.comparison.chart_points import Rows
 from keras_infnet.experiments.comparison.page import write_page
 from keras_infnet.experiments.comparison.result_tables import (
     HTML_COLUMNS,
+    METRICS,
     result_table,
 )
 from keras_infnet.experiments.comparison.run_comparison import (
@@ -29,18 +30,15 @@ __all__ = ["comparison_rows", "format_comparison", "write_comparison"]
 
 _LOGGER = logging.getLogger("keras_infnet")
 
-_BINARY = ("auc", "gauc", "log_loss", "normalized_entropy", "calibration")
-_REGRESSION = ("rmse", "r2")
-
 
 def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """Returns one row a task and model.
+    """Returns one row per task and model.
 
     A row has the mean of each metric over the seeds under its name and the
-    standard deviation under `{metric}_sd`; for binary tasks the AUC less that
-    of the reference as `difference`, its 95 % interval over resampled users
+    standard deviation under `{metric}_sd`; for binary tasks the AUC minus that
+    of the reference as `difference`, its 95 % bootstrap interval over users
     as `difference_low` and `difference_high`, and `p_value`; the numbers of
-    `runs` and of `diverged` ones; `dense_parameters`,
+    `runs` and of `diverged` runs; `dense_parameters`,
     `embedding_parameters`, `examples_a_second` of training,
     `microseconds_a_row` and `multiply_adds_a_row` of prediction.
 
@@ -71,7 +69,7 @@ def comparison_rows(comparison: Comparison) -> list[dict[str, Any]]:
 def _metrics(model: Compared, task: str) -> dict[str, float]:
     found = [run["metrics"][task] for run in model.runs if run["metrics"]]
     result = {}
-    for metric in (*_BINARY, *_REGRESSION):
+    for metric in [name for kind in METRICS.values() for name in kind]:
         values = [
             math.nan if metrics[metric] is None else metrics[metric]
             for metrics in found
@@ -106,27 +104,24 @@ def _difference(
 
 
 def _costs(model: Compared) -> dict[str, float]:
-    costs: dict[str, float] = {}
-    for kind, count in model.parameters.items():
-        costs[f"{kind}_parameters"] = count
-    if model.examples_a_second is not None:
-        costs["examples_a_second"] = model.examples_a_second
-    if model.microseconds is not None:
-        costs["microseconds_a_row"] = model.microseconds
-    if model.multiply_adds is not None:
-        costs["multiply_adds_a_row"] = model.multiply_adds
-    return costs
+    costs: dict[str, float | None] = {
+        f"{kind}_parameters": count for kind, count in model.parameters.items()
+    }
+    costs["examples_a_second"] = model.examples_a_second
+    costs["microseconds_a_row"] = model.microseconds
+    costs["multiply_adds_a_row"] = model.multiply_adds
+    return {key: cost for key, cost in costs.items() if cost is not None}
 
 
 def format_comparison(
     comparison: Comparison, rows: Rows, markdown: bool
 ) -> str:
-    """Writes a table a task, the best AUC (or smallest error) first.
+    """Formats one table per task, the best AUC (or smallest error) first.
 
     Args:
         comparison: `Comparison`.
         rows: result of `comparison_rows`.
-        markdown: boolean. Whether to write Markdown.
+        markdown: boolean. Whether to format as Markdown.
 
     Returns:
         String without a newline at the end.
@@ -149,8 +144,8 @@ def format_comparison(
 def write_comparison(comparison: Comparison, rows: Rows) -> list[pathlib.Path]:
     """Writes `comparison.md`, `.csv`, `.json` and `.html` to the directory.
 
-    The last one, a page with charts, needs the extra `plot`. The files are
-    named for the `title` of the settings.
+    The HTML page, with charts, needs the extra `plot`. The files are named
+    after the `title` of the settings.
 
     Args:
         comparison: `Comparison`.
@@ -167,10 +162,8 @@ def write_comparison(comparison: Comparison, rows: Rows) -> list[pathlib.Path]:
         "rows": rows,
         "models": [
             {
-                "label": model.label,
-                "chosen": dict(model.chosen),
-                "trials": model.trials,
-                "runs": model.runs,
+                name: getattr(model, name)
+                for name in ("label", "chosen", "trials", "runs")
             }
             for model in comparison.models
         ],
@@ -189,7 +182,7 @@ def write_comparison(comparison: Comparison, rows: Rows) -> list[pathlib.Path]:
         paths.append(path)
     if importlib.util.find_spec("vl_convert") is None:
         _LOGGER.warning(
-            "No %s.html: vl-convert is not installed "
+            "%s.html is not written: vl-convert is not installed "
             '(python -m pip install "keras-infnet[plot]").',
             comparison.settings.title,
         )

@@ -1,4 +1,4 @@
-"""Tables of a comparison, column by column, for Markdown and for the page."""
+"""Tables of a comparison, for Markdown and the HTML page."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,7 @@ from keras_infnet.experiments.comparison.run_comparison import Comparison
 __all__ = [
     "COST_COLUMNS",
     "HTML_COLUMNS",
+    "METRICS",
     "Cell",
     "Table",
     "describe_values",
@@ -27,8 +28,8 @@ __all__ = [
     "trial_table",
 ]
 
-#: Metric: heading, format.
-_METRICS = {
+#: Heading and format by metric, for each main metric.
+METRICS = {
     "auc": {
         "auc": ("AUC", ".4f"),
         "gauc": ("GAUC", ".4f"),
@@ -46,17 +47,17 @@ _COSTS = {
     "examples_a_second": ("examples/s", ",.0f"),
     "microseconds_a_row": ("us/row", ".1f"),
 }
-#: Columns of the page alone, and those that its first table has.
+#: Columns only of the page, and cost columns, which are in its first table.
 HTML_COLUMNS = ("test", "interval")
 COST_COLUMNS = tuple(heading for heading, _ in _COSTS.values())
-_SIGNS = {"better": "▲", "worse": "▼", "level": "≈"}
+_SIGNS = {"better": "▲", "worse": "▼", "tied": "≈"}
 
 
 class Cell(NamedTuple):
-    """A text, the number that it shows, and what stands beside it.
+    """Text of a cell, its number, and notes and badges beside it.
 
-    `kind` is the class of a verdict. `interval` holds the low end, middle,
-    high end and place of 0 of a bar, in percents of its column.
+    `kind` is a verdict, as a CSS class. `interval` holds the low end, middle,
+    high end and the zero of a bar, in percent of the column width.
     """
 
     text: str = ""
@@ -68,7 +69,7 @@ class Cell(NamedTuple):
 
 
 class Table:
-    """A table by columns; those whose cells are all empty are left out."""
+    """A table given by columns; columns of empty cells are left out."""
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class Table:
 
 
 def number_cell(value: float | None, form: str, **around: Any) -> Cell:
-    """A number in a format; an empty `form` is three digits and a letter."""
+    """Formats a number; an empty `form` gives three digits and a letter."""
     if value is None:
         return Cell(**around)
     if not math.isfinite(value):
@@ -100,7 +101,7 @@ def number_cell(value: float | None, form: str, **around: Any) -> Cell:
 
 def _compact(count: float) -> str:
     letters = ["T", "G", "M", "k", ""]
-    # What rounds to a thousand of one letter is one of the next.
+    # 999.5 would be rounded to 1000 of the same letter.
     while count >= 999.5 and letters[1:]:
         count /= 1000
         letters.pop()
@@ -108,18 +109,18 @@ def _compact(count: float) -> str:
 
 
 def describe_values(values: Mapping[str, Any]) -> str:
-    """Writes settings on one line."""
+    """Formats settings on one line."""
     return ", ".join(f"{key} {value}" for key, value in values.items())
 
 
 def result_table(
     comparison: Comparison, rows: Rows, task: str, left_out: Sequence[str]
 ) -> Table:
-    """Metrics of a task, tests against the reference, costs; best first."""
+    """Returns metrics, tests and costs of a task, the best model first."""
     mine = sorted_rows(rows, task)
     main = main_metric(mine)
     columns = {"model": [_model_cell(row, comparison) for row in mine]}
-    for metric, (heading, form) in _METRICS[main].items():
+    for metric, (heading, form) in METRICS[main].items():
         columns[heading] = [
             number_cell(row.get(metric), form, note=_spread(row, metric, form))
             for row in mine
@@ -143,7 +144,6 @@ def result_table(
 
 
 def _cost_columns(rows: Rows) -> dict[str, list[Cell]]:
-    """Weights, multiply-adds and speeds."""
     return {
         heading: [number_cell(row.get(key), form) for row in rows]
         for key, (heading, form) in _COSTS.items()
@@ -165,7 +165,7 @@ def _spread(row: Mapping[str, Any], metric: str, form: str) -> str:
 
 
 def _test_columns(rows: Rows, reference: str) -> dict[str, list[Cell]]:
-    """Differences, their 95 % intervals in words and as bars, and p."""
+    """Returns differences, 95 % intervals as text and bars, and p values."""
     keys = ("difference_low", "difference", "difference_high")
     found = [[row.get(key, math.nan) for key in keys] for row in rows]
     ends = [end for each in found for end in each if math.isfinite(end)]
@@ -188,7 +188,7 @@ def _test_columns(rows: Rows, reference: str) -> dict[str, list[Cell]]:
             Cell(f"{_SIGNS[found]} {found}", kind=found) if found else Cell()
             for found in tested
         ],
-        f"less {reference}": [
+        f"vs. {reference}": [
             number_cell(row.get("difference"), "+.4f") for row in rows
         ],
         "95 %": intervals,
@@ -198,7 +198,7 @@ def _test_columns(rows: Rows, reference: str) -> dict[str, list[Cell]]:
 
 
 def overview_table(comparison: Comparison, rows: Rows) -> Table:
-    """The main metric of all tasks side by side, the best mean first."""
+    """Returns the main metric of all tasks, the best mean first."""
     means = mean_quality(rows)
     by_place = {(row["task"], row["model"]): row for row in rows}
     tasks = list(comparison.labels)
@@ -218,7 +218,7 @@ def overview_table(comparison: Comparison, rows: Rows) -> Table:
             for mean in means.values()
         ]
     for task, metric in main.items():
-        heading, form = _METRICS[metric][metric]
+        heading, form = METRICS[metric][metric]
         cells = columns[f"{task} {heading}"] = []
         for row in (by_place[task, label] for label in means):
             sign = _SIGNS.get(verdict(row), "").replace("≈", "")
@@ -231,7 +231,7 @@ def overview_table(comparison: Comparison, rows: Rows) -> Table:
 
 
 def recipe_table(comparison: Comparison) -> Table:
-    """What every model is, and the recipe that it was trained with."""
+    """Returns class, arguments and recipe of every model."""
     given = {m.get("label", m["name"]): m for m in comparison.settings.models}
     names = ["model", "class", "arguments", "recipe", "seeds"]
     columns: dict[str, list[Cell]] = {name: [] for name in names}
@@ -243,7 +243,7 @@ def recipe_table(comparison: Comparison) -> Table:
             cells[1:] = [
                 str(arguments.pop("name")),
                 describe_values(arguments),
-                describe_values(model.chosen) or "as given",
+                describe_values(model.chosen) or "unchanged",
                 ", ".join(str(run["seed"]) for run in model.runs),
             ]
         for name, cell in zip(names, cells, strict=True):
@@ -252,13 +252,13 @@ def recipe_table(comparison: Comparison) -> Table:
 
 
 def trial_table(comparison: Comparison) -> Table:
-    """Scores of the search, a column a trial; empty without a search."""
+    """Returns one column per trial of the search; empty without one."""
     searched = [model for model in comparison.models if model.trials]
     columns = {"model": [Cell(model.label) for model in searched]}
     for place, model in enumerate(searched):
         for trial in model.trials:
             change = {k: v for k, v in trial.items() if k != "score"}
-            heading = describe_values(change) or "the recipe"
+            heading = describe_values(change) or "unchanged recipe"
             cells = columns.setdefault(heading, [Cell()] * len(searched))
             mark = "★" if change == dict(model.chosen) else ""
             cells[place] = (
@@ -266,12 +266,12 @@ def trial_table(comparison: Comparison) -> Table:
                 if trial["score"] is None
                 else number_cell(trial["score"], ".4f", note=mark)
             )
-    caption = "Score of each trial on the validation rows; ★ is the chosen one"
+    caption = "Score of each trial on the validation rows; ★ marks the best"
     return Table(caption, columns)
 
 
 def diverged_table(comparison: Comparison) -> Table:
-    """Seeds and errors of the runs that diverged; empty without any."""
+    """Returns seeds and errors of the diverged runs; empty without any."""
     runs = [
         (model.label, run)
         for model in comparison.models

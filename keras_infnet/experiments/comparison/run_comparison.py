@@ -1,4 +1,4 @@
-"""Models by models on the same rows, with the same recipe and budget."""
+"""Runs of a comparison: searched, trained, evaluated and kept."""
 
 import dataclasses
 import gc
@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from keras_infnet.data import Batches
-from keras_infnet.evaluation.report import evaluate
 from keras_infnet.experiments.comparison.costs import (
     count_costs,
     measure_speeds,
@@ -22,6 +21,7 @@ from keras_infnet.experiments.experiment import (
     Run,
     build_model,
     check_stage,
+    evaluate_rows,
     mean_score,
     predict_baseline,
     run_experiment,
@@ -41,25 +41,23 @@ __all__ = ["Compared", "Comparison", "compare"]
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
-    """What one model reached.
+    """Results of one model.
 
     Args:
         label: string.
-        runs: list of records, one a seed: `seed`, `metrics` by task (`None`
+        runs: list of dicts, one per seed: `seed`, `metrics` by task (`None`
             where training diverged), `error`, `seconds` and `rows` of
             training, `history`, `curve` (see
             `keras_infnet.training.LearningCurve`).
-        predictions: list of dicts of arrays by task, of the runs that did not
+        predictions: list of dicts of arrays by task, one per run that did not
             diverge.
-        trials: list of dicts: what a trial changed, and its `score`.
-            Defaults to `[]`.
-        chosen: dict. What the best trial changed in the recipe. Defaults to
-            `{}`.
-        parameters: dict of the number of numbers in `embedding` tables and in
-            `dense` weights; empty for baselines. Defaults to `{}`.
-        examples_a_second: float. Rows that steps of training take, of
-            AutoIFS those of its second stage; `None` for baselines. Defaults
-            to `None`.
+        trials: list of dicts, one per trial of the search: its values and its
+            `score`. Defaults to `[]`.
+        chosen: dict. Values of the best trial. Defaults to `{}`.
+        parameters: dict. Number of weights in `embedding` tables and in
+            `dense` layers; empty for baselines. Defaults to `{}`.
+        examples_a_second: float. Rows per second of training, for AutoIFS of
+            its second stage; `None` for baselines. Defaults to `None`.
         microseconds: float. Time to predict a row, `None` for baselines.
             Defaults to `None`.
         multiply_adds: integer. Multiply-adds of matrix products to predict a
@@ -80,7 +78,7 @@ class Compared:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """Models, and the rows that all were evaluated on.
+    """Results of all models, and the rows on which they were evaluated.
 
     Args:
         settings: `ComparisonSettings`.
@@ -88,7 +86,7 @@ class Comparison:
         labels: dict of arrays by task.
         weights: dict of arrays by task.
         groups: array or `None`.
-        best: best reachable AUC by task, or `None`.
+        best: dict of the best reachable AUC by task, or `None`.
     """
 
     settings: ComparisonSettings
@@ -106,22 +104,22 @@ class Comparison:
 
 def compare(
     settings: ComparisonSettings,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
     verbose: Any = 0,
 ) -> Comparison:
-    """Trains and evaluates models on one pipeline with one recipe.
+    """Trains and evaluates models on the same rows with the same recipe.
 
     Every model gets the same number of search trials with the first seed,
-    scored on the validation rows alone; its best recipe is then trained with
-    the other seeds too, and these runs are compared on the test rows.
-    Finished runs are kept in the directory of the settings by a hash of
-    model, recipe, seed and data, and never done twice; a run that was
-    interrupted continues. A run that diverges is recorded as such and does
-    not stop the others.
+    scored on the validation rows only. Its best recipe is then trained with
+    the other seeds too, and these runs are compared on the test rows. Finished
+    runs are kept in the directory of the settings, under a hash of model,
+    recipe, seed and data, and reused; an interrupted run continues. Runs that
+    diverge are recorded as such and do not stop the others.
 
     Args:
         settings: `ComparisonSettings`.
-        say: function of a string. Told of the progress. Defaults to `print`.
+        log: callable taking a string. Receives progress messages. Defaults to
+            `print`.
         verbose: `verbose` of `fit`. Defaults to `0`.
 
     Returns:
@@ -130,12 +128,12 @@ def compare(
     Raises:
         ValueError: If there are no rows to evaluate, a search has no
             validation rows, or the schema does not suit a model.
-        RuntimeError: If another comparison is under way in the directory.
+        RuntimeError: If another process runs a comparison in the directory.
     """
     data = load_data(settings.data)
     _check_data(settings, data)
     schema = data.encoder.schema
-    # Before any work: a schema may not suit a model.
+    # Raises before any work where the schema does not suit a model.
     for label in settings.labels:
         check_stage(build_model(settings.experiment(label, {}), schema))
     costs = {
@@ -143,29 +141,27 @@ def compare(
         for label in settings.labels
     }
     with alone_in(settings.directory, "a comparison"):
-        worker = _Worker(settings, data, say, verbose)
-        found = {label: worker.model(label) for label in settings.labels}
+        worker = _Worker(settings, data, log, verbose)
+        models = [worker.model(label) for label in settings.labels]
         baselines = [*map(worker.baseline, settings.evaluation.baselines)]
-    say("Measuring the speed of training and prediction.")
+    log("Measuring the speed of training and prediction.")
     speeds = measure_speeds(settings, data)
-    rows = Batches(data.evaluated, data.encoder, settings.evaluation.batch_size)
+    models = [
+        dataclasses.replace(
+            model,
+            examples_a_second=1 / speeds[model.label].train,
+            microseconds=1e6 * speeds[model.label].predict,
+            **costs[model.label],
+        )
+        for model in models
+    ]
+    rows = worker.rows(data.evaluated)
     best = data.best
-    if best is not None:  # rows of one class have no AUC
+    if best is not None:  # tasks with one class have no AUC
         best = {t: value for t, value in best.items() if np.isfinite(value)}
     return Comparison(
         settings,
-        [
-            *(
-                dataclasses.replace(
-                    found[label],
-                    examples_a_second=1 / speeds[label].train,
-                    microseconds=1e6 * speeds[label].predict,
-                    **costs[label],
-                )
-                for label in settings.labels
-            ),
-            *baselines,
-        ],
+        [*models, *baselines],
         rows.labels(),
         rows.weights(),
         None if schema.group is None else rows.group(),
@@ -174,32 +170,31 @@ def compare(
 
 
 class _Worker:
-    """Does runs, unless they are there already."""
+    """Trains models, or reads the runs that are finished."""
 
     def __init__(
         self,
         settings: ComparisonSettings,
         data: ExperimentData,
-        say: Callable[[str], None],
+        log: Callable[[str], None],
         verbose: Any,
     ) -> None:
         self.settings = settings
         self.data = data
-        self.say = say
+        self.log = log
         self.verbose = verbose
-        self.store = RunStore(settings.directory, say)
+        self.store = RunStore(settings.directory, log)
         self.fingerprint = fingerprint(data)
-        self.rows_an_epoch = Batches(data.train, data.encoder, 1).num_rows
+        self.epoch_rows = Batches(data.train, data.encoder, 1).num_rows
         self.searches = settings.search.trials > 1
-        # The best trial is the first seed's run.
+        # The run of the first seed is the best trial.
         runs = settings.search.trials + len(settings.training.seeds) - 1
         self.total = len(settings.models) * runs
         self.total += len(settings.evaluation.baselines)
-        self.done = 0
-        self._counted: set[str] = set()
+        self._started: set[str] = set()
 
     def model(self, label: str) -> Compared:
-        """Searches the recipe of a model, then trains it once a seed."""
+        """Searches the recipe of a model, then trains it with every seed."""
         seeds = self.settings.training.seeds
         trials: list[dict[str, Any]] = []
         chosen: dict[str, float] = {}
@@ -208,137 +203,131 @@ class _Worker:
             for changes in draws:
                 record, _ = self._run(label, changes, seeds[0])
                 trials.append({**changes, "score": record["score"]})
-            scores = [_number(trial["score"]) for trial in trials]
+            # Trials that diverged have no score.
+            scores = [
+                -np.inf if trial["score"] is None else trial["score"]
+                for trial in trials
+            ]
             chosen = draws[int(np.argmax(scores))]
         results = [self._run(label, chosen, seed) for seed in seeds]
-        return Compared(
-            label,
-            [record for record, _ in results],
-            [predicted for _, predicted in results if predicted],
-            trials,
-            chosen,
-        )
-
-    def _run(
-        self, label: str, changes: Mapping[str, float], seed: int
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        experiment = self.settings.experiment(label, changes)
-        recipe = dataclasses.asdict(experiment.training)
-        key = self.store.key(
-            model=experiment.spelled_out_model,
-            training=_training(experiment, recipe),
-            seed=seed,
-            search=self.searches,
-            data=self.fingerprint,
-        )
-        kept = self._kept(key)
-        if kept is not None:
-            return kept
-        words = ", ".join(f"{k} {v:g}" for k, v in changes.items())
-        self.say(
-            f"[{self.done}/{self.total}] {label}, seed {seed}, "
-            f"{words or 'the recipe as it is'}"
-        )
-        record: dict[str, Any] = {"label": label, "seed": seed, "error": None}
-        record |= {"score": None, "metrics": None}
-        predictions: dict[str, Any] = {}
-        folder = self.store.unfinished(key)
-        resumed = folder.exists()
-        try:
-            run = run_experiment(
-                experiment,
-                self.data,
-                seed,
-                directory=folder,
-                verbose=self.verbose,
-                evaluated=False,
-            )
-            record |= {
-                # Those of an interrupted part are not known.
-                "seconds": None if resumed else run.seconds,
-                "rows": run.rows,
-                "epoch_rows": self.rows_an_epoch,
-                "history": _history(run, folder),
-                "curve": dict(run.curve),
-            }
-            if self.searches:
-                rows = self._rows(self.data.validation)
-                record["score"] = _score(
-                    self._metrics(rows, _predictions(run.model, rows))
-                )
-            rows = self._rows(self.data.evaluated)
-            found = _predictions(run.model, rows)
-            record["metrics"] = self._metrics(rows, found)
-            predictions = found
-            del run  # before the next model is made
-        except DivergedError as error:
-            self.say(f"  diverged: {error}")
-            record |= {"error": str(error), "score": None, "metrics": None}
-        self.store.put(key, record, predictions)
-        gc.collect()
-        return record, predictions
+        records = [record for record, _ in results]
+        predictions = [predicted for _, predicted in results if predicted]
+        return Compared(label, records, predictions, trials, chosen)
 
     def baseline(self, name: str) -> Compared:
-        """Fits a model that is not deep."""
+        """Fits a baseline of `keras_infnet.evaluation`."""
         key = self.store.key(baseline=name, data=self.fingerprint)
-        kept = self._kept(key)
+        kept = self._start(key, name)
         if kept is None:
-            self.say(f"[{self.done}/{self.total}] {name}")
             predictions = {
                 task: np.reshape(values, (-1,)).astype(np.float32)
                 for task, values in predict_baseline(name, self.data).items()
             }
             record: dict[str, Any] = {"label": name, "seed": 0, "error": None}
-            rows = self._rows(self.data.evaluated)
-            record["metrics"] = self._metrics(rows, predictions)
+            rows = self.rows(self.data.evaluated)
+            record["metrics"] = evaluate_rows(rows, predictions)
             self.store.put(key, record, predictions)
             kept = record, predictions
         return Compared(name, [kept[0]], [kept[1]])
 
-    def _kept(self, key: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        self._counted.add(key)
-        self.done = len(self._counted)
-        return self.store.get(key)
-
-    def _metrics(self, rows: Batches, predictions: Mapping[str, Any]) -> Any:
-        schema = self.data.encoder.schema
-        groups = None if schema.group is None else rows.group()
-        return evaluate(
-            rows.labels(), predictions, rows.weights(), schema, groups
-        )
-
-    def _rows(self, source: Any) -> Batches:
+    def rows(self, source: Any) -> Batches:
+        """Returns validation or test rows, encoded."""
         size = self.settings.evaluation.batch_size
         return Batches(source, self.data.encoder, size)
 
+    def _start(self, key: str, what: str) -> Any:
+        """Returns a finished run, or logs that it starts."""
+        self._started.add(key)
+        kept = self.store.get(key)
+        if kept is None:
+            self.log(f"[{len(self._started)}/{self.total}] {what}")
+        return kept
 
-def _training(
-    experiment: ExperimentSettings, recipe: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What a run of the model depends on."""
-    unused = {"seeds", "save_every", "tensorboard"}
+    def _run(
+        self, label: str, changes: Mapping[str, float], seed: int
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        experiment = self.settings.experiment(label, changes)
+        key = self.store.key(
+            model=experiment.spelled_out_model,
+            training=_recipe(experiment),
+            seed=seed,
+            search=self.searches,
+            data=self.fingerprint,
+        )
+        values = ", ".join(f"{k} {v:g}" for k, v in changes.items())
+        kept = self._start(
+            key, f"{label}, seed {seed}, {values or 'the unchanged recipe'}"
+        )
+        if kept is not None:
+            return kept
+        record: dict[str, Any] = {"label": label, "seed": seed, "error": None}
+        record |= {"score": None, "metrics": None}
+        predictions: dict[str, Any] = {}
+        try:
+            predictions = self._train(experiment, key, record)
+        except DivergedError as error:
+            self.log(f"  {error}")
+            record |= {"error": str(error), "score": None}
+        self.store.put(key, record, predictions)
+        gc.collect()
+        return record, predictions
+
+    def _train(
+        self, experiment: ExperimentSettings, key: str, record: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Adds what was measured to the record, and returns predictions."""
+        folder = self.store.unfinished(key)
+        resumed = folder.exists()
+        run = run_experiment(
+            experiment,
+            self.data,
+            record["seed"],
+            directory=folder,
+            verbose=self.verbose,
+            evaluated=False,
+        )
+        record |= {
+            # The time before an interruption is unknown.
+            "seconds": None if resumed else run.seconds,
+            "rows": run.rows,
+            "epoch_rows": self.epoch_rows,
+            "history": _history(run, folder),
+            "curve": dict(run.curve),
+        }
+        if self.searches:
+            rows = self.rows(self.data.validation)
+            score = mean_score(evaluate_rows(rows, _predict(run.model, rows)))
+            if score is not None:  # a mean error counts negatively
+                sign = 1 if score[0] == "auc" else -1
+                record["score"] = sign * score[1]
+        rows = self.rows(self.data.evaluated)
+        predictions = _predict(run.model, rows)
+        record["metrics"] = evaluate_rows(rows, predictions)
+        return predictions
+
+
+def _recipe(experiment: ExperimentSettings) -> dict[str, Any]:
+    """Returns the training settings that affect a run."""
+    recipe = dataclasses.asdict(experiment.training)
+    unused = ["seeds", "save_every", "tensorboard"]
     if experiment.model.get("name") != "AutoIFS":
-        unused.add("flow_search")
-    return {k: v for k, v in recipe.items() if k not in unused}
+        unused.append("flow_search")
+    return {name: v for name, v in recipe.items() if name not in unused}
 
 
-def _predictions(model: Any, rows: Batches) -> dict[str, Any]:
-    found = {
+def _predict(model: Any, rows: Batches) -> dict[str, Any]:
+    predictions = {
         task: values[:, 0].astype(np.float32)
         for task, values in predict_rows(model, rows).items()
     }
-    for task, values in found.items():
+    for task, values in predictions.items():
         if not np.isfinite(values).all():
-            raise DivergedError(
-                f"training diverged: predictions of {task!r} are not finite. "
-                "Lower learning_rate and embedding_learning_rate, raise "
-                "warmup_steps, or set global_clipnorm."
-            )
-    return found
+            raise DivergedError(f"predictions of {task!r} are not finite")
+    return predictions
 
 
 def _history(run: Run, folder: pathlib.Path) -> dict[str, Any]:
-    """Of all epochs; a run that was resumed remembers the last ones alone."""
+    """Reads the log of all epochs; a resumed run has only its last ones."""
     path = folder / "history.csv"
     if not path.exists():
         return dict(run.history)
@@ -349,23 +338,11 @@ def _history(run: Run, folder: pathlib.Path) -> dict[str, Any]:
 def _check_data(settings: ComparisonSettings, data: ExperimentData) -> None:
     if data.evaluated is None:
         raise ValueError(
-            "a comparison needs test rows, or validation rows in their place."
+            "a comparison needs test or validation rows. "
+            "Give [data] `test` or `validation`."
         )
     if settings.search.trials > 1 and data.validation is None:
         raise ValueError(
-            "[search] scores trials on the validation rows, and there are "
-            "none. Give [data] validation, or set trials = 1."
+            "[search] scores trials on validation rows. "
+            "Give [data] `validation`, or set `trials = 1`."
         )
-
-
-def _score(metrics: Any) -> float | None:
-    """Mean AUC of the tasks; without any, minus the mean error."""
-    found = mean_score(metrics)
-    if found is None:
-        return None
-    metric, value = found
-    return value if metric == "auc" else -value
-
-
-def _number(value: float | None) -> float:
-    return -np.inf if value is None else float(value)

@@ -1,4 +1,4 @@
-"""The settings of a comparison of models."""
+"""Settings of a comparison of models."""
 
 import dataclasses
 import math
@@ -15,29 +15,30 @@ from keras_infnet.experiments.settings import (
     ExperimentSettings,
     TrainingSettings,
     check_keys,
-    check_types,
+    check_values,
     read_section,
 )
-from keras_infnet.schema import nearest_name
+from keras_infnet.schema.value_checks import check_choice, check_unique
 
 __all__ = ["ComparisonSettings", "SearchSettings"]
 
 
 @dataclasses.dataclass(frozen=True)
 class SearchSettings:
-    """A small search, the same for every model.
+    """A small random search, identical for every model.
 
-    Each trial trains with numbers drawn between the bounds, evenly on a
-    logarithmic scale; the first one is the recipe as it is. The trial with
-    the best mean AUC on the validation rows gives the model its recipe. All
-    models get the same draws.
+    The first trial uses the recipe unchanged. Every other trial draws its
+    values from log-uniform distributions between the bounds. Each model is
+    then trained with the recipe of its trial with the best mean AUC on the
+    validation rows. All models share the same draws.
 
     Args:
-        trials: integer. Trials a model. `1` is no search. Defaults to `1`.
+        trials: integer. Trials per model; `1` disables the search. Defaults to
+            `1`.
         seed: integer. Seed of the draws. Defaults to `0`.
-        learning_rate: two floats. Defaults to `(0.0005, 0.004)`.
-        embedding_learning_rate: two floats. Defaults to `(0.02, 0.2)`.
-        weight_decay: two floats. Defaults to `(0.000001, 0.01)`.
+        learning_rate: two floats. Bounds. Defaults to `(0.0005, 0.004)`.
+        embedding_learning_rate: two floats. Bounds. Defaults to `(0.02, 0.2)`.
+        weight_decay: two floats. Bounds. Defaults to `(0.000001, 0.01)`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -55,15 +56,9 @@ class SearchSettings:
     weight_decay: tuple[float, ...] = (1e-6, 1e-2)
 
     def __post_init__(self) -> None:
-        check_types(self, "search")
-        if self.trials < 1 or self.seed < 0:
-            raise ValueError(
-                "[search] trials must be positive and seed not negative. "
-                f"Received: trials={self.trials}, seed={self.seed}."
-            )
+        check_values(self, "search", trials=1, seed=0)
         for name in self.ranges:
-            bounds = tuple(getattr(self, name))
-            object.__setattr__(self, name, bounds)
+            bounds = getattr(self, name)
             if len(bounds) != 2 or not 0 < bounds[0] <= bounds[1] < math.inf:
                 raise ValueError(
                     f"[search] {name} must be two positive numbers, the "
@@ -76,7 +71,7 @@ class SearchSettings:
         return ("learning_rate", "embedding_learning_rate", "weight_decay")
 
     def draw(self) -> list[dict[str, float]]:
-        """Returns what each trial changes in the recipe."""
+        """Returns the values of each trial that replace those of the recipe."""
         generator = np.random.default_rng(self.seed)
         trials: list[dict[str, float]] = [{}]
         for _ in range(self.trials - 1):
@@ -96,25 +91,25 @@ class ComparisonSettings:
     Args:
         data: `DataSettings`.
         models: list of mappings: `name` of a class in `keras_infnet.models`
-            or the import path of your own, `preset` (optional), constructor
-            arguments, and `label`, what the tables call it (defaults to the
-            name).
+            or the import path of your own class, `preset` (optional),
+            constructor arguments, and `label`, its name in the tables
+            (defaults to the class name).
         training: `TrainingSettings`, the recipe of all models. Defaults to
             `TrainingSettings()`.
         search: `SearchSettings`. Defaults to `SearchSettings()`.
-        evaluation: `EvaluationSettings`. Its baselines stand in the tables
-            too. Defaults to `EvaluationSettings()`.
+        evaluation: `EvaluationSettings`. Its baselines are listed in the
+            tables too. Defaults to `EvaluationSettings()`.
         reference: string or `None`. Label of the model that the others are
-            tested against; `None` is the first. Defaults to `None`.
-        resamples: integer. Resamples of users behind an interval. Defaults to
-            `200`.
-        directory: string. Where finished runs and results are kept. Defaults
+            tested against; `None` selects the first. Defaults to `None`.
+        resamples: integer. Bootstrap resamples of users per interval. Defaults
+            to `200`.
+        directory: string. Directory of finished runs and results. Defaults
             to `"runs/comparison"`.
-        title: string. Name of the files of results. Defaults to
+        title: string. Base name of the result files. Defaults to
             `"comparison"`.
 
     Raises:
-        ValueError: If a model, label or argument is not known.
+        ValueError: If a model, label or argument is unknown.
 
     Example:
 
@@ -137,16 +132,17 @@ class ComparisonSettings:
     title: str = "comparison"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "models", tuple(self.models))
-        if not self.models or not all(
-            isinstance(model, Mapping) and "name" in model
-            for model in self.models
+        models: Any = self.models
+        if (
+            not isinstance(models, (list, tuple))
+            or not models
+            or not all(isinstance(m, Mapping) and "name" in m for m in models)
         ):
             raise ValueError(
-                "a comparison needs at least one [[models]] section, each "
-                f"with a `name`. Received: {list(self.models)!r}."
+                "a comparison needs a list of models, [[models]], each with a "
+                f"`name`. Received: models={models!r}."
             )
-        check_types(self, "comparison")
+        check_values(self, "", resamples=1)
         for model in self.models:
             label = model.get("label", "name")
             if (
@@ -156,34 +152,23 @@ class ComparisonSettings:
                 or label != label.strip()
             ):
                 raise ValueError(
-                    "the `label` of a model must be a text of one line, not "
-                    "empty, without blanks around it. "
-                    f"Received: label={label!r}."
+                    "the `label` of a model must be one line of text without "
+                    f"surrounding spaces. Received: label={label!r}."
                 )
             self._experiment(model)  # checks names and arguments
         labels = [*self.labels, *self.evaluation.baselines]
-        for label in labels:
-            if labels.count(label) > 1:
-                raise ValueError(
-                    f"two models are called {label!r}. Give each a `label` "
-                    "of its own."
-                )
+        check_unique(labels, "models and baselines (`label`)")
         if "shared_bottom" in self.evaluation.baselines:
             raise ValueError(
-                "[evaluation] baselines of a comparison are those that are "
-                "not deep. List SharedBottom under [[models]]."
+                "[evaluation] baselines of a comparison cannot include "
+                "'shared_bottom'. List SharedBottom under [[models]]."
             )
-        if self.reference is not None and self.reference not in labels:
-            raise ValueError(nearest_name(self.reference, labels, "reference"))
+        if self.reference is not None:
+            check_choice(self.reference, tuple(labels), "reference")
         if not re.fullmatch(r"[\w-]+", self.title):
             raise ValueError(
-                "`title` names files: it may hold letters, digits, '_' and "
+                "`title` is part of file names: use letters, digits, '_' and "
                 f"'-'. Received: title={self.title!r}."
-            )
-        if self.resamples < 1:
-            raise ValueError(
-                "`resamples` must be at least 1. "
-                f"Received: resamples={self.resamples}."
             )
 
     @classmethod
@@ -191,50 +176,37 @@ class ComparisonSettings:
         """Builds settings from plain data, rejecting unknown keys."""
         fields = [field.name for field in dataclasses.fields(cls)]
         check_keys(config, fields, "section")
-        values = dict(config)
-        search = read_section(
-            SearchSettings, values.pop("search", {}), "search"
-        )
-        models = values.pop("models", ())
-        if not isinstance(models, (list, tuple)):
-            raise ValueError(
-                "models are listed one by one, each as [[models]]. "
-                f"Received: {models!r}."
-            )
+        values: dict[str, Any] = {"models": (), **config}
         shared = ("data", "training", "evaluation")
         sections = ExperimentSettings.from_dict(
-            {name: values.pop(name) for name in shared if name in values}
+            {name: values[name] for name in shared if name in values}
         )
-        return cls(
-            models=tuple(models),
-            search=search,
-            **{name: getattr(sections, name) for name in shared},
-            **values,
-        )
+        values |= {name: getattr(sections, name) for name in shared}
+        search = values.get("search", {})
+        values["search"] = read_section(SearchSettings, search, "search")
+        return cls(**values)
 
     @property
     def labels(self) -> list[str]:
-        """What the tables call the models."""
+        """Labels of the models in the tables."""
         return [str(m.get("label", m["name"])) for m in self.models]
 
     def ablate(self, label: str) -> "ComparisonSettings":
-        """Returns the settings that take one of the models apart.
+        """Returns the settings of an ablation study of one of the models.
 
-        The model as it is stands first and is the reference; behind it come
-        those of `keras_infnet.experiments.ablations`, with the recipe, the
-        search and the seeds of these settings, each searched as the whole
-        one is. Runs are kept in the same directory, so that those of the
-        whole model are not done twice; results get a title of their own.
+        The unchanged model comes first and is the reference, followed by the
+        variants of `keras_infnet.experiments.ablations`. Recipe, search and
+        seeds are those of these settings. Runs are kept in the same directory,
+        so runs of the unchanged model are reused; results get their own title.
 
         Args:
-            label: string. Of one of the models.
+            label: string. Label of one of the models.
 
         Returns:
             `ComparisonSettings`, without baselines.
 
         Raises:
-            ValueError: If the label is not known, or the model has no
-                ablations.
+            ValueError: If the label is unknown or the model has no ablations.
 
         Example:
 
@@ -245,18 +217,15 @@ class ComparisonSettings:
         >>> settings.ablate("InterFormer").labels[:2]
         ['InterFormer', 'events read fields only']
         """
-        if label not in self.labels:
-            raise ValueError(
-                nearest_name(label, self.labels, "model to ablate")
-            )
+        check_choice(label, tuple(self.labels), "model to ablate")
         whole = self.models[self.labels.index(label)]
-        arms = [
-            {**whole, **changes, "label": arm}
-            for arm, changes in ablations(whole).items()
+        variants = [
+            {**whole, **changes, "label": variant}
+            for variant, changes in ablations(whole).items()
         ]
         return dataclasses.replace(
             self,
-            models=(whole, *arms),
+            models=(whole, *variants),
             evaluation=dataclasses.replace(self.evaluation, baselines=()),
             reference=label,
             title="ablations_" + re.sub(r"\W+", "_", label),
@@ -268,8 +237,8 @@ class ComparisonSettings:
         """Returns the settings of one model.
 
         Args:
-            label: string. Of the model.
-            changes: what a trial changes in the recipe.
+            label: string. Label of the model.
+            changes: dict. Values of a trial that replace those of the recipe.
 
         Returns:
             `ExperimentSettings`.
@@ -281,9 +250,7 @@ class ComparisonSettings:
         self, model: Mapping[str, Any], changes: Mapping[str, float] = {}
     ) -> ExperimentSettings:
         arguments = {k: v for k, v in model.items() if k != "label"}
-        training = self.training
-        for name, value in changes.items():
-            training = dataclasses.replace(training, **{name: value})  # type: ignore[arg-type]
+        training = dataclasses.replace(self.training, **changes)  # type: ignore[arg-type]
         return ExperimentSettings(
             self.data, arguments, training, self.evaluation
         )

@@ -1,4 +1,4 @@
-"""Tables of a sweep, and the best settings."""
+"""Trials of a sweep, their tables and the best settings."""
 
 import dataclasses
 import json
@@ -31,8 +31,8 @@ class SweepTrial:
     Args:
         number: integer, from 1.
         changes: mapping of path to value.
-        score: float, or `None` where it failed.
-        error: string, the reason of a failure, or `None`.
+        score: float, or `None` if the trial failed.
+        error: string or `None`. Reason of a failure.
         seconds: float or `None`. Time of training and evaluation. Defaults to
             `None`.
         metrics: results by task on the validation rows, or `None`. Defaults
@@ -49,11 +49,11 @@ class SweepTrial:
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """The trials of a sweep.
+    """Results of a sweep.
 
     Args:
         settings: `SweepSettings`.
-        metric: `"auc"`, the larger the better, or `"rmse"`.
+        metric: `"auc"` (higher is better) or `"rmse"` (lower is better).
         trials: list of `SweepTrial`, in order.
     """
 
@@ -63,7 +63,7 @@ class Sweep:
 
     @property
     def ranked(self) -> list[SweepTrial]:
-        """The trials, the best first and those that failed last."""
+        """The trials, the best first and failed ones last."""
         sign = -1.0 if self.metric == "auc" else 1.0
         return sorted(
             self.trials,
@@ -76,13 +76,13 @@ class Sweep:
 
     @property
     def best(self) -> SweepTrial | None:
-        """The trial with the best score, or `None` where all failed."""
+        """The trial with the best score, or `None` if all failed."""
         ranked = self.ranked
         return None if not ranked or ranked[0].score is None else ranked[0]
 
     @property
     def best_settings(self) -> dict[str, Any] | None:
-        """Plain data for `ExperimentSettings.from_dict`: the best trial."""
+        """Settings of the best trial, for `ExperimentSettings.from_dict`."""
         if self.best is None:
             return None
         folder = pathlib.PurePath(self.settings.directory) / "best"
@@ -93,7 +93,7 @@ class Sweep:
 
 
 def describe_changes(changes: Mapping[str, Any]) -> str:
-    """Writes what a trial changes in a line.
+    """Formats the values of a trial on one line.
 
     Example:
 
@@ -104,10 +104,11 @@ def describe_changes(changes: Mapping[str, Any]) -> str:
 
 
 def sweep_rows(sweep: Sweep) -> list[dict[str, Any]]:
-    """Returns one row a trial, the best first.
+    """Returns one row per trial, the best first.
 
     A row has `trial`, the score as `auc` or `rmse`, the metric of each task
-    as `{task}_auc` or `{task}_rmse`, a column a path, `seconds` and `error`.
+    as `{task}_auc` or `{task}_rmse`, one column per path, `seconds` and
+    `error`.
 
     Args:
         sweep: `Sweep`.
@@ -128,7 +129,7 @@ def sweep_rows(sweep: Sweep) -> list[dict[str, Any]]:
 
 
 def format_sweep(sweep: Sweep) -> str:
-    """Writes the trials as an aligned table, the best first.
+    """Formats the trials as an aligned table, the best first.
 
     Args:
         sweep: `Sweep`.
@@ -148,9 +149,9 @@ def format_sweep(sweep: Sweep) -> str:
 
 
 def write_sweep(sweep: Sweep) -> list[pathlib.Path]:
-    """Writes `sweep.json`, `sweep.csv` and, of the best trial, `best.json`.
+    """Writes `sweep.json`, `sweep.csv` and the best settings, `best.json`.
 
-    `keras-infnet train --config` takes `best.json` as it is.
+    `best.json` is a settings file of `keras-infnet train --config`.
 
     Args:
         sweep: `Sweep`.

@@ -1,4 +1,4 @@
-"""Many trials of one model, to find settings that suit the rows."""
+"""Trials of a sweep: drawn, trained, scored and kept."""
 
 import dataclasses
 import gc
@@ -12,11 +12,11 @@ import keras
 import numpy as np
 
 from keras_infnet.data import Batches
-from keras_infnet.evaluation.report import evaluate
 from keras_infnet.experiments.experiment import (
     DivergedError,
     build_model,
     evaluate_model,
+    evaluate_rows,
     mean_score,
     run_experiment,
 )
@@ -26,6 +26,7 @@ from keras_infnet.experiments.experiment_data import (
     load_data,
 )
 from keras_infnet.experiments.run_store import RunStore
+from keras_infnet.experiments.settings import ExperimentSettings
 from keras_infnet.experiments.sweep.report import (
     Sweep,
     SweepTrial,
@@ -45,36 +46,37 @@ from keras_infnet.version import __version__
 __all__ = ["sweep"]
 
 _KEPT = "settings.json"
-# Rows are compared by themselves; where they lie does not matter.
-_PLACES = ("schema", "train", "validation", "test")
+# The paths of tables may change: their rows are compared.
+_PATHS = ("schema", "train", "validation", "test")
 _MOST_DIFFERENCES = 3
 
 
 def sweep(
     settings: SweepSettings,
-    say: Callable[[str], None] = print,
+    log: Callable[[str], None] = print,
     verbose: Any = 0,
 ) -> Sweep:
     """Trains a model with many settings and ranks them.
 
-    KerasTuner chooses what every trial changes; each is trained as
-    `keras_infnet.experiments.run_experiment` trains, with the first seed, and
-    scored on the validation rows by the mean AUC of the tasks, or by their
-    mean error where none is binary. The test rows are not looked at. The
-    first trial has the settings as they are, where these lie in the space.
+    KerasTuner draws the values of each trial, which
+    `keras_infnet.experiments.run_experiment` then trains with the first seed.
+    Trials are scored on the validation rows by the mean AUC of the tasks, or
+    by their mean error where none is binary; the test rows are not read. The
+    first trial uses the unchanged settings, where these lie in the space.
 
-    Finished trials are kept in the directory of the settings and never done
-    twice. A sweep that was interrupted continues where it stopped, within an
-    unfinished trial too; one with more `trials` goes on. A trial that
-    diverges, or whose arguments the model refuses, is recorded as failed. The
-    tables and the best settings are written after every trial.
+    Finished trials are kept in the directory of the settings and reused. An
+    interrupted sweep continues where it stopped, also within a trial; more
+    `trials` extend a finished one. Trials that diverge, or whose arguments the
+    model rejects, are recorded as failed. Tables and the best settings are
+    written after every trial.
 
-    The best of many trials looks better on the validation rows than it is:
-    what it is worth, the test rows tell, once.
+    The validation score of the best of many trials is optimistic: evaluate its
+    settings once on the test rows.
 
     Args:
         settings: `SweepSettings`.
-        say: function of a string. Told of the progress. Defaults to `print`.
+        log: callable taking a string. Receives progress messages. Defaults to
+            `print`.
         verbose: `verbose` of `fit`. Defaults to `0`.
 
     Returns:
@@ -82,95 +84,91 @@ def sweep(
 
     Raises:
         ImportError: If KerasTuner is not installed.
-        ValueError: If there are no validation rows to score by, the schema
-            does not suit the model, or the directory holds another sweep.
-        RuntimeError: If every trial failed, or another sweep is under way in
+        ValueError: If there are no validation rows to score, the schema does
+            not suit the model, or the directory holds another sweep.
+        RuntimeError: If every trial failed, or another process runs a sweep in
             the directory.
     """
     import_keras_tuner()
     data = load_data(settings.experiment.data)
     metric = _metric(settings, data)
-    # Before any work: a schema may not suit a model.
+    # Raises before any work where the schema does not suit the model.
     build_model(settings.experiment, data.encoder.schema)
-    found = fingerprint(data)
+    rows = fingerprint(data)
     with alone_in(settings.directory, "a sweep"):
-        known = _check_directory(settings, found)
-        worker = _Worker(settings, data, metric, found, say, verbose)
-        worker.search(known)
-    if worker.result.best is None and worker.result.trials:
+        continues = _check_directory(settings, rows)
+        worker = _Worker(settings, data, metric, rows, log, verbose)
+        worker.search(continues)
+    found = worker.result
+    if found.best is None and found.trials:
         raise RuntimeError(
-            f"all {len(worker.result.trials)} trials failed, the first with: "
-            f"{worker.result.trials[0].error} They are kept in "
-            f"{settings.directory}; delete it to start anew."
+            f"all {len(found.trials)} trials failed, the first with: "
+            f"{found.trials[0].error} They are kept in {settings.directory}; "
+            "delete it to start again."
         )
-    return worker.result
+    return found
 
 
 class _Worker:
-    """Does trials, unless they are there already."""
+    """Runs trials, or reads those that are finished."""
 
     def __init__(
         self,
         settings: SweepSettings,
         data: ExperimentData,
         metric: str,
-        found: str,
-        say: Callable[[str], None],
+        rows: str,
+        log: Callable[[str], None],
         verbose: Any,
     ) -> None:
         self.settings = settings
-        # The test rows are nobody's business here.
         self.data = dataclasses.replace(data, test=None)
         self.metric = metric
-        self.fingerprint = found
-        self.say = say
+        self.rows = rows
+        self.log = log
         self.verbose = verbose
-        self.store = RunStore(settings.directory, say)
+        self.store = RunStore(settings.directory, log)
         self.seed = settings.experiment.training.seeds[0]
         self.result = Sweep(settings, metric, [])
 
-    def search(self, known: bool) -> None:
-        """Does what is left to do."""
-        folder = self.settings.directory
+    def search(self, continues: bool) -> None:
+        """Runs the trials that are left."""
+        arguments = self.settings, self.settings.directory, self.metric
         try:
-            tuner = make_tuner(
-                self.settings, folder, self.metric, self.trial, not known
-            )
+            tuner = make_tuner(*arguments, self.trial, not continues)
         except ValueError as error:
-            self.say(f"{error}. It is made anew from the finished trials.")
-            tuner = make_tuner(
-                self.settings, folder, self.metric, self.trial, True
-            )
+            self.log(f"{error}. Rebuilding it from the finished trials.")
+            tuner = make_tuner(*arguments, self.trial, True)
         for number, changes, score, reason in tuner.trials:
-            record = self.store.get(self._key(changes))
-            kept = {} if record is None else record[0]
-            self._add(number, changes, score, reason, kept)
+            kept = self.store.get(self._key(changes))
+            self._add(number, changes, score, reason, kept[0] if kept else {})
         if self.result.trials:
             done, best = len(self.result.trials), self.result.best
-            words = "" if best is None else f"; {self._best_so_far(best)}"
-            self.say(f"{done} of {self.settings.trials} trials are done{words}")
+            words = "" if best is None else f"; {_best_so_far(best)}"
+            self.log(f"{done} of {self.settings.trials} trials are done{words}")
         tuner.search()
         if len(self.result.trials) < self.settings.trials:
-            self.say("The tuner finds nothing in the space that is new.")
+            self.log("The sweep stops: every value of the space was tried.")
         write_sweep(self.result)
 
     def trial(self, number: int, changes: dict[str, Any]) -> float:
-        """Trains and scores one trial, or takes what is kept of it."""
-        key = self._key(changes)
-        kept = self.store.get(key)
+        """Trains and scores one trial, or reads it where it is finished."""
         words = describe_changes(changes)
         if changes == self.settings.recipe:
-            words = f"the settings as they are ({words})"
-        self.say(f"trial {number}/{self.settings.trials}: {words}")
-        if kept is None:
-            record = self._train(key, changes)
-            self.store.put(key, record, {})
-            gc.collect()
-        else:
-            record = kept[0]
+            words = f"the unchanged settings ({words})"
+        self.log(f"trial {number}/{self.settings.trials}: {words}")
+        key = self._key(changes)
+        kept = self.store.get(key)
+        record = kept[0] if kept else self._train(key, changes)
         score, reason = record["score"], record["error"]
-        self._add(number, changes, score, reason, record)
-        self._tell(self.result.trials[-1])
+        trial = self._add(number, changes, score, reason, record)
+        best = self.result.best
+        if score is None:
+            self.log(f"  failed: {reason}")
+        elif best is not None:
+            end = ", the best so far"
+            end = end if best is trial else f"; {_best_so_far(best)}"
+            self.log(f"  mean {self.metric.upper()} {score:.4f}{end}")
         write_sweep(self.result)
         if score is None:
             raise FailedTrial(reason)
@@ -179,9 +177,9 @@ class _Worker:
     def _train(self, key: str, changes: Mapping[str, Any]) -> dict[str, Any]:
         record: dict[str, Any] = {"changes": dict(changes), "seed": self.seed}
         record |= {"score": None, "error": None, "metrics": None}
+        experiment = self.settings.changed(changes)
         started = time.perf_counter()
         try:
-            experiment = self.settings.changed(changes)
             run = run_experiment(
                 experiment,
                 self.data,
@@ -192,21 +190,26 @@ class _Worker:
             )
             record["history"] = dict(run.history)
             record["metrics"] = self._evaluate(run.model)
-            record["score"] = _score(record["metrics"], self.metric)
+            found = mean_score(record["metrics"])
+            if found is None or found[0] != self.metric:
+                raise FailedTrial("the predictions have no score.")
+            record["score"] = found[1]
         except (OSError, ImportError, AttributeError, NameError):
-            raise  # not the fault of the trial
+            raise  # not caused by the values of the trial
         except (DivergedError, FailedTrial) as error:
             record["error"] = str(error)
         except (ValueError, TypeError) as error:
-            if _interrupted(error) or self._builds(changes):
+            if _interrupted(error) or self._builds(experiment):
                 raise
-            record["error"] = f"the model refuses this: {error}"
-        except Exception as error:  # a backend's own, out of memory say
+            record["error"] = f"the model rejects these values: {error}"
+        except Exception as error:  # of the backend, such as out of memory
             if _interrupted(error):
                 raise
             line = str(error).strip().split("\n")[0]
             record["error"] = f"{type(error).__name__}: {line}"
         record["seconds"] = time.perf_counter() - started
+        self.store.put(key, record, {})
+        gc.collect()
         return record
 
     def _evaluate(self, model: Any) -> Any:
@@ -218,12 +221,11 @@ class _Worker:
                 self.settings.experiment.evaluation.batch_size,
             )
         except ValueError as error:
-            # The labels were fine before: it is the predictions.
+            # The labels were checked before, so the predictions are invalid.
             raise FailedTrial(str(error)) from error
 
-    def _builds(self, changes: Mapping[str, Any]) -> bool:
+    def _builds(self, experiment: ExperimentSettings) -> bool:
         try:
-            experiment = self.settings.changed(changes)
             build_model(experiment, self.data.encoder.schema)
         except (ValueError, TypeError):
             return False
@@ -237,7 +239,7 @@ class _Worker:
             model=experiment.spelled_out_model,
             training={k: v for k, v in recipe.items() if k != "seeds"},
             seed=self.seed,
-            data=self.fingerprint,
+            data=self.rows,
         )
 
     def _add(
@@ -247,41 +249,31 @@ class _Worker:
         score: float | None,
         reason: str | None,
         record: Mapping[str, Any],
-    ) -> None:
+    ) -> SweepTrial:
         seconds, metrics = record.get("seconds"), record.get("metrics")
         trial = SweepTrial(number, changes, score, reason, seconds, metrics)
         others = [t for t in self.result.trials if t.number != number]
         self.result = dataclasses.replace(self.result, trials=[*others, trial])
+        return trial
 
-    def _tell(self, trial: SweepTrial) -> None:
-        best = self.result.best
-        if trial.score is None:
-            self.say(f"  failed: {trial.error}")
-        elif best is trial:
-            self.say(f"  {self._score_words(trial)}, the best so far")
-        elif best is not None:
-            self.say(f"  {self._score_words(trial)}; {self._best_so_far(best)}")
 
-    def _score_words(self, trial: SweepTrial) -> str:
-        return f"mean {self.metric.upper()} {trial.score:.4f}"
-
-    def _best_so_far(self, best: SweepTrial) -> str:
-        return f"best so far {best.score:.4f}, trial {best.number}"
+def _best_so_far(best: SweepTrial) -> str:
+    return f"best so far {best.score:.4f}, trial {best.number}"
 
 
 def _interrupted(error: BaseException | None) -> bool:
-    """Tells whether cleaning up failed behind an interrupt."""
+    """Returns whether an error occurred during the cleanup of an interrupt."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
 def _metric(settings: SweepSettings, data: ExperimentData) -> str:
-    """What trials are scored by; raises where there is nothing."""
+    """Returns the metric that scores trials; raises where there is none."""
     if data.validation is None:
         raise ValueError(
-            "a sweep scores its trials on the validation rows, and there are "
-            "none. Give [data] validation."
+            "a sweep scores its trials on validation rows. "
+            "Give [data] validation."
         )
     size = settings.experiment.evaluation.batch_size
     rows = Batches(data.validation, data.encoder, size)
@@ -289,27 +281,19 @@ def _metric(settings: SweepSettings, data: ExperimentData) -> str:
         task: np.full(len(labels), 0.5)
         for task, labels in rows.labels().items()
     }
-    schema = data.encoder.schema
-    found = mean_score(evaluate(rows.labels(), halves, rows.weights(), schema))
+    found = mean_score(evaluate_rows(rows, halves))
     if found is None:
         raise ValueError(
-            "the validation rows score nothing: no binary task has labels of "
-            "both kinds, and no other task has labels. Give [data] validation "
-            "more rows, or others."
+            "the validation rows cannot score trials: no binary task has "
+            "labels of both classes, and no other task has labels. Give "
+            "[data] validation more rows, or others."
         )
     return found[0]
 
 
-def _score(metrics: Any, metric: str) -> float:
-    found = mean_score(metrics)
-    if found is None or found[0] != metric:
-        raise FailedTrial("the predictions have no score.")
-    return found[1]
-
-
-def _check_directory(settings: SweepSettings, found: str) -> bool:
-    """Raises where another sweep is kept; tells whether this one is."""
-    ours = _signature(settings, found)
+def _check_directory(settings: SweepSettings, rows: str) -> bool:
+    """Returns whether the directory holds this sweep; raises for another."""
+    ours = _signature(settings, rows)
     path = pathlib.Path(settings.directory) / _KEPT
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -320,38 +304,38 @@ def _check_directory(settings: SweepSettings, found: str) -> bool:
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}") from error
     wanted = _flat(ours)
-    names = [n for n in {**kept, **wanted} if kept.get(n) != wanted.get(n)]
-    if not names:
-        return True
-    shown = [
+    differences = [
         f"{name} was {json.dumps(kept.get(name))} and is "
         f"{json.dumps(wanted.get(name))}"
-        for name in names[:_MOST_DIFFERENCES]
+        for name in {**kept, **wanted}
+        if kept.get(name) != wanted.get(name)
     ]
-    more = len(names) - len(shown)
+    if not differences:
+        return True
+    shown = differences[:_MOST_DIFFERENCES]
+    if len(differences) > len(shown):
+        shown.append(f"and {len(differences) - len(shown)} more")
     raise ValueError(
         f"{settings.directory} holds a sweep with other settings or rows: "
-        + "; ".join(shown)
-        + (f"; and {more} more" if more else "")
-        + ". Choose another directory, or delete this one."
+        f"{'; '.join(shown)}. Choose another directory, or delete this one."
     )
 
 
-def _signature(settings: SweepSettings, found: str) -> dict[str, Any]:
-    """Everything that the trials of a sweep have in common."""
+def _signature(settings: SweepSettings, rows: str) -> dict[str, Any]:
+    """Returns everything that the trials of a sweep have in common."""
     config = settings.to_dict()
     for name in ("directory", "evaluation"):
         config.pop(name)
-    # More of them continue a sweep.
-    config["sweep"].pop("trials")
+    config["sweep"].pop("trials")  # more trials continue a sweep
     config["training"]["seeds"] = config["training"]["seeds"][:1]
-    config["data"] = {
-        k: v for k, v in config["data"].items() if k not in _PLACES
+    for name in _PATHS:
+        config["data"].pop(name)
+    config["data"]["options"] = {
+        name: value
+        for name, value in config["data"]["options"].items()
+        if name != "path"
     }
-    options = dict(config["data"]["options"])
-    options.pop("path", None)
-    config["data"]["options"] = options
-    config |= {"rows": found, "backend": keras.backend.backend()}
+    config |= {"rows": rows, "backend": keras.backend.backend()}
     return dict(json_safe({**config, "version": __version__}))
 
 

@@ -1,4 +1,4 @@
-"""What a sweep may change, and between which bounds."""
+"""Search space of a sweep: paths of settings and their ranges."""
 
 import dataclasses
 import inspect
@@ -17,42 +17,43 @@ from keras_infnet.experiments.settings import (
 )
 from keras_infnet.models.base.constructor_arguments import check_arguments
 from keras_infnet.schema import nearest_name
+from keras_infnet.schema.value_checks import check_choice
 from keras_infnet.training import make_optimizer
 from keras_infnet.utils.argument_checks import fits, in_words
 
 __all__ = [
     "Range",
+    "as_text",
     "change_experiment",
     "default_space",
     "read_space",
 ]
 
-_SCALES = ("linear", "log")
 _KEYS = ("low", "high", "scale", "values")
 _REFUSED = {
-    "model.name": "A sweep is of one model; `keras-infnet compare` is for "
+    "model.name": "A sweep tunes one model; `keras-infnet compare` compares "
     "several.",
-    "model.stage": "Training goes through both stages of AutoIFS.",
-    "training.seeds": "To choose the best of several seeds is to choose noise.",
+    "model.stage": "Training runs both stages of AutoIFS.",
+    "training.seeds": "Selecting the best of several seeds selects noise.",
 }
-_OPTIMIZER = tuple(inspect.signature(make_optimizer).parameters)
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """The values that a setting may get: two bounds, or a list.
+    """Values that a sweep tries for one setting: two bounds, or a list.
 
     Args:
         low: number or `None`. Smallest value. Defaults to `None`.
-        high: number or `None`. Largest value; with two integers only
-            integers are drawn. Defaults to `None`.
-        scale: `"linear"` or `"log"`. Where values lie evenly between the
-            bounds. Defaults to `"linear"`.
-        values: sequence or `None`. Values of any kind, in place of bounds.
+        high: number or `None`. Largest value; two integer bounds draw
+            integers only. Defaults to `None`.
+        scale: `"linear"` or `"log"`. Scale on which values are drawn
+            uniformly. Defaults to `"linear"`.
+        values: sequence or `None`. Values of any type, instead of bounds.
             Defaults to `None`.
 
     Raises:
-        ValueError: If it is neither two bounds nor a list of values.
+        ValueError: If the arguments are neither two bounds nor a list of
+            values.
 
     Example:
 
@@ -66,42 +67,38 @@ class Range:
     values: Sequence[Any] | None = None
 
     def __post_init__(self) -> None:
-        if self.scale not in _SCALES:
-            raise ValueError(nearest_name(self.scale, _SCALES, "scale"))
+        check_choice(self.scale, ("linear", "log"), "scale")
         if self.values is not None:
-            self._check_values()
+            if (self.low, self.high, self.scale) != (None, None, "linear"):
+                raise ValueError(
+                    "give either `values`, or `low`, `high` and `scale`. "
+                    f"Received: {self}."
+                )
+            values: Any = self.values
+            if not isinstance(values, list | tuple) or not values:
+                raise ValueError(
+                    f"`values` must be a list of values. Received: {values!r}."
+                )
+            if len(set(self.texts)) < len(values):
+                raise ValueError(
+                    f"`values` must be distinct. Received: values={values!r}."
+                )
+            object.__setattr__(self, "values", tuple(values))
             return
-        bounds = (self.low, self.high)
-        for bound in bounds:
-            if not fits(bound, float) or not math.isfinite(bound or 0):
+        low, high = typing.cast(tuple[float, float], (self.low, self.high))
+        for bound in (low, high):
+            if not fits(bound, float) or not math.isfinite(bound):
                 raise ValueError(
                     "give `low` and `high`, two numbers, or `values`, a "
-                    f"list. Received: low={self.low!r}, high={self.high!r}."
+                    f"list. Received: low={low!r}, high={high!r}."
                 )
-        low, high = typing.cast(tuple[float, float], bounds)
         if low >= high:
             raise ValueError(
                 f"`low` must be below `high`. Received: low={low}, high={high}."
             )
         if self.scale == "log" and low <= 0:
             raise ValueError(
-                f'`low` must be above 0 where scale="log". Received: {low}.'
-            )
-
-    def _check_values(self) -> None:
-        if self.low is not None or self.high is not None:
-            raise ValueError("give either `values` or `low` and `high`.")
-        if self.scale != "linear":
-            raise ValueError("`scale` is for `low` and `high` alone.")
-        if not isinstance(self.values, list | tuple) or not self.values:
-            raise ValueError(
-                f"`values` must be a list of values. Received: {self.values!r}."
-            )
-        object.__setattr__(self, "values", tuple(self.values))
-        texts = self.texts
-        if len(set(texts)) < len(texts):
-            raise ValueError(
-                f"`values` must differ. Received: {list(self.values)!r}."
+                f'`low` must be above 0 where scale="log". Received: low={low}.'
             )
 
     @property
@@ -111,13 +108,13 @@ class Range:
 
     @property
     def texts(self) -> list[str]:
-        """The values as texts, which tell 1 from true and compare lists."""
-        return [_text(value) for value in self.values or ()]
+        """The values as JSON, which distinguishes 1 from true."""
+        return [as_text(value) for value in self.values or ()]
 
     def holds(self, value: Any) -> bool:
-        """Tells whether a value is among those of the range."""
+        """Returns whether the range contains a value."""
         if self.values is not None:
-            return _text(value) in self.texts
+            return as_text(value) in self.texts
         if not fits(value, int if self.whole else float):
             return False
         low, high = typing.cast(tuple[float, float], (self.low, self.high))
@@ -131,7 +128,7 @@ class Range:
 
 
 def default_space() -> dict[str, Range]:
-    """Returns the ranges of a sweep without a space, those of `compare`.
+    """Returns the default ranges, the bounds of `SearchSettings`.
 
     Example:
 
@@ -139,20 +136,19 @@ def default_space() -> dict[str, Range]:
     'training.embedding_learning_rate'
     """
     search = SearchSettings()
-    space = {}
-    for name in search.ranges:
-        low, high = getattr(search, name)
-        space[f"training.{name}"] = Range(low, high, "log")
-    return space
+    return {
+        f"training.{name}": Range(low, high, "log")
+        for name in search.ranges
+        for low, high in [getattr(search, name)]
+    }
 
 
 def read_space(
     written: Mapping[str, Any], experiment: ExperimentSettings
 ) -> dict[str, Range]:
-    """Reads and checks the ranges of a settings file, by path.
+    """Reads and checks ranges, from a flat mapping of paths or a nested one.
 
-    Paths are `"training.learning_rate"` or nested, as TOML reads
-    `training.learning_rate = ...`.
+    TOML reads `training.learning_rate = ...` as nested tables.
 
     Example:
 
@@ -175,17 +171,23 @@ def read_space(
             raise ValueError(nearest_name(path, kinds, "key of [sweep.space]"))
         try:
             space[path] = _read_range(value, kinds[path])
-            for end in _ends(space[path]):
+            found = space[path]
+            for end in found.values or (found.low, found.high):
                 _check_value(path, end, experiment)
         except ValueError as error:
             raise ValueError(f"[sweep.space] {path}: {error}") from None
     return space
 
 
+def as_text(value: Any) -> str:
+    """Returns a value as JSON."""
+    return json.dumps(value, default=str)
+
+
 def change_experiment(
     experiment: ExperimentSettings, changes: Mapping[str, Any]
 ) -> ExperimentSettings:
-    """Returns settings with other values at some paths.
+    """Returns settings with new values at some paths.
 
     Example:
 
@@ -205,10 +207,6 @@ def change_experiment(
         model={**experiment.model, **parts["model"]},
         training=dataclasses.replace(experiment.training, **parts["training"]),
     )
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, default=str)
 
 
 def _paths(written: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -232,20 +230,21 @@ def _paths(written: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _kinds(experiment: ExperimentSettings) -> dict[str, Any]:
-    """Annotations of all settings that a sweep may change, by path."""
+    """Returns the annotations of all settings that a sweep can change."""
     constructor: Any = experiment.model_class.__init__
     hints = typing.get_type_hints(constructor)
-    names = inspect.signature(constructor).parameters
-    left_out = ("self", "schema", "kwargs")
-    arguments = {n: hints.get(n, Any) for n in names if n not in left_out}
-    arguments["preset"] = str
-    kinds = {f"model.{name}": hint for name, hint in arguments.items()}
+    kinds: dict[str, Any] = {"model.preset": str}
+    for name in inspect.signature(constructor).parameters:
+        if name not in ("self", "schema", "kwargs"):
+            kinds[f"model.{name}"] = hints.get(name, Any)
     for name, hint in typing.get_type_hints(TrainingSettings).items():
         kinds[f"training.{name}"] = hint
     return {p: hint for p, hint in kinds.items() if p not in _REFUSED}
 
 
 def _read_range(value: Any, hint: Any) -> Range:
+    if isinstance(value, Range):
+        value = value.to_dict()
     if not isinstance(value, Mapping):
         raise ValueError(
             "a range is a table, { low = ..., high = ... } or "
@@ -258,10 +257,9 @@ def _read_range(value: Any, hint: Any) -> Range:
     union = typing.get_origin(hint) in (types.UnionType, typing.Union)
     kinds = set(typing.get_args(hint)) if union else {hint}
     if float in kinds:
-        # Of numbers, integers are no more than their notation.
-        return dataclasses.replace(
-            found, low=float(value["low"]), high=float(value["high"])
-        )
+        # `low = 1` draws floats, too, where the setting is a float.
+        low, high = float(value["low"]), float(value["high"])
+        return dataclasses.replace(found, low=low, high=high)
     if int in kinds and not found.whole:
         raise ValueError(
             "`low` and `high` must be integers. "
@@ -269,22 +267,17 @@ def _read_range(value: Any, hint: Any) -> Range:
         )
     if not kinds & {int, Any}:
         raise ValueError(
-            f"it is {in_words(hint)}: give a list of `values` in place of "
+            f"expected {in_words(hint)}: give a list of `values` instead of "
             "`low` and `high`."
         )
     return found
 
 
-def _ends(found: Range) -> Sequence[Any]:
-    return (found.low, found.high) if found.values is None else found.values
-
-
 def _check_value(path: str, value: Any, experiment: ExperimentSettings) -> None:
-    """Raises for a value that the settings do not take."""
+    """Raises for a value that the settings reject."""
     changed = change_experiment(experiment, {path: value})
     section, name = path.split(".", 1)
     if section == "training":
-        recipe = dataclasses.asdict(changed.training)
-        make_optimizer(**{n: recipe[n] for n in _OPTIMIZER if n in recipe})
+        make_optimizer(**changed.training.optimizer_arguments)
     elif name != "preset":
         check_arguments(experiment.model_class, (), {name: value})

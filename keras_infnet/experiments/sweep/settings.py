@@ -1,4 +1,4 @@
-"""The settings of a sweep over one model."""
+"""Settings of a sweep over one model."""
 
 import dataclasses
 import inspect
@@ -8,15 +8,15 @@ from typing import Any
 from keras_infnet.experiments.settings import (
     ExperimentSettings,
     check_keys,
-    check_types,
+    check_values,
+    read_section,
 )
 from keras_infnet.experiments.sweep.search_space import (
-    Range,
     change_experiment,
     default_space,
     read_space,
 )
-from keras_infnet.schema import nearest_name
+from keras_infnet.schema.value_checks import check_choice
 from keras_infnet.utils.json_values import json_safe
 
 __all__ = ["SweepSettings"]
@@ -29,19 +29,19 @@ class SweepSettings:
     """All settings of a sweep.
 
     Args:
-        experiment: `ExperimentSettings` that the trials change. Its first
-            seed is that of all trials, its directory keeps them.
-        trials: integer. Trials in all. Defaults to `20`.
-        tuner: `"random"` draws every trial by itself; `"bayesian"` lets
-            the trials before decide, once there are three a range. Defaults
-            to `"random"`.
+        experiment: `ExperimentSettings` that the trials change. All trials use
+            its first seed and are kept in its directory.
+        trials: integer. Total number of trials. Defaults to `20`.
+        tuner: `"random"` draws every trial independently; `"bayesian"` draws
+            from a model of the previous scores, after three trials per range.
+            Defaults to `"random"`.
         seed: integer. Seed of the draws. Defaults to `0`.
-        space: mapping of path, `"training.learning_rate"` or
-            `"model.num_blocks"`, to `Range` or its plain data; empty for
-            `default_space()`. Defaults to `{}`.
+        space: mapping of path, such as `"training.learning_rate"` or
+            `"model.num_blocks"`, to `Range` or its plain data; empty for the
+            default bounds of `SearchSettings`. Defaults to `{}`.
 
     Raises:
-        ValueError: If a path is no setting, or a value is out of range.
+        ValueError: If a path is not a setting, or a value is out of range.
 
     Example:
 
@@ -60,52 +60,35 @@ class SweepSettings:
     space: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        check_types(self, "sweep")
-        if self.trials < 1 or self.seed < 0:
-            raise ValueError(
-                "[sweep] trials must be positive and seed not negative. "
-                f"Received: trials={self.trials}, seed={self.seed}."
-            )
+        check_values(self, "sweep", trials=1, seed=0)
         if self.tuner == "hyperband":
             raise ValueError(
-                "[sweep] tuner 'hyperband' is not offered: its trials go on "
-                "for more epochs later, and a finished run here does not. "
-                f"Choose one of {', '.join(_TUNERS)}, and let `patience` of "
-                "[training] end poor trials."
+                "[sweep] tuner 'hyperband' is not supported, because finished "
+                f"trials are never resumed. Use one of {', '.join(_TUNERS)}, "
+                "and `patience` of [training] to stop poor trials early."
             )
-        if self.tuner not in _TUNERS:
-            raise ValueError(nearest_name(self.tuner, _TUNERS, "tuner"))
-        written = {
-            path: found.to_dict() if isinstance(found, Range) else found
-            for path, found in self.space.items()
-        }
-        space = read_space(written, self.experiment) or default_space()
+        check_choice(self.tuner, _TUNERS, "tuner")
+        space = read_space(self.space, self.experiment) or default_space()
         object.__setattr__(self, "space", space)
 
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> "SweepSettings":
         """Builds settings from plain data, rejecting unknown keys."""
         values = {"directory": "runs/sweep", **config}
-        own = [field.name for field in dataclasses.fields(cls)]
-        own.remove("experiment")
         fields = [f.name for f in dataclasses.fields(ExperimentSettings)]
         check_keys(values, [*fields, "sweep"], "section")
         section = values.pop("sweep", {})
-        if not isinstance(section, Mapping):
-            raise ValueError(
-                f"[sweep] must be a table of settings. Received: {section!r}."
-            )
-        check_keys(section, own, "key of [sweep]")
-        return cls(ExperimentSettings.from_dict(values), **section)
+        experiment = ExperimentSettings.from_dict(values)
+        return read_section(cls, section, "sweep", experiment=experiment)
 
     @property
     def directory(self) -> str:
-        """Where finished trials and results are kept."""
+        """Directory of finished trials and results."""
         return self.experiment.directory
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """What the settings have, as they are, for the paths of the space."""
+        """Values of the unchanged settings at the paths of the space."""
         model = dict(self.experiment.model)
         cls = self.experiment.model_class
         signature = inspect.signature(cls.__init__).parameters

@@ -1,4 +1,4 @@
-"""KerasTuner, which chooses what the trials of a sweep change."""
+"""KerasTuner, which draws the values of each trial."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_infnet.experiments.sweep.search_space import Range
+from keras_infnet.experiments.sweep.search_space import Range, as_text
 from keras_infnet.experiments.sweep.settings import SweepSettings
 
 __all__ = ["FailedTrial", "import_keras_tuner", "make_tuner"]
@@ -19,7 +19,7 @@ _DIGITS = 3
 
 
 class FailedTrial(Exception):
-    """A trial that has no score; its text is the reason."""
+    """Raised by trials without a score; the message is the reason."""
 
 
 def import_keras_tuner() -> Any:
@@ -41,22 +41,21 @@ def make_tuner(
     run: Callable[[int, dict[str, Any]], float],
     overwrite: bool = False,
 ) -> Any:
-    """Makes a tuner that goes on from its state in a directory.
+    """Makes a tuner that continues from its state in a directory.
 
-    `run` gets the number of a trial, from 1, and its changes by path, and
-    returns the score or raises `FailedTrial`. `search` of the tuner does the
-    remaining trials; `trials` are those done: number, changes, score, reason
-    of a failure. `ValueError` if the state cannot be read.
+    `run` takes the number of a trial, from 1, and its values by path, and
+    returns the score or raises `FailedTrial`. `tuner.search()` runs the
+    remaining trials; `tuner.trials` lists the finished ones as number, values,
+    score and reason of a failure. Raises `ValueError` for a damaged state.
     """
     keras_tuner = import_keras_tuner()
     oracle = _make_oracle(keras_tuner, settings, metric)
 
     class SweepTuner(keras_tuner.Tuner):  # type: ignore[name-defined]
-        """Trains by `run`, and says nothing by itself."""
+        """Scores trials with `run` and prints nothing."""
 
         def search(self) -> None:
-            # An interrupted first trial is to be found, too.
-            self.save()
+            self.save()  # so that an interrupted first trial is found
             while True:
                 with _quiet():
                     trial = self.oracle.create_trial(self.tuner_id)
@@ -76,27 +75,24 @@ def make_tuner(
                     self.on_trial_end(trial)
 
         def run_trial(self, trial: Any) -> float:
-            return run(_number(trial), _changes(settings.space, trial))
+            return run(*_numbered(trial))
 
         @property
         def trials(self) -> list[tuple[int, dict[str, Any], Any, Any]]:
             done = [
-                trial
+                (*_numbered(trial), trial.score, trial.message)
                 for trial in self.oracle.trials.values()
                 if trial.status in ("COMPLETED", "FAILED")
             ]
-            return [
-                (
-                    _number(trial),
-                    _changes(settings.space, trial),
-                    trial.score,
-                    trial.message,
-                )
-                for trial in sorted(done, key=_number)
-            ]
+            return sorted(done, key=lambda trial: trial[0])
+
+    def _numbered(trial: Any) -> tuple[int, dict[str, Any]]:
+        drawn = trial.hyperparameters.values
+        values = {p: _read(r, drawn[p]) for p, r in settings.space.items()}
+        return int(trial.trial_id) + 1, values
 
     try:
-        # It says that it reads its state, which the sweep says better.
+        # KerasTuner prints that it reads its state; the sweep logs that.
         with _quiet(), contextlib.redirect_stdout(io.StringIO()):
             return SweepTuner(
                 oracle=oracle,
@@ -105,13 +101,12 @@ def make_tuner(
                 overwrite=overwrite,
             )
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ValueError(f"the state of the tuner is damaged: {error}") from (
-            error
-        )
+        message = f"the state of the tuner is damaged: {error}"
+        raise ValueError(message) from error
 
 
 def _make_oracle(keras_tuner: Any, settings: SweepSettings, metric: str) -> Any:
-    """Makes the part of the tuner that chooses."""
+    """Makes the part of the tuner that draws values."""
     base = {
         "random": keras_tuner.oracles.RandomSearchOracle,
         "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
@@ -120,7 +115,7 @@ def _make_oracle(keras_tuner: Any, settings: SweepSettings, metric: str) -> Any:
     inside = all(r.holds(recipe[path]) for path, r in settings.space.items())
 
     class SweepOracle(base):  # type: ignore[misc, valid-type]
-        """Tries the settings as they are first, and continues exactly."""
+        """Starts with the unchanged settings and continues exactly."""
 
         trials: dict[str, Any]
         start_order: list[str]
@@ -132,8 +127,8 @@ def _make_oracle(keras_tuner: Any, settings: SweepSettings, metric: str) -> Any:
                     for path, found in settings.space.items()
                 }
                 return {"status": "RUNNING", "values": values}
-            # Not part of the state that is saved: a continued sweep would
-            # draw what it drew before.
+            # The saved state lacks the generator: a continued sweep would
+            # repeat its first draws.
             self._random_state = np.random.RandomState(
                 self.seed + len(self.trials)
             )
@@ -141,8 +136,8 @@ def _make_oracle(keras_tuner: Any, settings: SweepSettings, metric: str) -> Any:
 
         def reload(self) -> None:
             super().reload()
-            # Files are found in any order, and one may be of a trial that
-            # was killed before it was told to start; it is drawn again.
+            # Files are listed in any order, and a trial that was killed before
+            # it started may have one; it is drawn again.
             self.trials = {
                 name: self.trials[name]
                 for name in sorted(self.trials, key=int)
@@ -155,9 +150,8 @@ def _make_oracle(keras_tuner: Any, settings: SweepSettings, metric: str) -> Any:
         ),
         max_trials=settings.trials,
         hyperparameters=_hyperparameters(keras_tuner, settings.space),
-        # 0 would be no seed, and neighbouring seeds share draws.
+        # KerasTuner ignores a seed of 0, and adjacent seeds share draws.
         seed=1 + settings.seed * 10_007 % (2**31 - 2),
-        # Failures are part of a sweep.
         max_consecutive_failed_trials=math.inf,
     )
     oracle.verbose = 0
@@ -168,7 +162,7 @@ def _hyperparameters(keras_tuner: Any, space: Mapping[str, Range]) -> Any:
     found = keras_tuner.HyperParameters()
     for path, part in space.items():
         if part.values is not None:
-            # Texts: of true it would make 1, and lists it does not take.
+            # As JSON: KerasTuner reads true as 1 and rejects lists.
             found.Choice(path, part.texts)
         elif part.whole:
             found.Int(path, part.low, part.high, sampling=part.scale)
@@ -178,43 +172,27 @@ def _hyperparameters(keras_tuner: Any, space: Mapping[str, Range]) -> Any:
 
 
 def _written(found: Range, value: Any) -> Any:
-    """A value as the tuner has it."""
+    """Returns a value as the tuner stores it."""
     if found.values is not None:
-        return _text_of(found, value)
+        return as_text(value)
     return value if found.whole else float(value)
 
 
-def _text_of(found: Range, value: Any) -> str:
-    return Range(values=[value]).texts[0]
-
-
-def _number(trial: Any) -> int:
-    return int(trial.trial_id) + 1
-
-
-def _changes(space: Mapping[str, Range], trial: Any) -> dict[str, Any]:
-    """What a trial changes, in numbers that people can read."""
-    values = trial.hyperparameters.values
-    changes = {}
-    for path, found in space.items():
-        value = values[path]
-        if found.values is not None:
-            value = found.values[found.texts.index(value)]
-        elif not found.whole:
-            rounded = float(f"{value:.{_DIGITS}g}")
-            value = rounded if found.holds(rounded) else value
-        changes[path] = value
-    return changes
+def _read(found: Range, value: Any) -> Any:
+    """Returns a value that the tuner stored, floats rounded."""
+    if found.values is not None:
+        return found.values[found.texts.index(value)]
+    rounded = value if found.whole else float(f"{value:.{_DIGITS}g}")
+    return rounded if found.holds(rounded) else value
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hides what is of no use to anybody who sweeps."""
+    """Hides warnings that users of a sweep cannot act on."""
     with warnings.catch_warnings():
-        # It uses names that Python would like to lose.
         warnings.filterwarnings(
             "ignore", category=DeprecationWarning, module="keras_tuner"
         )
-        # Gaussian processes of a few points.
+        # Gaussian processes fitted to a few points do not converge.
         warnings.filterwarnings("ignore", module="sklearn")
         yield
