@@ -62,7 +62,9 @@ def find_model(name: str) -> type[Ranker]:
     module_name, colon, class_name = name.partition(":")
     if not colon:
         module_name, class_name = _PACKAGE, name
-    if not module_name or not class_name:
+    if not class_name or not all(
+        part.isidentifier() for part in module_name.split(".")
+    ):
         raise ValueError(
             "the import path of a model must look like "
             f"'my_package.my_module:MyNet'. Received: {name!r}."

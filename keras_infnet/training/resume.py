@@ -17,7 +17,7 @@ from keras import ops
 from keras_infnet.training.callbacks import Logs
 from keras_infnet.utils.atomic_files import write_arrays
 
-__all__ = ["Resume", "check_signature", "opened_arrays", "signature"]
+__all__ = ["Resume", "check_run_digests", "opened_arrays", "run_digests"]
 
 _LOG = logging.getLogger("keras_infnet")
 
@@ -67,7 +67,7 @@ class Resume(keras.callbacks.Callback):
         self.stateful = [c for c in callbacks if hasattr(c, "load_state")]
         self.save_every = save_every
         self.finished_epochs = 0
-        self._signature: dict[str, str] | None = None
+        self._run_digests: dict[str, str] | None = None
         self._finished_steps = 0
         self._metrics: list[Any] = []
         self._batch: Any = None
@@ -75,13 +75,13 @@ class Resume(keras.callbacks.Callback):
     def on_train_begin(self, logs: Logs = None) -> None:
         self._finished_steps = 0
         # Now: callbacks may change the learning rate.
-        self._signature = signature(self.model, self.batches)
+        self._run_digests = run_digests(self.model, self.batches)
         if not os.path.exists(self.path):
             return
         optimizer = self.model.optimizer
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)
-        check_signature(self.path, self._signature)
+        check_run_digests(self.path, self._run_digests)
         with opened_arrays(self.path) as arrays:
             self._take_over(arrays)
         # Where Keras's own BackupAndRestore puts it; `fit` starts there.
@@ -177,15 +177,15 @@ class Resume(keras.callbacks.Callback):
 
     def _save(self, epochs: int, steps: int) -> None:
         self._sync()
-        if self._signature is None:
-            self._signature = signature(self.model, self.batches)
+        if self._run_digests is None:
+            self._run_digests = run_digests(self.model, self.batches)
         os.makedirs(os.path.dirname(self.path) or ".", exist_ok=True)
         write_arrays(self.path, self._arrays(epochs, steps))
 
     def _arrays(
         self, epochs: int, steps: int
     ) -> Iterator[tuple[str, np.ndarray]]:
-        yield "signature", np.array(json.dumps(self._signature))
+        yield "signature", np.array(json.dumps(self._run_digests))
         yield "epochs", np.array(epochs)
         yield "steps", np.array(steps)
         for i, variable in enumerate(self._variables()):
@@ -225,10 +225,10 @@ def opened_arrays(path: str | os.PathLike[str]) -> Iterator[Any]:
         ) from error
 
 
-def check_signature(
+def check_run_digests(
     path: str | os.PathLike[str], expected: dict[str, str]
 ) -> None:
-    """Raises unless the file of a training has this signature."""
+    """Raises unless the run digests of a saved training are `expected`."""
     with opened_arrays(path) as arrays:
         written = json.loads(str(arrays["signature"]))
     other = [part for part in expected if expected[part] != written.get(part)]
@@ -240,8 +240,8 @@ def check_signature(
         )
 
 
-def signature(model: Any, batches: Any) -> dict[str, str]:
-    """Digests of all that runs must have in common to continue each other."""
+def run_digests(model: Any, batches: Any) -> dict[str, str]:
+    """Returns digests of what a resumed run must share with the saved one."""
     serialize = keras.saving.serialize_keras_object
     return {
         "model": _digest(
@@ -262,7 +262,7 @@ def _digest(value: Any) -> str:
 
 
 def _nameless(value: Any) -> Any:
-    """Drops names, which Keras numbers over a process, and fingerprints.
+    """Drops fingerprints, and names, which Keras numbers per process.
 
     States of earlier versions have none; `_learned` says the same.
     """

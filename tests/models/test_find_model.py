@@ -60,6 +60,8 @@ def test_an_import_path_names_a_class_of_ones_own(own_package):
         (3, ["3", "int"]),
         ("own_rankers.nets:", ["'own_rankers.nets:'"]),
         (":MyNet", ["':MyNet'"]),
+        ("../own_rankers:MyNet", ["'../own_rankers:MyNet'"]),
+        (".nets:MyNet", ["'.nets:MyNet'"]),
         ("no_such_package.nets:MyNet", ["'no_such_package'", "PYTHONPATH"]),
         ("own_rankers.net:MyNet", ["'own_rankers.net'", "PYTHONPATH"]),
         ("own_rankers.nets:Unregistered", ["register_keras_serializable"]),

@@ -144,6 +144,12 @@ def test_uncertainty_weighs_the_losses_of_compile():
     model = models.SharedBottom(SCHEMA, loss_weighting="uncertainty")
     model.compile("sgd", loss={"click": "mae", "seconds": keras.losses.Huber()})
     half = {t: np.full((8, 1), 0.25, "float32") for t in labels}
+    logged = model.evaluate(inputs, labels, batch_size=3, return_dict=True)
+    outputs = model.predict(inputs)["click"]
+    assert logged["click_loss"] == pytest.approx(
+        np.abs(outputs - labels["click"]).mean(), rel=1e-5
+    )
+    assert "seconds_loss" in logged
     total = model.compute_loss(inputs, labels, half)
     expected = 0.5 + 0.5 * 0.5 * 0.75**2
     assert keras.ops.convert_to_numpy(total) == pytest.approx(expected)
@@ -284,7 +290,7 @@ class OwnOutputs(FeatureRanker):
 class OwnVector(models.TrunkRanker):
     @classmethod
     def build_trunk(cls, features, settings):
-        features.vector()
+        return cls.make(features.vector())
 
 
 @pytest.mark.parametrize(
@@ -294,6 +300,14 @@ class OwnVector(models.TrunkRanker):
         (lambda x: {"click": x, "seconds": None}, "OwnOutputs.*'seconds'"),
         (lambda x: [x, x], "OwnOutputs.*click, seconds.*KerasTensor"),
         (lambda x: None, "OwnOutputs.*click, seconds.*None"),
+        (
+            lambda x: {"click": x, "seconds": keras.ops.tile(x, (1, 2))},
+            "OwnOutputs.*'seconds'.*2",
+        ),
+        (
+            lambda x: {"click": x[:, None], "seconds": x},
+            "OwnOutputs.*'click'.*1, 1",
+        ),
     ],
 )
 def test_outputs_must_be_a_dict_of_all_tasks(make, words, monkeypatch):
@@ -302,12 +316,17 @@ def test_outputs_must_be_a_dict_of_all_tasks(make, words, monkeypatch):
         OwnOutputs(SCHEMA)
 
 
-def test_a_trunk_must_be_a_tensor():
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(lambda x: None, "None"), (lambda x: x[:, None], "None, 1,")],
+)
+def test_a_trunk_must_be_a_matrix(make, words, monkeypatch):
+    monkeypatch.setattr(OwnVector, "make", make, raising=False)
     for build in (
         lambda: OwnVector(SCHEMA),
         lambda: models.MMoE(SCHEMA, trunk="OwnVector"),
     ):
-        with pytest.raises(ValueError, match="OwnVector.*None"):
+        with pytest.raises(ValueError, match=f"OwnVector.*{words}"):
             build()
 
 

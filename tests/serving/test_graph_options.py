@@ -11,7 +11,9 @@ from small_models import small_model
 from tiny import randomize
 
 from keras_infnet.layers import StackedEmbedding
-from keras_infnet.models.rewriting.compute_precision import in_compute_dtype
+from keras_infnet.models.graph_rewrites.compute_precision import (
+    in_compute_dtype,
+)
 from keras_infnet.serving import Servable
 from keras_infnet.serving.exporting.build_saved_model import build
 from keras_infnet.serving.graph.graph_options import OPTIONS_FILE, GraphOptions

@@ -74,10 +74,15 @@ def check_outputs(schema: Schema, outputs: Any, owner: str) -> None:
             f"{outputs!r}."
         )
     for task in schema.task_names:
-        if not keras.utils.is_keras_tensor(outputs.get(task)):
+        tensor: Any = outputs.get(task)
+        if (
+            not keras.utils.is_keras_tensor(tensor)
+            or len(tensor.shape) != 2
+            or tensor.shape[1] != 1
+        ):
             raise ValueError(
                 f"the outputs of {owner} must hold a tensor of shape "
                 f"(batch, 1) for task {task!r}. Received: "
-                f"{outputs.get(task)!r}, and outputs for: "
+                f"{tensor!r}, and outputs for: "
                 f"{', '.join(map(str, outputs)) or 'no task'}."
             )

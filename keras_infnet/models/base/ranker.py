@@ -129,6 +129,7 @@ class Ranker(RowSparseModel):
         self.schema = schema
         self.__dict__["_ids"] = IdChecks(schema)
         self.__dict__["_task_losses"] = task_losses(schema)
+        self.__dict__["_task_loss_means"] = {}
         self.loss_weighting = loss_weighting
         self.uncertainty = None
         if loss_weighting == "uncertainty":
@@ -239,7 +240,11 @@ class Ranker(RowSparseModel):
                     "loss_weighting='fixed'. Received: "
                     f"loss_weights={loss_weights!r}."
                 )
-            self.__dict__["_task_losses"] = losses_by_task(self.schema, loss)
+            losses = losses_by_task(self.schema, loss)
+            self.__dict__["_task_losses"] = losses
+            if len(losses) > 1:  # as Keras logs the losses of tasks
+                means = {n: keras.metrics.Mean(f"{n}_loss") for n in losses}
+                self.__dict__["_task_loss_means"] = means
         super().compile(optimizer, loss, loss_weights, *args, **kwargs)
 
     def compile_from_config(self, config: Any) -> None:
@@ -310,10 +315,20 @@ class Ranker(RowSparseModel):
             )
             for task, loss in self._task_losses.items()
         ]
+        rows = ops.shape(next(iter(y_pred.values())))[0]
+        for mean, value in zip(
+            self._task_loss_means.values(), losses, strict=False
+        ):
+            mean.update_state(value, sample_weight=rows)
         total = self.uncertainty(ops.stack(losses))
         for loss in self.losses:
             total = total + ops.sum(ops.cast(loss, total.dtype))
         return total
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Metrics of `compile`, and the mean losses of the tasks."""
+        return [*super().metrics, *self._task_loss_means.values()]
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor arguments."""

@@ -94,7 +94,7 @@ def _vector(
     cls: type[TrunkRanker], features: Features, settings: Settings
 ) -> Any:
     vector = cls.build_trunk(features, settings)
-    if not keras.utils.is_keras_tensor(vector):
+    if not keras.utils.is_keras_tensor(vector) or len(vector.shape) != 2:
         raise ValueError(
             f"`build_trunk` of {cls.__name__} must return a tensor of shape "
             f"(batch, width). Received: {vector!r}."

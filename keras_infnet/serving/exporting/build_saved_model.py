@@ -45,7 +45,9 @@ def build(
             f"{keras.backend.backend()!r}. Set KERAS_BACKEND=tensorflow."
         )
     from keras_infnet.data.encoding.encoder import Encoder
-    from keras_infnet.models.rewriting.compute_precision import in_compute_dtype
+    from keras_infnet.models.graph_rewrites.compute_precision import (
+        in_compute_dtype,
+    )
     from keras_infnet.schema import Schema
     from keras_infnet.serving.calibration.calibration import (
         CALIBRATION_FILE,

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from keras_infnet.models.rewriting.candidate_ranking import for_candidates
+from keras_infnet.models.graph_rewrites.shared_inputs import share_inputs
 from keras_infnet.schema import InputSpec, Schema
 from keras_infnet.serving.calibration.calibration import Calibration
 from keras_infnet.serving.graph.example_parsing import parse_examples
@@ -99,7 +99,7 @@ class _Graph:
         if schema.candidates:
             shared = schema.shared_inputs
             # Without anything shared, rows are all there is.
-            own = for_candidates(model, shared) if shared else model
+            own = share_inputs(model, shared) if shared else model
             self._predict_candidates = self._function(own, shared)
 
     def _function(self, model: Any, shared: tuple[str, ...]) -> Any:

@@ -17,9 +17,9 @@ from keras_infnet.training.autoifs.flow_search import FlowSearch
 from keras_infnet.training.compilation import compile_ranker
 from keras_infnet.training.fitting import check_fit, fit_ranker
 from keras_infnet.training.resume import (
-    check_signature,
+    check_run_digests,
     opened_arrays,
-    signature,
+    run_digests,
 )
 from keras_infnet.utils.atomic_files import write_arrays
 
@@ -137,15 +137,15 @@ def _check_options(options: dict[str, Any], directory: Any) -> None:
         )
 
 
-def _signature(search: FlowSearch, model: Any, train: Any) -> dict[str, str]:
-    return {**signature(model, train), "FlowSearch": repr(search.settings)}
+def _run_digests(search: FlowSearch, model: Any, train: Any) -> dict[str, str]:
+    return {**run_digests(model, train), "FlowSearch": repr(search.settings)}
 
 
 def _keep(
     path: pathlib.Path, search: FlowSearch, model: Any, train: Any
 ) -> None:
     """Writes what a search has found."""
-    written = np.array(json.dumps(_signature(search, model, train)))
+    written = np.array(json.dumps(_run_digests(search, model, train)))
     write_arrays(path, {**search.state(), "signature": written}.items())
 
 
@@ -153,7 +153,7 @@ def _take_over(
     path: pathlib.Path, search: FlowSearch, model: Any, train: Any
 ) -> None:
     """Reads what a search of the same model and rows has found."""
-    check_signature(path, _signature(search, model, train))
+    check_run_digests(path, _run_digests(search, model, train))
     with opened_arrays(path) as arrays:
         search.load_state({k: arrays[k] for k in arrays if k != "signature"})
     _LOG.info("%s: the search is done; its flows are taken over.", path)

@@ -1,4 +1,4 @@
-"""Models that read once what all candidates of a request share."""
+"""Models that compute once what all candidates of a request share."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -6,33 +6,33 @@ from typing import Any
 import keras
 from keras import ops, tree
 
-__all__ = ["for_candidates"]
+__all__ = ["share_inputs"]
 
 
-def for_candidates(model: Any, shared: Collection[str]) -> Any:
-    """Returns a model that computes for one request what its rows share.
+def share_inputs(model: Any, shared: Collection[str]) -> Any:
+    """Returns a model that takes one row of the inputs in `shared`.
 
-    A ranking request is one user and many candidates. Of the graph of a
-    functional model, whatever depends on the inputs in `shared` alone is
-    computed for one row, and repeated where it meets what differs between
-    candidates. Layers that say so in `shared_rows` read it unrepeated: the
-    stacked embedding does not gather a history again, blocks of INFNet attend
-    to one sequence for all candidates.
+    A ranking request is one user and many candidates. The part of the graph
+    that depends on `shared` alone is computed for one row and repeated where
+    it meets inputs with a row per candidate. Layers with a method
+    `shared_rows` read the single row without repetition: the stacked
+    embedding gathers a history once, and INFNet blocks attend to one sequence
+    for all candidates.
 
-    The layers are those of `model`, so nothing is copied, and results are
-    equal up to rounding.
+    The model uses the layers of `model`, so no weights are copied, and its
+    results are equal up to rounding.
 
     Args:
         model: functional `keras.Model` with a dict of inputs.
-        shared: names of the inputs that have one row.
+        shared: names of the inputs with one row per request.
 
     Returns:
-        `keras.Model` with the same inputs, of which those in `shared` have
-        one row, and the same outputs, one row a candidate. It is for
-        prediction: call it with `training=False`.
+        `keras.Model` with the inputs of `model`, those in `shared` with one
+        row, and its outputs, one row per candidate. It is for prediction:
+        call it with `training=False`.
 
     Raises:
-        ValueError: If a name is no input, or no input is left.
+        ValueError: If `shared` holds an unknown name or all inputs.
 
     Example:
 
@@ -44,7 +44,7 @@ def for_candidates(model: Any, shared: Collection[str]) -> Any:
     ...     [Task("click")],
     ...     table_sizes={"user": 5, "item": 9},
     ... )
-    >>> model = for_candidates(SharedBottom(schema), ["user"])
+    >>> model = share_inputs(SharedBottom(schema), ["user"])
     >>> outputs = model(
     ...     {"user": np.array([1]), "item": np.array([3, 4, 8])},
     ...     training=False,
@@ -77,21 +77,21 @@ def for_candidates(model: Any, shared: Collection[str]) -> Any:
 
 
 class _Calls:
-    """Calls the operations of a graph again, and keeps rows apart.
+    """Calls the operations of a graph and tracks the rows of each tensor.
 
     Args:
         inputs: dict of symbolic tensors.
-        many: names of those with one row a candidate.
+        many: names of the inputs with one row per candidate.
     """
 
     def __init__(self, inputs: Mapping[str, Any], many: list[str]) -> None:
-        # By identity; tensors are kept, or another could get the number.
+        # By id. Keeping the tensors alive prevents reuse of their ids.
         self._many = {id(inputs[name]): inputs[name] for name in many}
         self._one = next((t for n, t in inputs.items() if n not in many), None)
 
     def __call__(self, operation: Any, *args: Any, **kwargs: Any) -> Any:
         if getattr(operation, "is_constant", False) and self._one is not None:
-            # It takes the number of rows alone from what it reads.
+            # Its output depends only on the number of rows.
             return operation(self._one)
         given = tree.flatten((args, kwargs))
         like = next((t for t in given if id(t) in self._many), None)
@@ -99,7 +99,7 @@ class _Calls:
             return operation(*args, **kwargs)
         alone: Collection[str] = ()
         if hasattr(operation, "shared_rows"):
-            # Its tensors have names: those of a dict or of the arguments.
+            # Names of tensors are keys of a dict or names of arguments.
             in_dict = bool(args) and isinstance(args[0], Mapping)
             named = args[0] if in_dict else kwargs
             names = {n for n, t in named.items() if id(t) not in self._many}
@@ -136,7 +136,7 @@ def _one_row(tensor: Any) -> Any:
 
 
 class _RepeatedRows(keras.layers.Layer):
-    """Repeats a tensor of one row as often as another has rows."""
+    """Repeats a tensor of one row to the number of rows of another."""
 
     def __init__(self) -> None:
         super().__init__(autocast=False, dtype="float32")
@@ -158,15 +158,15 @@ class _RepeatedRows(keras.layers.Layer):
             return None
         both = [mask, tensors[1]]
         if keras.utils.is_keras_tensor(tensors[1]):
-            # The mask itself is computed anew when the graph runs.
+            # The graph computes the mask again when it runs.
             return self.compute_output_spec(both)
         return self.call(both)
 
 
 class _OneRow(keras.layers.Layer):
-    """Tells layers that read shapes that a tensor has one row.
+    """Restores the static batch size of one.
 
-    A graph of TensorFlow forgets it where a layer reshapes.
+    TensorFlow graphs lose it when a layer reshapes the tensor.
     """
 
     def __init__(self) -> None:

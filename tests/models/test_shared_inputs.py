@@ -17,7 +17,7 @@ from tiny import (
 
 from keras_infnet.layers import CrossAttention, EventTokenizer
 from keras_infnet.models import INFNet
-from keras_infnet.models.rewriting.candidate_ranking import for_candidates
+from keras_infnet.models.graph_rewrites.shared_inputs import share_inputs
 
 FORMS = {
     "hub": {},
@@ -63,7 +63,7 @@ def test_answers_as_the_model_does_on_tiled_rows(name):
         model = small_model(name, schema)
     randomize(model, 5)
     shared, request, tiled = one_request(schema, 7)
-    own = for_candidates(model, shared)
+    own = share_inputs(model, shared)
     assert_same_predictions(
         predictions(own, request), predictions(model, tiled)
     )
@@ -96,7 +96,7 @@ def test_one_request_reads_its_history_once(monkeypatch):
     for variant in ("hub", "proxy"):
         model = INFNet(schema, variant=variant, num_blocks=2, **SMALL)
         shared, request, _ = one_request(schema, 7)
-        own = for_candidates(model, shared)
+        own = share_inputs(model, shared)
         rows.clear()
         predictions(own, request)
         assert set(rows["clicks_tokens"]) == {1}
@@ -112,4 +112,4 @@ def test_wrong_names_are_refused():
     model = INFNet(rich_schema(), **SMALL)
     for names in (["itm"], list(model.input)):
         with pytest.raises(ValueError, match="`shared` must name inputs"):
-            for_candidates(model, names)
+            share_inputs(model, names)

@@ -1,0 +1,1 @@
+"""Trained models as other graphs over the same weights."""

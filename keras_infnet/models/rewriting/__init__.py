@@ -1,1 +1,0 @@
-"""Rebuilds trained models in another form."""
