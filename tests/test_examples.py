@@ -79,28 +79,31 @@ def test_readme_snippets(tmp_path):
             assert column in output
 
 
-def test_readme_names_only_commands_that_exist():
+def test_documentation_names_only_commands_that_exist():
     from keras_infnet.cli import main
 
-    text = (ROOT / "README.md").read_text("utf-8")
-    commands = set(re.findall(r"^keras-infnet (\w+)", text, re.MULTILINE))
-    assert commands == {
-        "compare",
-        "evaluate",
-        "export",
-        "predict",
-        "schema",
-        "sweep",
-        "train",
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    pages += (ROOT / "docs" / "guides").glob("*.md")
+    commands = {
+        command
+        for page in pages
+        for command in re.findall(
+            r"^keras-infnet ([\w-]+)", page.read_text("utf-8"), re.MULTILINE
+        )
+    }
+    assert commands >= {
+        *("bench", "compare", "evaluate", "export", "predict", "quickstart"),
+        *("schema", "serving-config", "sweep", "train"),
     }
     for command in commands:
         with pytest.raises(SystemExit) as stop:
             main([command, "--help"])
-        assert stop.value.code == 0
+        assert stop.value.code == 0, command
 
 
-def test_links_of_the_readme_exist():
+def test_readme_is_short_and_its_links_exist():
     text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.split()) <= 700
     targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
     assert targets
     for target in targets:
