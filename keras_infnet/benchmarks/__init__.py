@@ -1,9 +1,9 @@
-"""Benchmarks: one question each, compared in one process run.
+"""Benchmarks of speed and memory.
 
-Everything that is compared runs in turn, round after round, and ratios are
-taken within a round: on a shared machine absolute times of different minutes
-do not compare. Tables show the median and the quartiles of the rounds, and of
-ratios the median and the whole range.
+All cases of a benchmark take turns, round after round, in one process, and
+ratios are taken within a round, since times of different minutes are not
+comparable on a shared machine. Tables show median and quartiles over the
+rounds, for ratios median and range.
 """
 
 from keras_infnet.benchmarks.report import Report

@@ -1,4 +1,4 @@
-"""A layer as a compiled function, on every backend."""
+"""Compiled calls of a layer, on every backend."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,7 @@ def compiled_call(
 
     >>> layer = keras.layers.Dense(2)
     >>> layer.build((None, 3))
-    >>> compiled_call(layer, ops.ones((1, 3)))()
+    >>> _ = compiled_call(layer, ops.ones((1, 3)))()
     """
     tensors = tree.map_structure(ops.convert_to_tensor, inputs)
     makers = {"jax": _jax, "tensorflow": _tensorflow, "torch": _torch}
@@ -44,8 +44,7 @@ def _jax(layer: Any, inputs: Any, training: bool) -> Callable[[], None]:
         return layer.stateless_call(weights, others, *args, **named)[0]
 
     if training:
-        # Masks have no gradient; the layer casts what it needs.
-        moving, fixed = _by_kind(inputs)
+        moving, fixed = _by_kind(inputs)  # masks have no gradient
 
         def total(weights: Any, moving: Any) -> Any:
             return _total(forward(weights, _merge(moving, fixed)))
@@ -76,7 +75,7 @@ def _tensorflow(layer: Any, inputs: Any, training: bool) -> Callable[[], None]:
     function = tf.function(backward if training else forward, autograph=False)
 
     def run() -> None:
-        # One number of a function that is done when all of it is done.
+        # Reading one number waits for the whole function.
         tf.reshape(tree.flatten(function(moving))[-1][:1], [-1])[0].numpy()
 
     return run
@@ -107,12 +106,12 @@ def _torch(layer: Any, inputs: Any, training: bool) -> Callable[[], None]:
 
 
 def _call(layer: Any, inputs: Any) -> Any:
-    """Calls a layer; a dict holds its named arguments."""
+    """Calls a layer; a dict has its named arguments."""
     return layer(**inputs) if isinstance(inputs, dict) else layer(inputs)
 
 
 def _by_kind(inputs: Any) -> tuple[Any, Any]:
-    """Parts the inputs into those with gradients and the others."""
+    """Splits the inputs into those with gradients and the others."""
     if not isinstance(inputs, dict):
         return inputs, None
     kinds = {

@@ -1,4 +1,4 @@
-"""Do batches arrive faster than a model takes them?"""
+"""Rows per second of the input pipeline and of training."""
 
 import dataclasses
 import pathlib
@@ -9,12 +9,12 @@ from typing import Any
 
 import keras
 
-from keras_infnet.benchmarks.machine import describe_machine
 from keras_infnet.benchmarks.report import (
     Chart,
     Report,
     SectionTable,
     quotient,
+    rate,
 )
 from keras_infnet.benchmarks.settings import FeedSettings
 from keras_infnet.benchmarks.step_timing import prepared, step_seconds
@@ -32,8 +32,7 @@ _STEP = "INFNet hub, training"
 
 
 def measure(settings: FeedSettings, log: Callable[[str], None]) -> Report:
-    """Measures rows a second from a file, and into training."""
-    machine = describe_machine()
+    """Measures rows per second of reading a file and of training."""
     log("preparing the file")
     if settings.data is None:
         users = 50 if settings.tiny else 2_000
@@ -61,55 +60,42 @@ def measure(settings: FeedSettings, log: Callable[[str], None]) -> Report:
         name: spread([1 / value for value in values])
         for name, values in times.items()
     }
-    # Seconds a row of training over those of the feed.
+    # Time per row of training over that of the feed.
     over = {name: ratios(times, _STEP, name) for name in times}
     table = SectionTable(
-        f"Rows a second of {title}: {rows:,} rows, {megabytes:,.1f} MB, "
+        f"Rows per second of {title}: {rows:,} rows, {megabytes:,.1f} MB, "
         f"batch {settings.batch_size:,}",
         ["what", "rows/s", "quartiles", "over training", "range"],
-        [
-            [
-                name,
-                f"{rates[name].median:,.0f}",
-                f"{rates[name].lower:,.0f} - {rates[name].upper:,.0f}",
-                *quotient(over[name]),
-            ]
-            for name in times
-        ],
+        [[name, *rate(rates[name]), *quotient(over[name])] for name in times],
     )
     middle, ends = quotient(over[_FEED])
-    form = (
-        "a `tf.data.Dataset`"
-        if keras.backend.backend() == "tensorflow"
-        else "NumPy arrays"
-    )
+    tensorflow = keras.backend.backend() == "tensorflow"
+    form = "a `tf.data.Dataset`" if tensorflow else "NumPy arrays"
     return Report(
-        "feed",
-        machine,
-        dataclasses.asdict(settings),
+        settings,
         [table],
         [
-            f"The feed gives {middle} times ({ends}) the rows a second that "
-            f"training takes. Batches are {form}."
+            f"The input pipeline gives {middle} times ({ends}) the rows per "
+            f"second of training. Batches are {form}."
         ],
         {
             "rows": rows,
             "megabytes": megabytes,
             "seconds_a_row": times,
             "rows_a_second": {
-                name: dataclasses.asdict(rate) for name, rate in rates.items()
+                name: dataclasses.asdict(found) for name, found in rates.items()
             },
             "feed_over_training": dataclasses.asdict(over[_FEED]),
             "shuffled_over_training": dataclasses.asdict(over[_SHUFFLED]),
         },
-        [Chart(table.title, "rows a second", "", {}, rates)],
+        [Chart(table.title, "rows per second", bars=rates)],
     )
 
 
 def _feed(
     path: pathlib.Path, encoder: Encoder, settings: FeedSettings, shuffle: bool
 ) -> Callable[[], float]:
-    """Reads and encodes the whole file, which the system has in its cache."""
+    """Reads and encodes the whole file, which the page cache holds."""
 
     def run() -> float:
         started = time.perf_counter()
@@ -126,12 +112,12 @@ def _feed(
 def _training(
     path: pathlib.Path, encoder: Encoder, settings: FeedSettings
 ) -> Callable[[], float]:
-    """Trains on the first batches of the file, which are in memory."""
+    """Trains on the first batches of the file, held in memory."""
     source = Batches(path, encoder, settings.batch_size, drop_last=True)
     if len(source) < settings.steps:
         raise ValueError(
-            f"the data has {len(source)} batches of {settings.batch_size:,} "
-            f"rows. `steps` must not be larger. Received: {settings.steps}."
+            f"`steps` must be at most {len(source)}, the number of batches of "
+            f"{settings.batch_size:,} rows. Received: {settings.steps}."
         )
     batches: list[Any] = [source[index] for index in range(settings.steps)]
     data = prepared(batches)

@@ -1,4 +1,4 @@
-"""Blocks of INFNet and their inputs, at any number of tokens."""
+"""INFNet blocks with any number of tokens, and calls that time them."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from keras_infnet.layers import AllToAllBlock, HubBlock, ProxyBlock
 
 __all__ = ["BLOCKS", "block_call", "call_seconds", "memory_of_block"]
 
-#: Blocks by the name that tables call them.
+#: Blocks by their name in tables.
 BLOCKS: dict[str, Callable[[], Any]] = {
     "hub": HubBlock,
     "all-to-all, hub": lambda: AllToAllBlock("hub"),
@@ -24,7 +24,7 @@ BLOCKS: dict[str, Callable[[], Any]] = {
     "all-to-all, proxy": lambda: AllToAllBlock("proxy"),
 }
 _TASKS = 3
-# Compact tokens as `INFNet` has them by default, with three behaviours.
+# Numbers of hubs and proxies of the default `INFNet` with three behaviors.
 _COMPACT = {
     "hub": {
         "categorical_hubs": 16,
@@ -63,7 +63,7 @@ def block_call(
 
 
 def call_seconds(call: Callable[[], None]) -> Callable[[], float]:
-    """Times calls, many at a time where one is over at once."""
+    """Returns a function that times a call, averaged if it is short."""
     times = 0
 
     def run() -> float:
@@ -90,8 +90,8 @@ def memory_of_block(
     dim: int,
     training: bool = False,
 ) -> int | None:
-    """Measures what a call adds to the memory of this process."""
-    # What the backend loads and compiles with is not the block's.
+    """Measures the memory that a call adds to this process."""
+    # Excludes what the backend loads and compiles.
     block_call(name, count, length, 1, dim, training)()
     call = block_call(name, count, length, batch_size, dim, training)
     before = resident_memory()

@@ -1,4 +1,4 @@
-"""What a benchmark ran on."""
+"""Hardware and software of a benchmark run."""
 
 import contextlib
 import datetime
@@ -16,7 +16,7 @@ from keras_infnet.version import __version__
 __all__ = ["accelerator", "describe_machine", "machine_lines"]
 
 _PACKAGES = ("keras", "numpy", "pandas", "pyarrow")
-# Settings from outside that change how fast a backend is.
+# Environment variables that affect the speed of a backend.
 _VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
     "JAX_",
@@ -63,7 +63,7 @@ def describe_machine() -> dict[str, Any]:
 
 
 def machine_lines(machine: dict[str, Any]) -> list[str]:
-    """Writes what `describe_machine` found, for the terminal."""
+    """Formats the result of `describe_machine` for the terminal."""
     memory = machine["memory_bytes"]
     parts = [machine["cpu"], f"{machine['cores']} cores"]
     if memory is not None:
@@ -78,7 +78,7 @@ def machine_lines(machine: dict[str, Any]) -> list[str]:
 
 
 def accelerator() -> str | None:
-    """Returns the name of the accelerator that Keras uses, if there is one."""
+    """Returns the name of the accelerator that Keras uses, if any."""
     match keras.backend.backend():
         case "torch":
             import torch

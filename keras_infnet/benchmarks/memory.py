@@ -25,8 +25,7 @@ def peak_memory() -> int:
     >>> peak_memory() > 1_000_000
     True
     """
-    # Not `ru_maxrss` where it can be helped: on Linux a child that another
-    # program starts inherits the peak of that one.
+    # On Linux a child process inherits `ru_maxrss` from its parent.
     found = _entry(_STATUS, "VmHWM")
     if found is not None:
         return found
@@ -37,7 +36,7 @@ def peak_memory() -> int:
 
 
 def reset_peak() -> bool:
-    """Lets `peak_memory` count from now on."""
+    """Resets the peak that `peak_memory` returns, if supported."""
     before = _entry(_STATUS, "VmHWM")
     with contextlib.suppress(OSError):
         pathlib.Path("/proc/self/clear_refs").write_text("5")
@@ -51,7 +50,7 @@ def resident_memory() -> int | None:
 
 
 def available_memory() -> int | None:
-    """Returns the bytes that programs can still get, if known."""
+    """Returns the available memory of the machine in bytes, if known."""
     return _entry(_MACHINE, "MemAvailable")
 
 

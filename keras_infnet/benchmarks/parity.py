@@ -1,6 +1,5 @@
-"""Does every model answer behind every signature as in training?"""
+"""Largest difference between each exported model and `predict`."""
 
-import dataclasses
 import json
 import logging
 import pathlib
@@ -9,7 +8,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_infnet import models
-from keras_infnet.benchmarks.machine import describe_machine
 from keras_infnet.benchmarks.report import Report, SectionTable
 from keras_infnet.benchmarks.settings import ParitySettings
 from keras_infnet.data import Table
@@ -23,8 +21,8 @@ from keras_infnet.serving import export
 
 __all__ = ["measure"]
 
-# Forms of a model that share little of their graphs.
-_FORMS: Mapping[str, Mapping[str, Any]] = {
+# Variants of models with very different graphs.
+_VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "INFNet, proxy": {"name": "INFNet", "variant": "proxy"},
     "PLE on RankMixer": {
         "name": "PLE",
@@ -33,44 +31,48 @@ _FORMS: Mapping[str, Mapping[str, Any]] = {
 }
 _EXAMPLES = 64
 
-# Largest difference of any task: by model and signature. A text is an error.
-Found = Mapping[str, float] | str
-
 
 def measure(settings: ParitySettings, log: Callable[[str], None]) -> Report:
     """Trains, exports and compares every model of the package."""
-    labels: dict[str, Mapping[str, Any]] = {
+    configs: dict[str, Mapping[str, Any]] = {
         **{name: {"name": name} for name in models.model_names()},
-        **_FORMS,
+        **_VARIANTS,
     }
     if settings.tiny:
-        labels = {"SharedBottom": labels["SharedBottom"]}
-    # As many warnings as exports, of what is not measured here.
+        configs = {"SharedBottom": configs["SharedBottom"]}
+    # Every export warns about what is not measured here.
     logging.getLogger("keras_infnet").setLevel(logging.ERROR)
-    data = load_data(_settings({}, settings).data)
-    found: dict[str, Found] = {}
-    for number, (label, config) in enumerate(sorted(labels.items()), 1):
-        log(f"[{number}/{len(labels)}] {label}")
+    data = load_data(_experiment({}, settings).data)
+    found: dict[str, dict[str, float]] = {}
+    failed: dict[str, str] = {}
+    for number, (label, config) in enumerate(sorted(configs.items()), 1):
+        log(f"[{number}/{len(configs)}] {label}")
+        experiment = _experiment(config, settings)
         try:
-            differences = _differences(config, settings, data)
-            found[label] = differences
-            log(f"  at most {max(differences.values()):.1e} beside `predict`")
+            differences = [
+                _differences(experiment, data, seed)
+                for seed in range(settings.repeats)
+            ]
         except (ValueError, RuntimeError) as error:
-            # The others are still of interest.
-            found[label] = str(error)
-            log(f"failed: {error}")
-    return Report(
-        "parity",
-        describe_machine(),
-        dataclasses.asdict(settings),
-        [_table(found)],
-        _notes(settings, found),
-        {label: _plain(values) for label, values in found.items()},
-        [],
-    )
+            failed[label] = str(error)
+            log(f"  failed: {error}")
+            continue
+        found[label] = {
+            signature: max(each[signature] for each in differences)
+            for signature in differences[0]
+        }
+        largest = max(found[label].values())
+        log(f"  differs from `predict` by at most {largest:.1e}")
+    notes = [
+        f"Trained on {settings.rows:,} simulated rows, then exported. "
+        "Differences are relative for values beyond 1."
+    ]
+    if failed:
+        notes.append(f"Failed: {', '.join(failed)}.")
+    return Report(settings, [_table(found, failed)], notes, {**found, **failed})
 
 
-def _settings(
+def _experiment(
     config: Mapping[str, Any], settings: ParitySettings
 ) -> ExperimentSettings:
     return ExperimentSettings.from_dict(
@@ -92,27 +94,10 @@ def _settings(
 
 
 def _differences(
-    config: Mapping[str, Any], settings: ParitySettings, data: ExperimentData
+    experiment: ExperimentSettings, data: ExperimentData, seed: int
 ) -> dict[str, float]:
-    largest: dict[str, float] = {}
-    for seed in range(settings.repeats):
-        for signature, difference in _of_one(
-            config, settings, data, seed
-        ).items():
-            known = largest.get(signature, 0.0)
-            largest[signature] = max(known, difference)
-    return largest
-
-
-def _of_one(
-    config: Mapping[str, Any],
-    settings: ParitySettings,
-    data: ExperimentData,
-    seed: int,
-) -> dict[str, float]:
-    run = run_experiment(
-        _settings(config, settings), data, seed, verbose=0, evaluated=False
-    )
+    """Returns the largest difference of any task by signature."""
+    run = run_experiment(experiment, data, seed, verbose=0, evaluated=False)
     examples = data.evaluated
     assert isinstance(examples, Table)
     with tempfile.TemporaryDirectory() as temporary:
@@ -130,42 +115,14 @@ def _of_one(
     }
 
 
-def _table(found: Mapping[str, Found]) -> SectionTable:
-    signatures = list(
-        dict.fromkeys(
-            signature
-            for values in found.values()
-            if not isinstance(values, str)
-            for signature in values
-        )
-    )
+def _table(
+    found: Mapping[str, Mapping[str, float]], failed: Mapping[str, str]
+) -> SectionTable:
+    names = list(dict.fromkeys(n for values in found.values() for n in values))
     rows = [
-        [
-            label,
-            *(
-                "failed" if isinstance(values, str) else f"{values[name]:.1e}"
-                for name in signatures
-            ),
-        ]
+        [label, *(f"{values[name]:.1e}" for name in names)]
         for label, values in found.items()
     ]
-    return SectionTable(
-        "Largest difference between an export and `predict`",
-        ["model", *signatures],
-        rows,
-    )
-
-
-def _notes(settings: ParitySettings, found: Mapping[str, Found]) -> list[str]:
-    failed = [n for n, values in found.items() if isinstance(values, str)]
-    lines = [
-        f"Trained on a part of {settings.rows:,} simulated rows, then "
-        "exported. Of values beyond 1 it is a part of the value."
-    ]
-    if failed:
-        lines.append(f"Failed: {', '.join(failed)}.")
-    return lines
-
-
-def _plain(values: Found) -> Any:
-    return values if isinstance(values, str) else dict(values)
+    rows += [[label, *["failed"] * len(names)] for label in failed]
+    title = "Largest difference between an export and `predict`"
+    return SectionTable(title, ["model", *names], rows)

@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["draw"]
 
-# Okabe and Ito: told apart by all eyes, and in print by their markers.
+# Palette of Okabe and Ito, which is safe for color blindness.
 _COLORS = (
     "#0072B2",
     "#D55E00",
@@ -24,7 +24,7 @@ def draw(
     charts: Sequence[Any], title: str, path: str | os.PathLike[str]
 ) -> None:
     """Draws the charts of a report side by side."""
-    # Without `pyplot`: no window, and no state that others see.
+    # Without `pyplot`, which has global state and may open windows.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -47,29 +47,30 @@ def draw(
 
 def _draw_lines(axes: Any, chart: Any) -> None:
     for index, (name, points) in enumerate(chart.lines.items()):
-        x, y, ends = zip(*points, strict=True)
+        low, middle, high = (
+            [1e3 * getattr(spread, name) for spread in points.values()]
+            for name in ("lower", "median", "upper")
+        )
         color = _COLORS[index % len(_COLORS)]
         axes.plot(
-            x,
-            y,
+            list(points),
+            middle,
             color=color,
             marker=_MARKERS[index % len(_MARKERS)],
             markersize=5,
-            # Single points may lie upon each other: hollow ones show all.
-            markerfacecolor=color if points[1:] else "none",
+            # Single points may overlap: hollow markers show all of them.
+            markerfacecolor=color if len(points) > 1 else "none",
             label=name,
         )
-        if all(end is not None for end in ends):
-            low, high = zip(*ends, strict=True)
-            axes.fill_between(x, low, high, color=color, alpha=0.15, lw=0)
+        axes.fill_between(
+            list(points), low, high, color=color, alpha=0.15, lw=0
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
-    # What was measured, and nothing between.
-    axes.set_xticks(
-        sorted({x for line in chart.lines.values() for x, *_ in line})
-    )
+    # One tick per measured size.
+    axes.set_xticks(sorted({x for line in chart.lines.values() for x in line}))
     axes.set_xticks([], minor=True)
-    # A tenfold range at least: small growth must look small.
+    # At least a tenfold range: small growth must look small.
     low, high = axes.get_ylim()
     margin = max(1.0, (10.5 / (high / low)) ** 0.5)
     axes.set_ylim(low / margin, high * margin)

@@ -1,4 +1,4 @@
-"""Schemas and random batches of a given shape."""
+"""Schemas of the benchmarks and random batches for them."""
 
 from typing import Any
 
@@ -24,9 +24,8 @@ __all__ = [
     "tiny_schema",
 ]
 
-# Rows of the tables of KuaiRand-Pure, and for each behaviour the share of its
-# 50 places that hold an event, as found in the training part of all days
-# before 5 May.
+# Table sizes of KuaiRand-Pure, and the fraction of the 50 positions of each
+# behavior that hold an event, for the training rows of all days before 5 May.
 _TABLE_SIZES = {
     "user_id": 24_077,
     "video_id": 6_076,
@@ -48,11 +47,11 @@ _TABLE_SIZES = {
 _OTHER_CATEGORIES = 10
 _BINS = 33
 _SHARES = {"watched": 0.82, "long_view": 0.44, "like": 0.03}
-_LIST_SHARE = 0.28  # of the places of a list of tags
+_LIST_SHARE = 0.28  # fraction of positions in use in a list of tags
 
 
 def field_schema(rows: int, fields: int) -> Schema:
-    """Makes a schema of categorical fields alone, with a table each.
+    """Makes a schema of categorical fields, each with its own table.
 
     Example:
 
@@ -71,7 +70,7 @@ def field_schema(rows: int, fields: int) -> Schema:
 
 
 def kuairand_schema() -> Schema:
-    """Makes the schema of KuaiRand-Pure without its files."""
+    """Makes the schema of KuaiRand-Pure without reading its files."""
     statistics = PointInTimeStatistics(
         ("user_id", "video_id", "author_id"), FEEDBACKS, time="time_ms"
     )
@@ -85,7 +84,7 @@ def kuairand_schema() -> Schema:
 
 
 def serving_schema(length: int, tiny: bool = False) -> Schema:
-    """Makes a schema of requests: one user with a history, many videos.
+    """Makes a schema of requests: one user with a history, many candidates.
 
     Example:
 
@@ -101,7 +100,7 @@ def serving_schema(length: int, tiny: bool = False) -> Schema:
 
 
 def tiny_schema() -> Schema:
-    """Makes a schema with one part of every kind, for trying things out."""
+    """Makes a schema with every kind of field and a behavior."""
     return Schema(
         fields=[
             Categorical("user_id"),
@@ -156,7 +155,7 @@ def _batch(
             size = schema.table_size(part.table_name)
             shape = (batch_size, *shapes[name])
             ids = _ids(size, shape, zipf, rng, _is_list(part))
-            # Padding reads row 0, which therefore repeats a lot.
+            # Padding has id 0.
             there = mask.reshape(mask.shape + (1,) * (ids.ndim - mask.ndim))
             inputs[name] = np.where(there, ids, 0)
         if behavior.timed:
@@ -186,7 +185,7 @@ def _ids(
     if size < 2:
         return np.zeros(shape, np.int32)
     if zipf:
-        # The share of id k is log(1 + 1/k) / log(size), nearly 1/k.
+        # The probability of id k is log(1 + 1/k) / log(size), about 1/k.
         ids = np.floor(float(size) ** rng.random(shape))
         ids = np.minimum(ids, size - 1).astype(np.int32)
     else:

@@ -1,4 +1,4 @@
-"""The result of a benchmark: tables, a file of numbers, a plot."""
+"""Report of a benchmark: tables, a file of numbers, a plot."""
 
 import dataclasses
 import importlib.util
@@ -6,11 +6,12 @@ import json
 import math
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from keras_infnet.benchmarks.machine import machine_lines
+from keras_infnet.benchmarks.machine import describe_machine, machine_lines
 from keras_infnet.benchmarks.plots import draw
+from keras_infnet.benchmarks.settings import Settings
 from keras_infnet.benchmarks.timing import Spread
 from keras_infnet.utils.atomic_files import replacing, write_text
 from keras_infnet.utils.json_values import json_safe
@@ -23,6 +24,7 @@ __all__ = [
     "milliseconds",
     "percent",
     "quotient",
+    "rate",
     "size",
 ]
 
@@ -36,45 +38,50 @@ class SectionTable:
     rows: Sequence[Sequence[str]]
 
     def text(self) -> str:
-        """Returns title and aligned columns, the first one to the left."""
+        """Returns title and aligned columns, the first one left-aligned."""
         return f"{self.title}\n{aligned_table([self.headings, *self.rows])}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Chart:
-    """One picture of a plot."""
+    """One plot: lines of seconds by x, drawn in milliseconds, or bars."""
 
     title: str
     x_label: str
-    y_label: str
-    lines: dict[str, list[tuple[float, float, Any]]]
-    bars: dict[str, Spread] = dataclasses.field(default_factory=dict)
+    y_label: str = ""
+    lines: Mapping[str, Mapping[Any, Spread]] = dataclasses.field(
+        default_factory=dict
+    )
+    bars: Mapping[str, Spread] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a benchmark found.
+    """Result of a benchmark.
 
     Args:
-        name: string. Name of the benchmark.
-        machine: dict of `describe_machine`.
-        settings: dict of plain values, what was asked for.
-        tables: list of `SectionTable`.
-        notes: list of strings, one a line below the tables.
+        settings: settings of the benchmark, which also name it.
+        tables: list of tables.
+        notes: list of strings, printed below the tables, one per line.
         results: dict of plain values: all numbers behind the tables.
-        charts: list of `Chart`. Without any there is no plot.
+        charts: list of charts; without any no plot is written. Defaults to
+            `()`.
+
+    Attributes:
+        machine: dict of hardware and versions.
     """
 
-    name: str
-    machine: dict[str, Any]
-    settings: dict[str, Any]
+    settings: Settings
     tables: Sequence[SectionTable]
     notes: Sequence[str]
     results: dict[str, Any]
-    charts: Sequence[Chart]
+    charts: Sequence[Chart] = ()
+    machine: dict[str, Any] = dataclasses.field(
+        init=False, default_factory=describe_machine
+    )
 
     def text(self) -> str:
-        """Returns what the terminal shows."""
+        """Returns the tables and notes, for the terminal."""
         parts = [table.text() for table in self.tables]
         if self.notes:
             parts.append("\n".join(self.notes))
@@ -82,12 +89,12 @@ class Report:
         return "\n\n".join(parts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns all but the charts as plain values."""
+        """Returns everything except the charts as plain values."""
         return json_safe(
             {
-                "benchmark": self.name,
+                "benchmark": self.settings.benchmark,
                 "machine": self.machine,
-                "settings": self.settings,
+                "settings": dataclasses.asdict(self.settings),
                 "results": self.results,
                 "notes": self.notes,
                 "tables": [dataclasses.asdict(t) for t in self.tables],
@@ -97,41 +104,39 @@ class Report:
     def save(
         self, folder: str | os.PathLike[str], log: Callable[[str], None]
     ) -> pathlib.Path:
-        """Writes numbers and, with matplotlib, a plot, each in one step.
+        """Writes the numbers and, with matplotlib, a plot.
 
         Args:
-            folder: path. Made if it is not there.
-            log: function of a string. Told what was written.
+            folder: path. Created if absent.
+            log: callable taking a string. Receives the paths of the files.
 
         Returns:
-            Path of the JSON file, `{name}-{backend}.json`.
+            Path of the JSON file, `{benchmark}-{backend}.json`.
         """
-        place = pathlib.Path(folder)
-        place.mkdir(parents=True, exist_ok=True)
-        path = place / f"{self.name}-{self.machine['backend']}.json"
+        name, backend = self.settings.benchmark, self.machine["backend"]
+        path = pathlib.Path(folder) / f"{name}-{backend}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
         write_text(path, text)
         written = f"Wrote {path}"
         if not self.charts:
             log(f"{written}.")
-            return path
-        if importlib.util.find_spec("matplotlib") is None:
+        elif importlib.util.find_spec("matplotlib") is None:
             log(
                 f"{written}. No plot: matplotlib is not installed "
                 '(python -m pip install "keras-infnet[plot]").'
             )
-            return path
-        picture = path.with_suffix(".png")
-        title = f"{self.name}, {self.machine['backend']}"
-        with replacing(picture) as temporary:
-            draw(self.charts, title, temporary)
-        log(f"{written} and {picture}.")
+        else:
+            picture = path.with_suffix(".png")
+            with replacing(picture) as temporary:
+                draw(self.charts, f"{name}, {backend}", temporary)
+            log(f"{written} and {picture}.")
         return path
 
 
 def milliseconds(seconds: Spread) -> list[str]:
-    """Writes median and quartiles of seconds as two cells."""
-    # Three digits at least, of microseconds as of minutes.
+    """Formats median and quartiles of seconds as two cells."""
+    # At least three digits, for microseconds as for minutes.
     digits = max(0, 2 - math.floor(math.log10(max(seconds.median, 1e-9)) + 3))
     low, middle, high = (
         f"{1e3 * value:,.{digits}f}"
@@ -140,8 +145,14 @@ def milliseconds(seconds: Spread) -> list[str]:
     return [middle, f"{low} - {high}"]
 
 
+def rate(numbers: Spread) -> list[str]:
+    """Formats median and quartiles of a rate as two cells."""
+    quartiles = f"{numbers.lower:,.0f} - {numbers.upper:,.0f}"
+    return [f"{numbers.median:,.0f}", quartiles]
+
+
 def quotient(ratio: Spread) -> list[str]:
-    """Writes median and ends of a ratio as two cells."""
+    """Formats median and range of a ratio as two cells."""
     return [
         f"{ratio.median:.2f}",
         f"{ratio.smallest:.2f} - {ratio.largest:.2f}",
@@ -149,10 +160,10 @@ def quotient(ratio: Spread) -> list[str]:
 
 
 def percent(part: float) -> str:
-    """Writes a share of 1 with its sign."""
+    """Formats a fraction as a signed percentage."""
     return f"{100 * part:+.1f} %"
 
 
 def size(count: float) -> str:
-    """Writes bytes in MiB."""
+    """Formats bytes in MiB."""
     return f"{count / 2**20:,.0f} MiB"

@@ -45,18 +45,18 @@ def run(
     Args:
         settings: `TrainingSettings`, `VocabularySettings`, `TokensSettings`,
             `FeedSettings`, `ServingSettings` or `ParitySettings`, which
-            choose the benchmark.
-        output: path or `None`. Folder for `{name}-{backend}.json` and, with
-            matplotlib, a plot beside it; `None` writes nothing. Defaults to
+            select the benchmark.
+        output: path or `None`. Directory for `{benchmark}-{backend}.json` and,
+            with matplotlib, a plot; `None` writes nothing. Defaults to
             `"benchmarks"`.
-        log: function of a string. Told of the progress, the tables, and what
-            was written. Defaults to `print`.
+        log: callable taking a string. Receives progress messages, the tables
+            and the paths of the files. Defaults to `print`.
 
     Returns:
         `Report`: `text()` has the tables, `results` the numbers.
 
     Raises:
-        ValueError: If `settings` are of no benchmark.
+        ValueError: If `settings` belong to no benchmark.
         RuntimeError: If a process that measures memory fails.
     """
     if type(settings) not in _MEASURES:

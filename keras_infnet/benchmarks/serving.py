@@ -1,4 +1,4 @@
-"""How long does a served model take to rank candidates?"""
+"""Latency of ranking candidates with an exported model."""
 
 import dataclasses
 import pathlib
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from keras_infnet import models
-from keras_infnet.benchmarks.machine import describe_machine
 from keras_infnet.benchmarks.random_batches import serving_schema
 from keras_infnet.benchmarks.report import (
     Chart,
@@ -34,37 +33,44 @@ from keras_infnet.serving.graph.signatures import ENCODED, RANK
 __all__ = ["measure"]
 
 _MODELS: Mapping[str, Mapping[str, Any]] = {
-    "INFNet hub": {"name": "INFNet", "preset": "small"},
-    "INFNet proxy": {"name": "INFNet", "preset": "small", "variant": "proxy"},
-    # The same tokens without hubs, each of which attends to all.
+    "INFNet hub": {"name": "INFNet"},
+    "INFNet proxy": {"name": "INFNet", "variant": "proxy"},
+    # The same tokens, without hubs.
     "INFNet all-to-all": {
         "name": "INFNet",
-        "preset": "small",
         "ablate": "hubs",
         "tower_inputs": "task",
     },
-    "SharedBottom": {"name": "SharedBottom", "preset": "small"},
-    "PLE": {"name": "PLE", "preset": "small"},
-    "DIN": {"name": "DIN", "preset": "small"},
-    "DCNv2": {"name": "DCNv2", "preset": "small"},
+    **{
+        name: {"name": name} for name in ("SharedBottom", "PLE", "DIN", "DCNv2")
+    },
 }
 _TINY = ("INFNet hub", "DCNv2")
-# More lines than these, and nobody can tell them apart.
+# More lines would be indistinguishable.
 _DRAWN = ("INFNet hub", "INFNet proxy", "SharedBottom")
 _TILED = f"tiled {ENCODED}"
 _WARM_UP = 3
 
-# Seconds of the calls of a model: by signature and number of candidates.
+# Seconds of the calls of a model by signature and number of candidates.
 Calls = Mapping[tuple[str, int], Sequence[float]]
 
 
 @dataclasses.dataclass(frozen=True)
 class _Served:
-    """What was measured of one model with one number of threads."""
+    """Seconds of the calls of one model, and of its cold start."""
 
     calls: Calls
     load: float
     first: float
+
+    def ratio(self, count: int) -> Spread:
+        """Returns the time of the tiled signature over that of `rank`."""
+        times = {name: self.calls[name, count] for name in (ENCODED, RANK)}
+        return ratios(times, ENCODED, RANK)
+
+
+# Results by number of threads and label of the model.
+Found = Mapping[int, Mapping[str, _Served]]
 
 
 def measure(settings: ServingSettings, log: Callable[[str], None]) -> Report:
@@ -72,12 +78,11 @@ def measure(settings: ServingSettings, log: Callable[[str], None]) -> Report:
     why = problem()
     if why is not None:
         raise ValueError(f"bench serving runs models in C++: {why}.")
-    machine = describe_machine()
     schema = serving_schema(settings.length, settings.tiny)
     with tempfile.TemporaryDirectory() as temporary:
         place = pathlib.Path(temporary)
         labels = _TINY if settings.tiny else tuple(_MODELS)
-        folders = [_built(label, schema, place, log) for label in labels]
+        folders = [_build(label, schema, place, log) for label in labels]
         sizes = {
             label: sum(f.stat().st_size for f in folder.rglob("*"))
             for label, folder in zip(labels, folders, strict=True)
@@ -89,12 +94,16 @@ def measure(settings: ServingSettings, log: Callable[[str], None]) -> Report:
         for threads in settings.threads:
             log(f"{threads} threads: {settings.repeats} rounds")
             runner = SavedModelProgram(program, place, threads)
-            lines = runner.time(folders, requests, settings.repeats, _WARM_UP)
-            found[threads] = _served(lines, labels, settings.candidates)
+            lines = runner.time(
+                folders, [r for _, r in requests], settings.repeats, _WARM_UP
+            )
+            keys = [key for key, _ in requests]
+            found[threads] = {
+                label: _served(lines, index, label, keys)
+                for index, label in enumerate(labels)
+            }
     return Report(
-        "serving",
-        machine,
-        dataclasses.asdict(settings),
+        settings,
         [
             *(_table(settings, n, by_model) for n, by_model in found.items()),
             _cold_table(found, sizes),
@@ -127,78 +136,65 @@ def measure(settings: ServingSettings, log: Callable[[str], None]) -> Report:
     )
 
 
-def _built(
+def _build(
     label: str, schema: Schema, place: pathlib.Path, log: Callable[[str], None]
 ) -> pathlib.Path:
+    """Builds a SavedModel, which is all that the directory then holds."""
+    log(f"building {label}")
     config = dict(_MODELS[label])
-    kind = getattr(models, config.pop("name"))
-    model = kind.from_preset(config.pop("preset"), schema, **config)
+    model_class = getattr(models, config.pop("name"))
     folder = place / label.replace(" ", "_")
     folder.mkdir()
-    model.save(place / "model.keras")
-    (place / "model.keras").rename(folder / "model.keras")
+    path = folder / "model.keras"
+    model_class.from_preset("small", schema, **config).save(path)
     schema.save(folder / "schema.json")
-    log(f"building {label}")
     with building(folder):
         pass
-    # What is left is what a server reads.
-    (folder / "model.keras").unlink()
+    path.unlink()
     return folder
 
 
 def _requests(
     schema: Schema, counts: Sequence[int]
-) -> list[tuple[str, dict[str, np.ndarray]]]:
-    """The same requests for both signatures, smallest first."""
+) -> list[tuple[tuple[str, int], tuple[str, dict[str, np.ndarray]]]]:
+    """Returns requests to both signatures, the smallest first."""
     inputs = example_inputs(schema, rows=max(counts), seed=1)
     for behavior in schema.behaviors:
-        # Full histories: all models read as many events.
+        # Full histories, so that all models read the same number of events.
         inputs[behavior.mask_input][:] = True
-    shared = schema.shared_inputs
-    return [
-        (
-            signature,
-            {
-                name: array[:1] if name in shared else array[:count]
-                for name, array in inputs.items()
-            },
-        )
-        for count in counts
-        for signature in (RANK, ENCODED)
-    ]
+    requests = []
+    for count in counts:
+        arrays = {
+            name: array[: 1 if name in schema.shared_inputs else count]
+            for name, array in inputs.items()
+        }
+        for name in (RANK, ENCODED):
+            requests.append(((name, count), (name, arrays)))
+    return requests
 
 
 def _served(
     lines: Sequence[Mapping[str, Any]],
-    labels: Sequence[str],
-    counts: Sequence[int],
-) -> dict[str, _Served]:
-    asked = [(name, n) for n in counts for name in (RANK, ENCODED)]
-    found = {}
-    for index, label in enumerate(labels):
-        own = [line for line in lines if line["folder"] == index]
-        wrong = [line for line in own if line["status"]]
-        if wrong:
-            raise RuntimeError(f"a request to {label} failed: {wrong[0]}")
-        calls = {
-            asked[line["request"]]: [
-                1e-6 * (prepare + run)
-                for prepare, run in zip(
-                    line["prepare_us"], line["run_us"], strict=True
-                )
-            ]
-            for line in own
-        }
-        first = next(line for line in own if line["request"] == 0)
-        found[label] = _Served(
-            calls, 1e-6 * first["load_us"], 1e-6 * first["first_us"]
-        )
-    return found
-
-
-def _ratio(calls: Calls, count: int) -> Spread:
-    times = {_TILED: calls[ENCODED, count], RANK: calls[RANK, count]}
-    return ratios(times, _TILED, RANK)
+    index: int,
+    label: str,
+    keys: Sequence[tuple[str, int]],
+) -> _Served:
+    """Reads what the C++ program printed about one model."""
+    own = [line for line in lines if line["folder"] == index]
+    for line in own:
+        if line["status"]:
+            raise RuntimeError(f"a request to {label} failed: {line}")
+    calls = {
+        keys[line["request"]]: [
+            1e-6 * (prepare + run)
+            for prepare, run in zip(
+                line["prepare_us"], line["run_us"], strict=True
+            )
+        ]
+        for line in own
+    }
+    first = next(line for line in own if line["request"] == 0)
+    return _Served(calls, 1e-6 * first["load_us"], 1e-6 * first["first_us"])
 
 
 def _table(
@@ -207,88 +203,63 @@ def _table(
     rows = []
     for label, served in by_model.items():
         for count in settings.candidates:
-            for signature, words in ((RANK, RANK), (ENCODED, _TILED)):
+            ratio = quotient(served.ratio(count))
+            for signature, title, cells in (
+                (RANK, RANK, ratio),
+                (ENCODED, _TILED, ["", ""]),
+            ):
                 seconds = served.calls[signature, count]
                 p50, p99 = np.percentile(seconds, [50, 99])
-                ratio = _ratio(served.calls, count)
-                rows.append(
-                    [
-                        label,
-                        words,
-                        f"{count}",
-                        milliseconds(spread(seconds))[0],
-                        f"{1e3 * p99:,.2f}",
-                        f"{count / p50:,.0f}",
-                        *(quotient(ratio) if signature == RANK else ("", "")),
-                    ]
-                )
+                row = [label, title, f"{count}"]
+                row += [milliseconds(spread(seconds))[0], f"{1e3 * p99:,.2f}"]
+                rows.append([*row, f"{count / p50:,.0f}", *cells])
+    headings = ["model", "signature", "candidates", "p50 ms", "p99 ms"]
     return SectionTable(
         f"One request of one user, {settings.length} events, "
         f"{threads} thread{'s' * (threads > 1)}",
-        [
-            "model",
-            "signature",
-            "candidates",
-            "p50 ms",
-            "p99 ms",
-            "candidates/s",
-            "tiled / rank",
-            "range",
-        ],
+        [*headings, "candidates/s", "tiled / rank", "range"],
         rows,
     )
 
 
-def _cold_table(
-    found: Mapping[int, Mapping[str, _Served]], sizes: Mapping[str, int]
-) -> SectionTable:
-    rows = []
-    for threads, by_model in found.items():
-        for label, served in by_model.items():
-            rows.append(
-                [
-                    label,
-                    f"{threads}",
-                    size(sizes[label]),
-                    f"{1e3 * served.load:,.0f}",
-                    f"{1e3 * served.first:,.0f}",
-                ]
-            )
+def _cold_table(found: Found, sizes: Mapping[str, int]) -> SectionTable:
     return SectionTable(
         "Cold start",
         ["model", "threads", "SavedModel", "load ms", "first call ms"],
-        rows,
+        [
+            [
+                label,
+                f"{threads}",
+                size(sizes[label]),
+                f"{1e3 * served.load:,.0f}",
+                f"{1e3 * served.first:,.0f}",
+            ]
+            for threads, by_model in found.items()
+            for label, served in by_model.items()
+        ],
     )
 
 
-def _notes(
-    settings: ServingSettings, found: Mapping[int, Mapping[str, _Served]]
-) -> list[str]:
+def _notes(settings: ServingSettings, found: Found) -> list[str]:
     threads, count = min(found), max(settings.candidates)
     lines = [
         f"{settings.repeats} calls each, in turn. {_TILED} gets the same "
-        "request and repeats what is shared inside the graph."
+        "request and repeats the shared inputs inside the graph."
     ]
     for label, served in found[threads].items():
-        ratio = _ratio(served.calls, count)
+        ratio = served.ratio(count)
         lines.append(
-            f"{label}: {count} candidates by {RANK} in 1 / "
-            f"{ratio.median:.2f} of the time "
-            f"({ratio.lower:.2f} to {ratio.upper:.2f})."
+            f"{label}: {RANK} is {ratio.median:.2f} times as fast for "
+            f"{count} candidates ({ratio.lower:.2f} to {ratio.upper:.2f})."
         )
     return lines
 
 
 def _chart(threads: int, by_model: Mapping[str, _Served]) -> Chart:
-    lines: dict[str, list[tuple[float, float, Any]]] = {}
-    for label in by_model:
-        if label not in _DRAWN:
-            continue
+    lines: dict[str, dict[float, Spread]] = {}
+    for label in [name for name in _DRAWN if name in by_model]:
         for (signature, count), seconds in by_model[label].calls.items():
-            words = RANK if signature == RANK else "tiled"
-            found = spread(seconds)
-            ends = (1e3 * found.lower, 1e3 * found.upper)
-            point = (float(count), 1e3 * found.median, ends)
-            lines.setdefault(f"{label}, {words}", []).append(point)
+            name = RANK if signature == RANK else "tiled"
+            lines.setdefault(f"{label}, {name}", {})[count] = spread(seconds)
     title = f"{threads} thread{'s' * (threads > 1)}"
-    return Chart(title, "candidates", "ms a request", lines)
+    return Chart(title, "candidates", "ms per request", lines)

@@ -1,4 +1,4 @@
-"""What benchmarks can be asked for."""
+"""Settings of the benchmarks."""
 
 import dataclasses
 import os
@@ -28,17 +28,21 @@ _POLICIES = ("float32", "mixed_bfloat16")
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What all benchmarks have in common."""
+    """Common settings of all benchmarks."""
 
     repeats: int = 5
 
+    @property
+    def benchmark(self) -> str:
+        """Name of the benchmark."""
+        return type(self).__name__.removesuffix("Settings").lower()
+
     @classmethod
     def quick(cls) -> Self:
-        """Returns sizes that take seconds and measure nothing of worth."""
+        """Returns sizes for a trial run of seconds."""
         return cls(repeats=2)
 
     def __post_init__(self) -> None:
-        # Strings keep a path; booleans are switches; the rest is counted.
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if isinstance(field.default, bool):
@@ -66,26 +70,25 @@ def _check_sizes(name: str, values: object) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class VocabularySettings(Settings):
-    """Asks: what does a step cost as the tables grow?
+    """Time and memory of a training step by number of embedding rows.
 
     Args:
-        repeats: integer. Rounds that count. Defaults to `5`.
-        rows: ascending integers. Rows of all tables together, trained by
-            rows. Defaults to
+        repeats: integer. Measured rounds. Defaults to `5`.
+        rows: ascending integers. Total rows of all tables, with row-sparse
+            updates. Defaults to
             `(10_000, 100_000, 1_000_000, 10_000_000)`.
-        dense_rows: ascending integers. Rows of all tables together, trained
-            as stock Keras does. Defaults to `(1_000_000,)`.
+        dense_rows: ascending integers. Total rows of all tables, with the
+            dense updates of stock Keras. Defaults to `(1_000_000,)`.
         batch_size: integer. Defaults to `4096`.
-        fields: integer. Categorical fields, with a table each. Defaults to
-            `40`.
-        dim: integer. Floats of a row. Defaults to `32`.
-        steps: integer. Steps of a round. Defaults to `8`.
-        zipf: boolean. Whether ids follow Zipf's law, with the exponent 1, and
-            repeat a lot, instead of being equally frequent. Defaults to
-            `False`.
-        memory: boolean. Whether to measure peak memory too, in processes of
-            their own. Defaults to `True`.
-        dtype: string. Policy of the layers, `"float32"` or
+        fields: integer. Categorical fields, each with its own table. Defaults
+            to `40`.
+        dim: integer. Embedding dimension. Defaults to `32`.
+        steps: integer. Steps per round. Defaults to `8`.
+        zipf: boolean. Whether ids follow Zipf's law with exponent 1 instead of
+            a uniform distribution. Defaults to `False`.
+        memory: boolean. Whether to measure peak memory too, in separate
+            processes. Defaults to `True`.
+        dtype: string. Dtype policy of the layers, `"float32"` or
             `"mixed_bfloat16"`. Defaults to `"float32"`.
 
     Raises:
@@ -113,7 +116,7 @@ class VocabularySettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        # A table has a row for "unknown" and one id at least.
+        # A table has a row for unknown ids and at least one for an id.
         if min(*self.rows, *self.dense_rows) < 2 * self.fields:
             raise ValueError(
                 "`rows` and `dense_rows` must be at least twice the number of "
@@ -124,18 +127,18 @@ class VocabularySettings(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class TrainingSettings(Settings):
-    """Asks: how many examples a second does training take?
+    """Examples per second of training.
 
     Args:
-        repeats: integer. Rounds that count. Defaults to `5`.
+        repeats: integer. Measured rounds. Defaults to `5`.
         batch_size: integer. Defaults to `4096`.
-        steps: integer. Steps of a round. Defaults to `4`.
-        data: string or `None`. Folder of KuaiRand-Pure; `None` draws random
-            ids in the same shapes. Defaults to `None`.
-        dtype: string. Policy of the layers, `"float32"` or
+        steps: integer. Steps per round. Defaults to `4`.
+        data: string or `None`. Directory of KuaiRand-Pure; `None` draws random
+            ids of the same shapes. Defaults to `None`.
+        dtype: string. Dtype policy of the layers, `"float32"` or
             `"mixed_bfloat16"`. Defaults to `"float32"`.
-        tiny: boolean. Whether to leave most columns out, to see that all
-            works without waiting for compilers. Defaults to `False`.
+        tiny: boolean. Whether to leave out most columns, for a trial run with
+            little compilation. Defaults to `False`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -160,33 +163,33 @@ class TrainingSettings(Settings):
         super().__post_init__()
         if self.tiny and self.data is not None:
             raise ValueError(
-                "`tiny` cuts random rows, not those of `data`. Leave one of "
-                f"them out. Received: data={os.fspath(self.data)!r}."
+                "`tiny` and `data` exclude each other. "
+                f"Received: tiny=True, data={os.fspath(self.data)!r}."
             )
 
 
 @dataclasses.dataclass(frozen=True)
 class TokensSettings(Settings):
-    """Asks: what does a block cost as tokens become more?
+    """Time and memory of INFNet blocks by number of tokens.
 
     Args:
-        repeats: integer. Rounds that count. Defaults to `5`.
-        lengths: ascending integers, two at least. Events, where there are
+        repeats: integer. Measured rounds. Defaults to `5`.
+        lengths: at least two ascending integers. Numbers of events, with
             `count` fields. Defaults to `(50, 100, 200, 400, 800, 1600)`.
-        counts: ascending integers, two at least. Fields, where there are
+        counts: at least two ascending integers. Numbers of fields, with
             `length` events. Defaults to `(20, 40, 80, 160, 320)`.
         count: integer. Defaults to `40`.
         length: integer. Defaults to `100`.
-        claim_count: integer. Fields of the comparison that the INFNet paper
-            makes. Defaults to `100`.
+        claim_count: integer. Fields of the comparison in the INFNet paper.
+            Defaults to `100`.
         claim_length: integer. Events of that comparison. Defaults to `1000`.
-        batch_size: integer. All-to-all attention at the largest length holds
-            some 50 MB a row. Defaults to `32`.
-        dim: integer. Width of a token. Defaults to `64`.
+        batch_size: integer. All-to-all attention at the largest length needs
+            about 50 MB per row. Defaults to `32`.
+        dim: integer. Token dimension. Defaults to `64`.
         training: boolean. Whether to measure forward and backward pass
             instead of inference. Defaults to `False`.
-        memory: boolean. Whether to measure memory too, in processes of their
-            own. Defaults to `True`.
+        memory: boolean. Whether to measure memory too, in separate processes.
+            Defaults to `True`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -217,26 +220,25 @@ class TokensSettings(Settings):
         for name in ("lengths", "counts"):
             if len(getattr(self, name)) < 2:
                 raise ValueError(
-                    f"`{name}` must hold two numbers at least, to see growth. "
-                    f"Received: {getattr(self, name)!r}."
+                    f"`{name}` must have at least two numbers. "
+                    f"Received: {name}={getattr(self, name)!r}."
                 )
 
 
 @dataclasses.dataclass(frozen=True)
 class FeedSettings(Settings):
-    """Asks: do batches arrive faster than a model takes them?
+    """Rows per second of the input pipeline and of training.
 
     Args:
-        repeats: integer. Rounds that count. Defaults to `5`.
-        rows: integer. Rows of the file that is simulated. Defaults to
-            `200_000`.
+        repeats: integer. Measured rounds. Defaults to `5`.
+        rows: integer. Rows of the simulated file. Defaults to `200_000`.
         batch_size: integer. Defaults to `4096`.
-        steps: integer. Steps of a round of training. Defaults to `4`.
-        data: string or `None`. Folder of KuaiRand-Pure, whose rows are
-            written to a file first; `None` simulates a feed. Defaults to
-            `None`.
-        tiny: boolean. Whether the model and the simulated feed are small, to
-            see that all works. Defaults to `False`.
+        steps: integer. Training steps per round. Defaults to `4`.
+        data: string or `None`. Directory of KuaiRand-Pure, whose rows are
+            first written to a Parquet file; `None` simulates a feed. Defaults
+            to `None`.
+        tiny: boolean. Whether to use a small model and feed, for a trial run.
+            Defaults to `False`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -260,18 +262,17 @@ class FeedSettings(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class ServingSettings(Settings):
-    """Asks: how long does a served model take to rank candidates?
+    """Latency of ranking candidates with an exported model.
 
     Args:
-        repeats: integer. Calls that count, of every request. Defaults to
-            `50`.
-        candidates: ascending integers. Candidates of a request. Defaults to
+        repeats: integer. Measured calls per request. Defaults to `50`.
+        candidates: ascending integers. Candidates per request. Defaults to
             `(1, 16, 64, 256, 500, 1024)`.
-        threads: ascending integers. Threads that TensorFlow may use. Defaults
-            to `(1, 2)`.
+        threads: ascending integers. Threads of TensorFlow. Defaults to
+            `(1, 2)`.
         length: integer. Events of the history. Defaults to `100`.
-        tiny: boolean. Whether to leave most models and columns out, to see
-            that all works. Defaults to `False`.
+        tiny: boolean. Whether to leave out most models and columns, for a
+            trial run. Defaults to `False`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -295,16 +296,14 @@ class ServingSettings(Settings):
 
 @dataclasses.dataclass(frozen=True)
 class ParitySettings(Settings):
-    """Asks: does every model answer behind every signature as in training?
+    """Largest difference between each exported model and `predict`.
 
     Args:
-        repeats: integer. Trainings and exports of each model. Defaults to
-            `1`.
-        rows: integer. Rows of the feed that is simulated. Defaults to
-            `4_000`.
+        repeats: integer. Trainings and exports per model. Defaults to `1`.
+        rows: integer. Rows of the simulated feed. Defaults to `4_000`.
         batch_size: integer. Defaults to `256`.
-        tiny: boolean. Whether to leave most models out, to see that all
-            works. Defaults to `False`.
+        tiny: boolean. Whether to leave out most models, for a trial run.
+            Defaults to `False`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -325,7 +324,7 @@ class ParitySettings(Settings):
         return cls(1, 500, 128, tiny=True)
 
 
-#: Settings by the name of their benchmark.
+#: Settings classes by the name of their benchmark.
 BENCHMARKS: Mapping[str, type[Settings]] = {
     "training": TrainingSettings,
     "vocabulary": VocabularySettings,
@@ -339,7 +338,7 @@ BENCHMARKS: Mapping[str, type[Settings]] = {
 def choose_settings(
     name: str, quick: bool, given: Mapping[str, Any]
 ) -> Settings:
-    """Makes the settings of a benchmark from options of a command line.
+    """Makes the settings of a benchmark from command-line options.
 
     Example:
 
@@ -349,23 +348,19 @@ def choose_settings(
     kind = BENCHMARKS[name]
     settings = kind.quick() if quick else kind()
     fields = [field.name for field in dataclasses.fields(kind)]
-    chosen = {}
-    for option, value in given.items():
-        if value is None:
-            continue
+    chosen = {n: value for n, value in given.items() if value is not None}
+    for option, value in chosen.items():
         if option not in fields:
-            known = [_written(field) for field in fields if field in given]
+            known, received = (
+                ", ".join(f"--{name.replace('_', '-')}" for name in names)
+                for names in ([f for f in fields if f in given], [option])
+            )
             raise ValueError(
-                f"bench {name} has no option {_written(option)}. It has: "
-                f"{', '.join(known)}."
+                f"bench {name} has no option {received}. Known: {known}."
             )
         if isinstance(value, list):
-            several = isinstance(getattr(settings, option), tuple)
-            one = value[0] if len(value) == 1 else value
-            value = tuple(value) if several else one
-        chosen[option] = value
+            if isinstance(getattr(settings, option), tuple):
+                chosen[option] = tuple(value)
+            elif len(value) == 1:
+                chosen[option] = value[0]
     return dataclasses.replace(settings, **chosen)
-
-
-def _written(option: str) -> str:
-    return f"--{option.replace('_', '-')}"

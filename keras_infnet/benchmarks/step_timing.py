@@ -1,4 +1,4 @@
-"""Time of a training step, inside `fit`."""
+"""Time of a training step in `fit`."""
 
 import time
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ __all__ = ["Prepared", "StepTimer", "prepared", "step_seconds"]
 
 
 class Prepared(keras.utils.PyDataset):
-    """Batches that are in memory already."""
+    """Batches in memory."""
 
     def __init__(self, batches: Sequence[Any]) -> None:
         super().__init__(workers=0)
@@ -25,7 +25,7 @@ class Prepared(keras.utils.PyDataset):
 
 
 def prepared(batches: Sequence[Any]) -> Any:
-    """Returns batches in the form that costs the backend least."""
+    """Returns batches in the fastest form for the backend."""
     if keras.backend.backend() != "tensorflow":
         return Prepared(batches)
     import tensorflow as tf
@@ -40,9 +40,8 @@ def prepared(batches: Sequence[Any]) -> Any:
 class StepTimer(keras.callbacks.Callback):
     """Measures an epoch, from its first step to the end of the last.
 
-    Steps are counted together: JAX and GPUs return from a step before it is
-    done, so that the time of a single step means little. What `fit` does
-    before and after its epochs is left out.
+    JAX and GPUs return before a step is finished, so single steps cannot be
+    timed. The work of `fit` before and after its epochs is not measured.
     """
 
     def __init__(self) -> None:
@@ -54,7 +53,7 @@ class StepTimer(keras.callbacks.Callback):
         self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        # Waits for the last step by reading something small that it wrote.
+        # Reading a small variable waits for the last step.
         smallest = min(
             self.model.trainable_variables, key=lambda v: np.prod(v.shape)
         )

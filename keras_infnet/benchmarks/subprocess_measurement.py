@@ -1,4 +1,4 @@
-"""Measurements in a process of their own, where nothing ran before.
+"""Measurements in a fresh process.
 
 `python -m keras_infnet.benchmarks.subprocess_measurement MODULE:FUNCTION
 ARGUMENTS` calls a function with keyword arguments from JSON, and prints its
@@ -44,18 +44,14 @@ def call_in_child(function: str, arguments: Mapping[str, Any]) -> Any:
         said = (result.stdout + result.stderr).splitlines()[-_LINES:]
         raise RuntimeError(
             f"the process that ran {function} ended with status "
-            f"{result.returncode}, which for -9 means that memory ran out. "
-            "Its output ends:\n" + "\n".join(said)
+            f"{result.returncode} (-9 may mean out of memory). "
+            "Its output ends with:\n" + "\n".join(said)
         )
     return json.loads(result.stdout.splitlines()[-1])
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Does what the text of the module says.
-
-    Args:
-        arguments: list of two strings.
-    """
+    """Calls the function and prints its result."""
     module, _, name = arguments[0].partition(":")
     function = getattr(importlib.import_module(module), name)
     print(json.dumps(function(**json.loads(arguments[1]))), flush=True)

@@ -1,4 +1,4 @@
-"""Times of things that are compared, and the arithmetic of their ratios."""
+"""Interleaved timing of cases, and statistics of times and ratios."""
 
 import dataclasses
 import time
@@ -19,7 +19,7 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One of the things that are compared."""
+    """A named function that returns its time in seconds."""
 
     name: str
     run: Callable[[], float]
@@ -27,7 +27,7 @@ class Case:
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """Where the middle of some numbers lies, and how far they spread."""
+    """Median, quartiles and range of some numbers."""
 
     median: float
     lower: float
@@ -43,9 +43,9 @@ def interleave(
 ) -> dict[str, list[float]]:
     """Runs all cases in turn, round after round.
 
-    A machine that slows down for a while slows all cases of a round, so that
-    ratios within a round stay fair. Every second round goes backwards. A
-    round that does not count comes first: it compiles and fills caches.
+    A slow phase of the machine affects all cases of a round, so ratios within
+    a round stay fair. Every second round runs in reverse order. A first round,
+    which compiles and fills caches, is not counted.
 
     Example:
 
@@ -71,7 +71,7 @@ def interleave(
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Summarises the rounds of a case.
+    """Summarizes the rounds of a case.
 
     Example:
 
@@ -104,22 +104,20 @@ def ratios(
 
 
 def slope(sizes: Sequence[float], values: Sequence[float]) -> float:
-    """Fits the exponent of growth: a straight line in log-log.
+    """Fits the exponent of growth, a straight line in log-log space.
 
     Example:
 
     >>> slope([10, 20, 40], [3.0, 12.0, 48.0])
     2.0
     """
-    x, y = np.log(np.asarray(sizes, float)), np.log(np.asarray(values, float))
-    x = x - x.mean()
-    return round(float(np.sum(x * (y - y.mean())) / np.sum(x * x)), 12)
+    return round(float(np.polyfit(np.log(sizes), np.log(values), 1)[0]), 12)
 
 
 def upper_half(sizes: Sequence[int]) -> list[int]:
-    """Returns the larger half of the sizes, the middle one included.
+    """Returns the larger half of the sizes, at least two.
 
-    Small sizes measure what a call costs, large ones what a token costs.
+    Small sizes measure the overhead of a call, large ones the cost per token.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""What does a block cost as tokens become more?"""
+"""Time and memory of INFNet blocks by number of tokens."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from keras_infnet.benchmarks.infnet_blocks import (
     block_call,
     call_seconds,
 )
-from keras_infnet.benchmarks.machine import describe_machine
+from keras_infnet.benchmarks.machine import accelerator
 from keras_infnet.benchmarks.report import (
     Chart,
     Report,
@@ -48,10 +48,17 @@ class _Point:
     def name(self) -> str:
         return f"{self.block}, M = {self.count}, L = {self.length}"
 
+    @property
+    def rival(self) -> "_Point":
+        """The all-to-all block of the same variant and size."""
+        if self.block.startswith("all-to-all"):
+            return self
+        return dataclasses.replace(self, block=f"all-to-all, {self.block}")
+
 
 @dataclasses.dataclass(frozen=True)
 class _Sweep:
-    """One number of tokens grows, the other stays."""
+    """Growing events (L) or fields (M), with the other number constant."""
 
     symbol: str
     sizes: tuple[int, ...]
@@ -70,8 +77,7 @@ class _Sweep:
 
 
 def measure(settings: TokensSettings, log: Callable[[str], None]) -> Report:
-    """Measures blocks with more and more tokens."""
-    machine = describe_machine()
+    """Measures blocks with growing numbers of tokens."""
     sweeps = [
         _Sweep("L", tuple(settings.lengths), settings.count),
         _Sweep("M", tuple(settings.counts), settings.length),
@@ -87,29 +93,34 @@ def measure(settings: TokensSettings, log: Callable[[str], None]) -> Report:
         for count in sweep.sizes
     )
     points |= dict.fromkeys(claims)
-    shape = settings.batch_size, settings.dim, settings.training
     cases = [
         Case(
             point.name,
             call_seconds(
-                block_call(point.block, point.count, point.length, *shape)
+                block_call(
+                    point.block,
+                    point.count,
+                    point.length,
+                    settings.batch_size,
+                    settings.dim,
+                    settings.training,
+                )
             ),
         )
         for point in points
     ]
     times = interleave(cases, settings.repeats, log)
-    memory, notes = _memory(settings, sweeps, claims, machine, log)
-    tables, slopes = [], []
-    for sweep in sweeps:
-        tables.append(_table(sweep, times, memory, settings))
-        slopes += _slopes(sweep, times, memory)
-    tables.append(_slope_table(slopes))
+    memory, notes = _memory(settings, sweeps, claims, log)
+    slopes = [
+        _slopes(sweep, block, times, memory)
+        for sweep in sweeps
+        for block in BLOCKS
+    ]
+    tables = [_table(sweep, times, memory, settings) for sweep in sweeps]
     claim, lines = _claim(claims, times, memory)
     return Report(
-        "tokens",
-        machine,
-        dataclasses.asdict(settings),
-        tables,
+        settings,
+        [*tables, _slope_table(slopes)],
         lines + notes,
         {
             "points": [
@@ -131,14 +142,15 @@ def _memory(
     settings: TokensSettings,
     sweeps: Sequence[_Sweep],
     claims: Sequence[_Point],
-    machine: Mapping[str, Any],
     log: Callable[[str], None],
 ) -> tuple[dict[_Point, int], list[str]]:
-    """Bytes of the larger points: small ones vanish in what a page costs."""
+    """Measures the larger points; small ones use less than a memory page."""
     if not settings.memory:
         return {}, []
-    if machine["accelerator"] is not None:
-        return {}, ["Memory was not measured: the blocks run elsewhere."]
+    if accelerator() is not None:
+        return {}, [
+            "Memory was not measured: the blocks run on an accelerator."
+        ]
     wanted = dict.fromkeys(
         sweep.point(block, count)
         for block in BLOCKS
@@ -161,7 +173,9 @@ def _memory(
             },
         )
         if value is None:
-            return {}, ["Memory was not measured: the system has no peaks."]
+            return {}, [
+                "Memory was not measured: not supported on this system."
+            ]
         found[point] = value
     return found, []
 
@@ -172,127 +186,104 @@ def _table(
     memory: Mapping[_Point, int],
     settings: TokensSettings,
 ) -> SectionTable:
-    rows = []
-    for block in BLOCKS:
-        for count in sweep.sizes:
-            point = sweep.point(block, count)
-            rows.append(
-                [
-                    block,
-                    f"{count}",
-                    *milliseconds(spread(times[point.name])),
-                    *quotient(ratios(times, point.name, _rival(point).name)),
-                    size(memory[point]) if point in memory else "-",
-                ]
-            )
-    what = "forward and backward pass" if settings.training else "inference"
-    return SectionTable(
-        f"One block, {what}, {sweep.title}, batch {settings.batch_size}, "
-        f"width {settings.dim}",
+    points = [
+        (count, sweep.point(block, count))
+        for block in BLOCKS
+        for count in sweep.sizes
+    ]
+    rows = [
         [
-            "block",
-            sweep.symbol,
-            "ms",
-            "quartiles",
-            "over all-to-all",
-            "range",
-            "memory",
-        ],
-        rows,
-    )
-
-
-def _rival(point: _Point) -> _Point:
-    """The all-to-all block of the same variant and size."""
-    if point.block.startswith("all-to-all"):
-        return point
-    return dataclasses.replace(point, block=f"all-to-all, {point.block}")
+            point.block,
+            f"{count}",
+            *milliseconds(spread(times[point.name])),
+            *quotient(ratios(times, point.name, point.rival.name)),
+            size(memory[point]) if point in memory else "-",
+        ]
+        for count, point in points
+    ]
+    headings = ["block", sweep.symbol, "ms", "quartiles", "over all-to-all"]
+    headings += ["range", "memory"]
+    what = "forward and backward pass" if settings.training else "inference"
+    title = f"One block, {what}, {sweep.title}, batch {settings.batch_size}, "
+    return SectionTable(f"{title}width {settings.dim}", headings, rows)
 
 
 def _slopes(
-    sweep: _Sweep, times: Times, memory: Mapping[_Point, int]
-) -> list[dict[str, Any]]:
-    found = []
-    for block in BLOCKS:
-        upper = upper_half(sweep.sizes)
-        points = {count: sweep.point(block, count) for count in sweep.sizes}
-        middle = {n: spread(times[p.name]).median for n, p in points.items()}
-        # A call that adds nothing that can be seen has no logarithm.
-        used = [memory.get(points[count], 0) for count in upper]
-        found.append(
-            {
-                "block": block,
-                "symbol": sweep.symbol,
-                "from": upper[0],
-                "to": upper[-1],
-                "time_all": slope(list(middle), list(middle.values())),
-                "time_upper": slope(upper, [middle[n] for n in upper]),
-                "memory_upper": slope(upper, used) if min(used) > 0 else None,
-            }
-        )
-    return found
+    sweep: _Sweep, block: str, times: Times, memory: Mapping[_Point, int]
+) -> dict[str, Any]:
+    upper = upper_half(sweep.sizes)
+    points = {count: sweep.point(block, count) for count in sweep.sizes}
+    medians = {n: spread(times[p.name]).median for n, p in points.items()}
+    # A call without measurable memory has no logarithm.
+    used = [memory.get(points[count], 0) for count in upper]
+    return {
+        "block": block,
+        "symbol": sweep.symbol,
+        "from": upper[0],
+        "to": upper[-1],
+        "time_all": slope(list(medians), list(medians.values())),
+        "time_upper": slope(upper, [medians[n] for n in upper]),
+        "memory_upper": slope(upper, used) if min(used) > 0 else None,
+    }
 
 
 def _slope_table(slopes: Sequence[Mapping[str, Any]]) -> SectionTable:
-    rows = []
-    for line in slopes:
-        memory = line["memory_upper"]
-        rows.append(
+    return SectionTable(
+        "Log-log slopes: 1 is linear growth, 2 quadratic",
+        ["block", "of", "time", "time, upper", "memory, upper", "upper half"],
+        [
             [
                 line["block"],
                 line["symbol"],
-                f"{line['time_all']:.2f}",
-                f"{line['time_upper']:.2f}",
-                "-" if memory is None else f"{memory:.2f}",
+                *(
+                    "-" if line[name] is None else f"{line[name]:.2f}"
+                    for name in ("time_all", "time_upper", "memory_upper")
+                ),
                 f"{line['from']} - {line['to']}",
             ]
-        )
-    return SectionTable(
-        "Slopes in log-log: 1 is linear growth, 2 quadratic",
-        ["block", "of", "time", "time, upper", "memory, upper", "upper half"],
-        rows,
+            for line in slopes
+        ],
     )
 
 
 def _claim(
     claims: Sequence[_Point], times: Times, memory: Mapping[_Point, int]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Time and memory that hubs and proxies save at one large size."""
+    """Compares hubs and proxies with all-to-all attention at one large size."""
     results: dict[str, Any] = {}
     lines = []
     for point in claims:
-        rival = _rival(point)
+        rival = point.rival
         if rival == point:
             continue
         ratio = ratios(times, point.name, rival.name)
-        saved: dict[str, Any] = {
-            "time": dataclasses.asdict(ratio),
-            "memory": None,
-        }
+        saved = None
         line = (
             f"{point.name}: {percent(ratio.median - 1)} time "
             f"({percent(ratio.smallest - 1)} to {percent(ratio.largest - 1)})"
         )
         if memory.get(rival, 0) > 0:
-            saved["memory"] = memory[point] / memory[rival]
-            line += f", {percent(memory[point] / memory[rival] - 1)} memory"
+            saved = memory[point] / memory[rival]
+            line += f", {percent(saved - 1)} memory"
         results[point.block] = {
             "count": point.count,
             "length": point.length,
-            "over_all_to_all": saved,
+            "over_all_to_all": {
+                "time": dataclasses.asdict(ratio),
+                "memory": saved,
+            },
         }
         lines.append(f"{line} against {rival.block}.")
     return results, lines
 
 
 def _chart(sweep: _Sweep, times: Times) -> Chart:
-    lines = {}
-    for block in BLOCKS:
-        points: list[tuple[float, float, Any]] = []
-        for count in sweep.sizes:
-            found = spread(times[sweep.point(block, count).name])
-            ends = (1e3 * found.lower, 1e3 * found.upper)
-            points.append((float(count), 1e3 * found.median, ends))
-        lines[block] = points
+    lines = {
+        block: {
+            count: spread(times[sweep.point(block, count).name])
+            for count in sweep.sizes
+        }
+        for block in BLOCKS
+    }
     label = "events L" if sweep.symbol == "L" else "fields M"
-    return Chart(sweep.title, label, "ms a call", lines)
+    return Chart(sweep.title, label, "ms per call", lines)

@@ -1,12 +1,12 @@
-"""How many examples a second does training take?"""
+"""Examples per second of training."""
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import keras
 
-from keras_infnet.benchmarks.machine import describe_machine
 from keras_infnet.benchmarks.peers import stock_keras, torch_rechub
 from keras_infnet.benchmarks.random_batches import (
     kuairand_schema,
@@ -19,12 +19,12 @@ from keras_infnet.benchmarks.report import (
     SectionTable,
     milliseconds,
     quotient,
+    rate,
 )
 from keras_infnet.benchmarks.settings import TrainingSettings
 from keras_infnet.benchmarks.step_timing import prepared, step_seconds
 from keras_infnet.benchmarks.timing import (
     Case,
-    Spread,
     interleave,
     ratios,
     spread,
@@ -38,7 +38,7 @@ from keras_infnet.training import compile_ranker
 
 __all__ = ["infnet_sizes", "kuairand_batches", "measure"]
 
-# Size of INFNet in `examples/configs/kuairand.toml`.
+# Sizes of INFNet in `examples/configs/kuairand.toml`.
 _INFNET: dict[str, Any] = {
     "token_dim": 32,
     "num_blocks": 2,
@@ -46,49 +46,47 @@ _INFNET: dict[str, Any] = {
     "num_shared_tokens": 2,
     "normalize_tokens": False,
 }
-_REFERENCE = "INFNet hub, by rows"
+_REFERENCE = "INFNet hub, row-sparse"
 
 
 def measure(settings: TrainingSettings, log: Callable[[str], None]) -> Report:
-    """Measures steps of models on the schema of KuaiRand-Pure."""
-    machine = describe_machine()
-    size, steps = settings.batch_size, settings.steps
+    """Measures training steps of models on the schema of KuaiRand-Pure."""
+    batch_size, steps = settings.batch_size, settings.steps
     if settings.data is None:
         schema = tiny_schema() if settings.tiny else kuairand_schema()
-        batches = random_batches(schema, size, steps)
+        batches = random_batches(schema, batch_size, steps)
+        source = "a few columns" if settings.tiny else "random ids"
     else:
         log("loading KuaiRand-Pure")
-        schema, batches = kuairand_batches(settings.data, size, steps)
+        schema, batches = kuairand_batches(settings.data, batch_size, steps)
+        source = "its training rows"
     cases, notes = _cases(schema, batches, settings)
     times = interleave(cases, settings.repeats, log)
-    seconds = {case.name: spread(times[case.name]) for case in cases}
     rates = {
-        name: spread([size / value for value in times[name]]) for name in times
+        name: spread([batch_size / value for value in values])
+        for name, values in times.items()
     }
     over = {name: ratios(times, name, _REFERENCE) for name in times}
-    rows = [
+    headings = ["model", "examples/s", "quartiles", "ms per step", "quartiles"]
+    headings += [f"time over {_REFERENCE}", "range"]
+    title = f"Training on the schema of KuaiRand-Pure, {source}, "
+    table = SectionTable(
+        f"{title}batch {batch_size:,}",
+        headings,
         [
-            name,
-            f"{rates[name].median:,.0f}",
-            f"{rates[name].lower:,.0f} - {rates[name].upper:,.0f}",
-            *milliseconds(seconds[name]),
-            *quotient(over[name]),
-        ]
-        for name in times
-    ]
-    headings = ["model", "examples/s", "quartiles", "ms a step", "quartiles"]
-    headings += ["time over hub by rows", "range"]
-    source = "random ids" if settings.data is None else "its training part"
-    source = "cut to a few columns" if settings.tiny else source
-    title = f"Training on the schema of KuaiRand-Pure, {source}, batch {size:,}"
+            [
+                name,
+                *rate(rates[name]),
+                *milliseconds(spread(times[name])),
+                *quotient(over[name]),
+            ]
+            for name in times
+        ],
+    )
+    bars = {name.replace(", ", ",\n"): rates[name] for name in times}
     return Report(
-        "training",
-        machine,
-        {
-            **dataclasses.asdict(settings),
-            "infnet": infnet_sizes(settings.tiny),
-        },
-        [SectionTable(title, headings, rows)],
+        settings,
+        [table],
         notes,
         {
             name: {
@@ -98,26 +96,26 @@ def measure(settings: TrainingSettings, log: Callable[[str], None]) -> Report:
             }
             for name in times
         },
-        [Chart(title, "examples a second", "", {}, _bars(rates))],
+        [Chart(table.title, "examples per second", bars=bars)],
     )
 
 
 def infnet_sizes(tiny: bool) -> dict[str, Any]:
-    """Returns the sizes of INFNet that are measured."""
+    """Returns the constructor arguments of the measured INFNet."""
     return _INFNET | ({"num_blocks": 1} if tiny else {})
 
 
 def kuairand_batches(
     path: Any, batch_size: int, count: int
 ) -> tuple[Schema, list[Any]]:
-    """Encodes the last rows of the training part of KuaiRand-Pure."""
+    """Encodes the last training rows of KuaiRand-Pure."""
     train = datasets.kuairand.load(path, validation=None)
     encoder = Encoder(train.schema).fit(train.train)
     wanted, found = batch_size * count, len(train.train)
     if wanted > found:
         raise ValueError(
-            f"the training part has {found:,} rows. `batch_size` times "
-            f"`steps` must not be larger. Received: {wanted:,}."
+            f"`batch_size` times `steps` must be at most {found:,}, the number "
+            f"of training rows. Received: {wanted:,}."
         )
     rows = train.train.slice(found - wanted, found)
     data = Batches(rows, encoder, batch_size, shuffle=True)
@@ -128,60 +126,55 @@ def _cases(
     schema: Schema, batches: list[Any], settings: TrainingSettings
 ) -> tuple[list[Case], list[str]]:
     dim, dtype = _INFNET["token_dim"], settings.dtype
-    data, steps = prepared(batches), settings.steps
-
     sizes = infnet_sizes(settings.tiny)
-
-    def infnet(variant: str) -> Any:
-        return INFNet(schema, variant, **sizes, dtype=dtype)
+    data, steps = prepared(batches), settings.steps
 
     def bottom() -> Any:
         return SharedBottom.from_preset(
             "small", schema, embedding_dim=dim, dtype=dtype
         )
 
-    def stock() -> Any:
-        return stock_keras.shared_bottom(schema, dim, dtype=dtype)
-
-    builders: dict[str, Callable[[], Any]] = {
-        _REFERENCE: lambda: compile_ranker(infnet("hub")),
-        "INFNet hub, stock optimiser": lambda: _dense(infnet("hub")),
-        "INFNet proxy, by rows": lambda: compile_ranker(infnet("proxy")),
-        "INFNet proxy, stock optimiser": lambda: _dense(infnet("proxy")),
-        "Shared-Bottom, by rows": lambda: compile_ranker(bottom()),
-        "Shared-Bottom, stock layers and optimiser": stock,
+    models = {
+        f"INFNet {variant}, {name}": compiled(
+            INFNet(schema, variant, **sizes, dtype=dtype)
+        )
+        for variant in ("hub", "proxy")
+        for name, compiled in (
+            ("row-sparse", compile_ranker),
+            ("dense optimizer", _compile_dense),
+        )
     }
-    cases = []
-    for name, build in builders.items():
-        model = build()
-
-        def run(model: Any = model) -> float:
-            return step_seconds(model, data, steps)
-
-        cases.append(Case(name, run))
+    models |= {
+        "Shared-Bottom, row-sparse": compile_ranker(bottom()),
+        "Shared-Bottom, stock layers and optimizer": (
+            stock_keras.shared_bottom(schema, dim, dtype=dtype)
+        ),
+    }
+    cases = [
+        Case(name, functools.partial(step_seconds, model, data, steps))
+        for name, model in models.items()
+    ]
     notes = [
-        "By rows: AdamW for dense weights, Adagrad for the rows of the batch. "
-        "Stock optimiser: AdamW for all weights."
+        "Row-sparse: AdamW for dense weights, Adagrad for the embedding rows "
+        "of the batch. Dense optimizer: AdamW for all weights.",
+        "INFNet: " + ", ".join(f"{k}={v}" for k, v in sizes.items()),
     ]
     if torch_rechub.installed():
-        version = torch_rechub.version()
+        step = torch_rechub.mmoe_step(schema, batches, dim)
         cases.append(
-            Case(
-                f"MMoE of torch-rechub {version}",
-                torch_rechub.mmoe_step(schema, batches, dim),
-            )
+            Case(f"MMoE of torch-rechub {torch_rechub.version()}", step)
         )
         notes.append(
             "torch-rechub runs on PyTorch in float32, with its own trainer "
-            "and Adam, from the same arrays, batch by batch."
+            "and Adam, on the same batches."
         )
     else:
-        notes.append("skipped: torch-rechub is not installed")
+        notes.append("Skipped: torch-rechub is not installed.")
     return cases, notes
 
 
-def _dense(model: Any) -> Any:
-    """Compiles as `compile_ranker`, with one Keras optimiser for all."""
+def _compile_dense(model: Any) -> Any:
+    """Compiles like `compile_ranker`, with one Keras optimizer for all."""
     model.compile(
         optimizer=keras.optimizers.AdamW(1e-3, weight_decay=1e-4),
         embedding_optimizer="dense",
@@ -190,7 +183,3 @@ def _dense(model: Any) -> Any:
         weighted_metrics=task_metrics(model.schema),
     )
     return model
-
-
-def _bars(rates: dict[str, Spread]) -> dict[str, Spread]:
-    return {name.replace(", ", ",\n"): rate for name, rate in rates.items()}

@@ -1,11 +1,12 @@
-"""What does a step cost as the tables grow?"""
+"""Time and memory of a training step by number of embedding rows."""
 
 import dataclasses
+import functools
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from keras_infnet.benchmarks.machine import describe_machine
+from keras_infnet.benchmarks.machine import accelerator
 from keras_infnet.benchmarks.random_batches import field_schema
 from keras_infnet.benchmarks.report import (
     Chart,
@@ -24,8 +25,8 @@ from keras_infnet.benchmarks.timing import (
     spread,
 )
 from keras_infnet.benchmarks.vocabulary_cases import (
-    BY_ROWS,
     MODELS,
+    ROW_SPARSE,
     Plan,
     fitting_plans,
     make_data,
@@ -40,91 +41,84 @@ from keras_infnet.schema import Schema
 __all__ = ["measure"]
 
 
+Times = Mapping[str, Sequence[float]]
+
+
 def measure(settings: VocabularySettings, log: Callable[[str], None]) -> Report:
-    """Measures steps of models whose tables have more and more rows."""
-    machine = describe_machine()
+    """Measures training steps of models with growing embedding tables."""
     plans, notes = fitting_plans(settings)
     for note in notes:
         log(note)
     models = list(dict.fromkeys(plan.model for plan in plans))
     if not models:
         raise ValueError(
-            "no case fits in memory. Give fewer `rows`. Received: "
+            "no case fits in memory. Use smaller `rows`. Received: "
             f"rows={settings.rows}."
         )
-    times = _times(plans, settings, log)
-    gc.collect()  # the models: children that measure memory need the room
+    times = interleave(_cases(plans, settings), settings.repeats, log)
+    gc.collect()  # frees the models for the processes that measure memory
     spreads = {plan: spread(times[plan.name]) for plan in plans}
     tables = [_table(name, spreads, times) for name in models]
-    growth, lines = _growth(settings, plans, times)
+    growth, lines = _growth(plans, times)
     comparison, more = _comparison(plans, times)
     notes += lines + more
     memory: dict[str, Any] = {}
-    if settings.memory and machine["accelerator"] is not None:
-        notes.append("Memory was not measured: the tables lie elsewhere.")
+    if settings.memory and accelerator() is not None:
+        notes.append("Memory was not measured: tables are on an accelerator.")
     elif settings.memory:
         for name in models:
-            rows = [
-                plan.rows
-                for plan in plans
-                if plan.model == name and plan.training == BY_ROWS
-            ]
+            rows = [plan.rows for plan in _row_sparse(plans, name)]
             if rows:
                 memory[name] = peaks_of_training(name, rows, settings, log)
         if memory:
             tables.append(memory_table(memory))
-    results = {
-        "cases": [
-            {
-                **dataclasses.asdict(plan),
-                "seconds": times[plan.name],
-                **dataclasses.asdict(found),
-            }
-            for plan, found in spreads.items()
-        ],
-        "growth": growth,
-        "stock_over_rows": comparison,
-        "memory": memory,
-    }
     return Report(
-        "vocabulary",
-        machine,
-        dataclasses.asdict(settings),
+        settings,
         tables,
         notes,
-        results,
+        {
+            "cases": [
+                {
+                    **dataclasses.asdict(plan),
+                    "seconds": times[plan.name],
+                    **dataclasses.asdict(found),
+                }
+                for plan, found in spreads.items()
+            ],
+            "growth": growth,
+            "dense_over_row_sparse": comparison,
+            "memory": memory,
+        },
         [_chart(name, spreads) for name in models],
     )
 
 
-def _times(
-    plans: Sequence[Plan],
-    settings: VocabularySettings,
-    log: Callable[[str], None],
-) -> dict[str, list[float]]:
+def _cases(plans: Sequence[Plan], settings: VocabularySettings) -> list[Case]:
     cases = []
-    # The cases of one size read the same arrays.
+    # Cases of one size share their batches.
     data: dict[int, tuple[Schema, Any]] = {}
     for plan in plans:
         if plan.rows not in data:
             schema = field_schema(plan.rows, settings.fields)
             data[plan.rows] = schema, make_data(schema, settings)
         schema, batches = data[plan.rows]
-        cases.append(_case(plan, schema, batches, settings))
-    return interleave(cases, settings.repeats, log)
+        model = make_model(plan, schema, settings)
+        step = functools.partial(step_seconds, model, batches, settings.steps)
+        cases.append(Case(plan.name, step))
+    return cases
 
 
-def _case(
-    plan: Plan, schema: Schema, data: Any, settings: VocabularySettings
-) -> Case:
-    model = make_model(plan, schema, settings)
-    return Case(plan.name, lambda: step_seconds(model, data, settings.steps))
+def _row_sparse(plans: Sequence[Plan], model: str) -> list[Plan]:
+    """Returns the plans with row-sparse updates, by size."""
+    return [
+        plan
+        for plan in plans
+        if plan.model == model and plan.training == ROW_SPARSE
+    ]
 
 
 def _table(
-    model: str,
-    spreads: Mapping[Plan, Spread],
-    times: Mapping[str, Sequence[float]],
+    model: str, spreads: Mapping[Plan, Spread], times: Times
 ) -> SectionTable:
     plans = [plan for plan in spreads if plan.model == model]
     reference = plans[0]
@@ -137,60 +131,45 @@ def _table(
         ]
         for plan in plans
     ]
-    return SectionTable(
-        f"Time of a step: {MODELS[model]}",
-        [
-            "training",
-            "rows",
-            "ms",
-            "quartiles",
-            f"over {reference.training}, {reference.rows:,}",
-            "range",
-        ],
-        rows,
-    )
+    over = f"over {reference.training}, {reference.rows:,}"
+    headings = ["training", "rows", "ms", "quartiles", over, "range"]
+    return SectionTable(f"Time of a step: {MODELS[model]}", headings, rows)
 
 
 def _growth(
-    settings: VocabularySettings,
-    plans: Sequence[Plan],
-    times: Mapping[str, Sequence[float]],
+    plans: Sequence[Plan], times: Times
 ) -> tuple[dict[str, Any], list[str]]:
-    """Time by rows at the largest size over that at a hundred thousand."""
+    """Compares the largest size with a hundred thousand rows."""
     results, lines = {}, []
     for model, title in MODELS.items():
-        by_rows = [
-            plan
-            for plan in plans
-            if plan.model == model and plan.training == BY_ROWS
-        ]
-        if len(by_rows) < 2:
+        mine = _row_sparse(plans, model)
+        if len(mine) < 2:
             continue
         # Smaller tables fit in the cache of the processor.
-        start = next((p for p in by_rows if p.rows >= 100_000), by_rows[0])
-        start = by_rows[-2] if start is by_rows[-1] else start
-        found = ratios(times, by_rows[-1].name, start.name)
+        start = next((p for p in mine if p.rows >= 100_000), mine[0])
+        start = mine[-2] if start is mine[-1] else start
+        found = ratios(times, mine[-1].name, start.name)
         results[model] = {
             "from": start.rows,
-            "to": by_rows[-1].rows,
+            "to": mine[-1].rows,
             **dataclasses.asdict(found),
         }
         middle, ends = quotient(found)
         lines.append(
-            f"{title}, by rows: a step with {by_rows[-1].rows:,} rows takes "
-            f"{middle} times ({ends}) that with {start.rows:,}."
+            f"{title}, {ROW_SPARSE}: a step with {mine[-1].rows:,} rows takes "
+            f"{middle} times ({ends}) as long as with {start.rows:,}."
         )
     return results, lines
 
 
 def _comparison(
-    plans: Sequence[Plan], times: Mapping[str, Sequence[float]]
+    plans: Sequence[Plan], times: Times
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Time of stock Keras over time by rows, where both were measured."""
+    """Compares dense with row-sparse updates, where both were measured."""
     results, lines = [], []
     for plan in plans:
-        ours = Plan(plan.model, BY_ROWS, plan.rows)
-        if plan.training == BY_ROWS or ours not in plans:
+        ours = Plan(plan.model, ROW_SPARSE, plan.rows)
+        if plan.training == ROW_SPARSE or ours not in plans:
             continue
         found = ratios(times, plan.name, ours.name)
         results.append(
@@ -199,16 +178,14 @@ def _comparison(
         middle, ends = quotient(found)
         lines.append(
             f"{MODELS[plan.model]}, {plan.rows:,} rows: {plan.training} "
-            f"takes {middle} times ({ends}) what training by rows takes."
+            f"takes {middle} times ({ends}) as long as {ROW_SPARSE}."
         )
     return results, lines
 
 
 def _chart(model: str, spreads: Mapping[Plan, Spread]) -> Chart:
-    lines: dict[str, list[tuple[float, float, Any]]] = {}
+    lines: dict[str, dict[float, Spread]] = {}
     for plan, found in spreads.items():
         if plan.model == model:
-            ends = (1e3 * found.lower, 1e3 * found.upper)
-            point = (float(plan.rows), 1e3 * found.median, ends)
-            lines.setdefault(plan.training, []).append(point)
-    return Chart(MODELS[model], "rows of all tables", "ms a step", lines)
+            lines.setdefault(plan.training, {})[plan.rows] = found
+    return Chart(MODELS[model], "rows of all tables", "ms per step", lines)

@@ -1,4 +1,4 @@
-"""The cases of the benchmark of vocabularies."""
+"""Models and sizes of the vocabulary benchmark."""
 
 import dataclasses
 from typing import Any
@@ -21,30 +21,30 @@ from keras_infnet.optimizers import RowwiseAdagrad
 from keras_infnet.schema import Schema
 
 __all__ = [
-    "BY_ROWS",
     "EmbeddingOnly",
     "MODELS",
     "Plan",
+    "ROW_SPARSE",
     "fitting_plans",
     "make_data",
     "make_model",
 ]
 
 #: Titles of the models.
-MODELS = {"embedding": "embedding and update alone", "infnet": "INFNet"}
-#: How a model is trained: as this package does, or as stock Keras does.
-BY_ROWS = "by rows"
-DENSE = "stock optimiser"
+MODELS = {"embedding": "embedding and update only", "infnet": "INFNet"}
+#: Training with updates of the rows of a batch, as this package does.
+ROW_SPARSE = "row-sparse"
+DENSE = "dense optimizer"
 STOCK = "stock layers"
-# Copies of a table that a step holds at most: the table, its accumulator, its
-# gradient, and one more for what the backend does in between.
-_COPIES = {BY_ROWS: 1, DENSE: 4, STOCK: 4}
+# Copies of a table in a dense step: table, accumulator, gradient and one more
+# inside the backend.
+_COPIES = {ROW_SPARSE: 1, DENSE: 4, STOCK: 4}
 
 
 class EmbeddingOnly(Ranker):
-    """Adds up the embeddings of all fields; one unit a task reads the sum.
+    """Sums the embeddings of all fields, with one output unit per task.
 
-    It is all tables: its time is that of embedding and of the update.
+    Its step time is that of the embedding lookup and of the update.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class EmbeddingOnly(Ranker):
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """One case: a model, how it is trained, and the rows of its tables."""
+    """One case: a model, its training, and the total rows of its tables."""
 
     model: str
     training: str
@@ -91,32 +91,32 @@ class Plan:
         return f"{MODELS[self.model]}, {self.training}, {self.rows:,} rows"
 
     def bytes(self, dim: int) -> int:
-        """Memory for the tables and what belongs to them."""
+        """Returns the memory of the tables, accumulators and gradients."""
         return self.rows * 4 * (dim * _COPIES[self.training] + 1)
 
 
 def fitting_plans(settings: VocabularySettings) -> tuple[list[Plan], list[str]]:
-    """All cases that fit in memory together, and a line for every other."""
+    """Returns the cases that fit in memory, and a note per skipped case."""
     wanted = [
         Plan(model, training, rows)
         for model in MODELS
         for training, sizes in (
-            (BY_ROWS, settings.rows),
+            (ROW_SPARSE, settings.rows),
             (DENSE, settings.dense_rows),
             (STOCK, settings.dense_rows if model == "embedding" else ()),
         )
         for rows in sizes
     ]
-    # On an accelerator the tables lie there; it says so when it is full.
+    # Tables on an accelerator raise its own error when it is full.
     free = None if accelerator() else available_memory()
-    # The rest is for drawing tables, which takes several copies for a while.
+    # Initializing tables temporarily takes several copies.
     left = float("inf") if free is None else 0.6 * free
     plans, notes = [], []
     for plan in sorted(wanted, key=lambda plan: plan.bytes(settings.dim)):
         needed = plan.bytes(settings.dim)
         if needed > left:
             notes.append(
-                f"Skipped: {plan.name} needs about {size(needed)}, of which "
+                f"Skipped: {plan.name} needs about {size(needed)}; "
                 f"{size(left)} are left."
             )
             continue
@@ -126,7 +126,7 @@ def fitting_plans(settings: VocabularySettings) -> tuple[list[Plan], list[str]]:
 
 
 def make_data(schema: Schema, settings: VocabularySettings) -> Any:
-    """Draws the batches of a round, in the form that the backend likes."""
+    """Draws the batches of a round, in the fastest form for the backend."""
     return prepared(
         random_batches(
             schema, settings.batch_size, settings.steps, settings.zipf
@@ -154,11 +154,11 @@ def make_model(
             embeddings_initializer=start,
             dtype=dtype,
         )
-    # The dense weights have the same optimiser in all cases.
+    # The dense weights have the same optimizer in all cases.
     model.compile(
         optimizer=keras.optimizers.Adagrad(0.05),
         embedding_optimizer=RowwiseAdagrad(0.05)
-        if plan.training == BY_ROWS
+        if plan.training == ROW_SPARSE
         else "dense",
         loss=task_losses(schema),
     )

@@ -1,4 +1,4 @@
-"""Memory that training by rows takes, in processes of their own."""
+"""Peak memory of row-sparse training, measured in separate processes."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,8 @@ from keras_infnet.benchmarks.settings import VocabularySettings
 from keras_infnet.benchmarks.step_timing import step_seconds
 from keras_infnet.benchmarks.subprocess_measurement import call_in_child
 from keras_infnet.benchmarks.vocabulary_cases import (
-    BY_ROWS,
     MODELS,
+    ROW_SPARSE,
     Plan,
     make_data,
     make_model,
@@ -22,14 +22,17 @@ from keras_infnet.benchmarks.vocabulary_cases import (
 
 __all__ = ["memory_of_training", "memory_table", "peaks_of_training"]
 
-# What peaks are measured, and whether random tables are drawn for them.
-_PEAKS = {"step": ("training", False), "whole": ("all, with drawing", True)}
+# Title by peak, and whether the tables are initialized randomly.
+_PEAKS = {
+    "step": ("training", False),
+    "whole": ("initialization and training", True),
+}
 
 
 def memory_of_training(
     model: str, rows: int, drawn: bool, options: Mapping[str, Any]
 ) -> int | None:
-    """Trains by rows in this process, and returns the memory it took."""
+    """Trains in this process and returns the peak memory."""
     plain: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in options.items()
@@ -38,10 +41,10 @@ def memory_of_training(
     schema = field_schema(rows, settings.fields)
     data = make_data(schema, settings)
     start = "uniform" if drawn else "ones"
-    built = make_model(Plan(model, BY_ROWS, rows), schema, settings, start)
+    built = make_model(Plan(model, ROW_SPARSE, rows), schema, settings, start)
     if not drawn:
         for variable in built.trainable_variables:
-            # JAX may still be at it.
+            # Waits for JAX, which initializes asynchronously.
             keras.ops.convert_to_numpy(variable.value[:1])
         if not reset_peak():
             return None
@@ -56,10 +59,9 @@ def peaks_of_training(
     settings: VocabularySettings,
     log: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Measures a model with few rows and with many."""
+    """Measures a model with the fewest and the most rows."""
     few, many = rows[0], rows[-1]
-    # The tables of the small model are part of what it needs.
-    tables = Plan(model, BY_ROWS, many).bytes(settings.dim)
+    tables = Plan(model, ROW_SPARSE, many).bytes(settings.dim)
     result: dict[str, Any] = {"few": few, "many": many, "tables": tables}
     for what, (title, drawn) in _PEAKS.items():
         log(f"memory: {MODELS[model]}, {title}")
@@ -86,7 +88,7 @@ def peaks_of_training(
 
 
 def memory_table(memory: Mapping[str, Any]) -> SectionTable:
-    """Writes what `peaks_of_training` found, by model."""
+    """Formats the results of `peaks_of_training` by model."""
     rows = [
         [
             MODELS[model],
@@ -101,16 +103,7 @@ def memory_table(memory: Mapping[str, Any]) -> SectionTable:
         for what, (title, _) in _PEAKS.items()
         if found[what] is not None
     ]
-    return SectionTable(
-        "Peak resident memory, by rows",
-        [
-            "model",
-            "peak of",
-            "rows",
-            "memory",
-            "tables and accumulator",
-            "with few rows",
-            "excess over the sum",
-        ],
-        rows,
-    )
+    headings = ["model", "peak of", "rows", "memory", "tables and accumulator"]
+    headings += ["with few rows", "excess over the sum"]
+    title = f"Peak resident memory, {ROW_SPARSE}"
+    return SectionTable(title, headings, rows)

@@ -1,4 +1,4 @@
-"""Feature matrices of the baselines, from the tables that models read."""
+"""Feature matrices of the baselines, from raw and encoded tables."""
 
 from typing import Any
 
@@ -10,17 +10,16 @@ from keras_infnet.schema import Field, Numeric, Schema
 
 __all__ = ["MAX_CATEGORIES", "dense_features", "id_features"]
 
-#: Most categories that histogram gradient boosting can tell apart.
+#: Maximum number of categories of histogram gradient boosting.
 MAX_CATEGORIES = 255
 
 
 def id_features(schema: Schema, encoded: Table, max_events: int) -> Any:
-    """Builds one indicator column an id: a bag of words for a linear model.
+    """Builds one indicator column per id: a bag of words for a linear model.
 
-    Every field has its own columns, as many as its table has rows. A
-    single-valued field puts 1 into the column of its id, the unknown id 0
-    included. A multi-valued field, and every attribute of a behaviour, shares
-    1 among its known ids.
+    Every field has as many columns as its table has rows. Single-valued fields
+    set the column of their id to 1, also for the unknown id 0. Multi-valued
+    fields and attributes of behaviors distribute 1 over their known ids.
 
     Example:
 
@@ -50,7 +49,7 @@ def id_features(schema: Schema, encoded: Table, max_events: int) -> Any:
 
 
 def _block(ids: Any, size: int) -> Any:
-    """Indicator columns of one field or attribute."""
+    """Builds the indicator columns of one field or attribute."""
     from scipy import sparse
 
     if not isinstance(ids, ListColumn):
@@ -76,15 +75,14 @@ def _block(ids: Any, size: int) -> Any:
 def dense_features(
     schema: Schema, table: Table, encoded: Table, use_ids: bool
 ) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """Builds a dense matrix for trees: few columns, of few values or ordered.
+    """Builds a dense matrix for trees.
 
-    - `Numeric` fields as they are in the table, NaN where missing;
-    - fields of at most 255 ids as categories; of a multi-valued field the
+    - `Numeric` fields: raw values, NaN where missing;
+    - fields with at most 255 ids: categories; for multi-valued fields the
       first id and the number of ids;
-    - with `use_ids`, larger fields as numbers: ids of a vocabulary are
-      ordered by frequency;
-    - of every behaviour the number of events, and where it is timed the gap
-      between the request and the newest event.
+    - with `use_ids`, larger fields: ids as numbers, ordered by frequency;
+    - behaviors: number of events and, if timed, the gap between the request
+      and the newest event.
 
     Returns the matrix, the names of its columns, and which are categories.
 
@@ -144,5 +142,5 @@ def _numbers(values: Any) -> np.ndarray:
 
 def _newest(gaps: ListColumn) -> np.ndarray:
     newest = gaps.newest(1).pad(1)[:, 0].astype(np.float32)
-    newest[newest == 0] = np.nan  # no event, or its time unknown
+    newest[newest == 0] = np.nan  # no event, or an unknown time
     return newest

@@ -1,4 +1,4 @@
-"""Baselines that a ranking model has to beat."""
+"""Baselines for ranking models."""
 
 import abc
 import warnings
@@ -18,7 +18,7 @@ __all__ = ["GradientBoostingBaseline", "LogisticRegressionBaseline"]
 
 
 class _Baseline(abc.ABC):
-    """One scikit-learn estimator a task, on the rows that it observes."""
+    """One scikit-learn estimator per task, fitted to its observed rows."""
 
     def __init__(self, schema: Schema, seed: int) -> None:
         self.schema = schema
@@ -27,14 +27,14 @@ class _Baseline(abc.ABC):
         self._estimators: dict[str, Any] = {}
 
     def fit(self, encoder: Encoder, train: Table) -> Self:
-        """Fits one estimator a task.
+        """Fits one estimator per task.
 
         Args:
             encoder: fitted `keras_infnet.data.Encoder`.
-            train: `Table`. The training part, raw.
+            train: `Table`. Raw training rows.
 
         Returns:
-            The baseline itself.
+            The fitted baseline.
         """
         encoded = encoder.encode(train)
         features, options = self._features(encoder.schema, train, encoded)
@@ -44,14 +44,14 @@ class _Baseline(abc.ABC):
             observed = np.flatnonzero(weights)
             labels = encoded[f"label:{task.name}"][observed]
             if len(np.unique(labels)) < 2:
-                # Nothing to learn: the one value seen, or an even guess.
+                # A constant prediction: the only label, or a guess without.
                 guess = 0.5 if task.kind == "binary" else 0.0
                 value = float(labels[0]) if len(labels) else guess
                 self._estimators[task.name] = value
                 continue
             estimator = self._estimator(task.kind, options)
             with warnings.catch_warnings():
-                # A baseline may stop at its limit of iterations.
+                # A baseline may stop at `max_iterations`.
                 warnings.filterwarnings("ignore", ".*failed to converge")
                 estimator.fit(
                     features[observed], labels, sample_weight=weights[observed]
@@ -93,33 +93,33 @@ class _Baseline(abc.ABC):
     def _features(
         self, schema: Schema, table: Table, encoded: Table
     ) -> tuple[Any, Any]:
-        """Returns the features, and what the estimator must know of them."""
+        """Returns the features and options for the estimator."""
 
     @abc.abstractmethod
     def _estimator(self, kind: str, options: Any) -> Any:
-        """Returns an estimator of this kind of task, not fitted."""
+        """Returns an unfitted estimator for a kind of task."""
 
 
 class LogisticRegressionBaseline(_Baseline):
-    """Logistic regression on ids, one model a task.
+    """Logistic regression on ids, one model per task.
 
-    Every id of every field has a weight, bins of `Numeric` fields included.
-    Of multi-valued fields and of the newest events of every behaviour the
-    mean of the weights counts. There are no interactions: what a model gains
-    over it is worth its price. Regression tasks get ridge regression.
+    Every id of every field has a weight, including the bins of `Numeric`
+    fields. Weights are averaged over the values of multi-valued fields and over
+    the newest events of every behavior. Without feature interactions, it shows
+    what a deep model gains. Regression tasks use ridge regression.
 
-    Rows without a label are left out, task by task. A task with one class
-    gets a constant.
+    Rows without a label are ignored, per task. Tasks with a single class get a
+    constant prediction.
 
     Args:
         schema: `Schema`.
-        inverse_penalty: float. The smaller, the stronger the L2 penalty, `C`
-            of scikit-learn. Defaults to `0.03`.
-        max_events: integer. Newest events of a behaviour that are used.
+        inverse_penalty: float. Inverse strength of the L2 penalty, `C` of
+            scikit-learn. Defaults to `0.03`.
+        max_events: integer. Number of newest events used per behavior.
             Defaults to `20`.
-        max_iterations: integer. Most iterations of the solver. Defaults to
+        max_iterations: integer. Maximum iterations of the solver. Defaults to
             `200`.
-        seed: integer. Kept for symmetry; the solver is deterministic.
+        seed: integer. Has no effect, since the solver is deterministic.
             Defaults to `0`.
 
     Example:
@@ -168,29 +168,28 @@ class LogisticRegressionBaseline(_Baseline):
 
 
 class GradientBoostingBaseline(_Baseline):
-    """Histogram gradient boosting on fields of few values, one model a task.
+    """Histogram gradient boosting, one model per task.
 
-    It reads `Numeric` fields as they are, fields of at most 255 ids as
-    categories, and the length and newest gap of every behaviour; see
-    `keras_infnet.evaluation.baseline_features`. With good point-in-time
-    statistics this is a hard baseline; without them it cannot know users and
-    items, since it sees no ids.
+    Features are the raw values of `Numeric` fields, fields with at most 255 ids
+    as categories, and the length and newest gap of every behavior. With good
+    point-in-time statistics this is a strong baseline; without them it cannot
+    distinguish users or items, since it reads no ids.
 
-    Rows without a label are left out, task by task. A task with one class
-    gets a constant. A tenth of the rows, drawn by the seed, decides when to
-    stop.
+    Rows without a label are ignored, per task. Tasks with a single class get a
+    constant prediction. A random tenth of the rows decides on early stopping.
 
     Args:
         schema: `Schema`.
-        use_ids: boolean. Whether fields of more than 255 ids are read too, as
+        use_ids: boolean. Whether to read fields with more than 255 ids too, as
             numbers (vocabularies are ordered by frequency). Defaults to
             `False`.
         learning_rate: float. Defaults to `0.05`.
-        max_iterations: integer. Most trees a task. Defaults to `300`.
-        min_samples_leaf: integer. Fewest rows of a leaf. Defaults to `50`.
-        max_features: float. Part of the columns that a split looks at, drawn
-            by the seed; a small part makes the trees differ. Defaults to
-            `0.3`.
+        max_iterations: integer. Maximum number of trees per task. Defaults to
+            `300`.
+        min_samples_leaf: integer. Minimum number of rows per leaf. Defaults to
+            `50`.
+        max_features: float. Fraction of the columns considered per split.
+            Defaults to `0.3`.
         seed: integer. Defaults to `0`.
 
     Example:

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_infnet.evaluation.observed_rows import select_observed
-from keras_infnet.schema import nearest_name
+from keras_infnet.schema.value_checks import check_choice
+from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = [
     "CalibrationCurve",
@@ -16,12 +17,12 @@ __all__ = [
     "normalized_entropy",
 ]
 
-#: Probabilities are clipped this far from 0 and 1, as in training.
+#: Distance of clipped probabilities from 0 and 1, as in training.
 EPSILON = 1e-7
 
 
 class CalibrationCurve(NamedTuple):
-    """Mean prediction, observed rate and weight of every bin."""
+    """Mean prediction, observed rate and weight per bin."""
 
     predicted: np.ndarray
     observed: np.ndarray
@@ -36,10 +37,10 @@ def log_loss(labels: Any, predictions: Any, weights: Any = None) -> float:
     `[1e-7, 1 - 1e-7]`.
 
     Args:
-        labels: array of shape `(rows,)`: 0, 1, or NaN for "not observed".
+        labels: array of shape `(rows,)`: 0, 1, or NaN where not observed.
         predictions: array of shape `(rows,)`, probabilities.
-        weights: array of shape `(rows,)` or `None`; rows of weight 0 are
-            left out. Defaults to `None`.
+        weights: array of shape `(rows,)` or `None`. Rows with weight 0 are
+            ignored. Defaults to `None`.
 
     Returns:
         Float, or NaN ("undefined") where no row is observed.
@@ -64,20 +65,13 @@ def normalized_entropy(
     """Log loss over the log loss of the base rate.
 
     `ne = log_loss / (-r * log(r) - (1 - r) * log(1 - r))` with the observed
-    rate `r = sum(w * y) / sum(w)`. Below 1 the model beats the best
-    constant.
+    rate `r = sum(w * y) / sum(w)`. Below 1 the model is better than the best
+    constant prediction.
 
-    Args:
-        labels: array of shape `(rows,)`: 0, 1, or NaN for "not observed".
-        predictions: array of shape `(rows,)`, probabilities.
-        weights: array of shape `(rows,)` or `None`; rows of weight 0 are
-            left out. Defaults to `None`.
+    The arguments and errors are those of `keras_infnet.evaluation.log_loss`.
 
     Returns:
         Float, or NaN ("undefined") where positives or negatives are absent.
-
-    Raises:
-        ValueError: If lengths differ or values are out of range.
 
     Example:
 
@@ -98,20 +92,13 @@ def normalized_entropy(
 def calibration(labels: Any, predictions: Any, weights: Any = None) -> float:
     """Sum of the predictions over the sum of the labels.
 
-    `calibration = sum(w * p) / sum(w * y)`. At 1 the model promises as many
-    positives as there are.
+    `calibration = sum(w * p) / sum(w * y)`. Above 1 the model predicts more
+    positives than there are.
 
-    Args:
-        labels: array of shape `(rows,)`: 0, 1, or NaN for "not observed".
-        predictions: array of shape `(rows,)`, probabilities.
-        weights: array of shape `(rows,)` or `None`; rows of weight 0 are
-            left out. Defaults to `None`.
+    The arguments and errors are those of `keras_infnet.evaluation.log_loss`.
 
     Returns:
         Float, or NaN ("undefined") where there is no positive.
-
-    Raises:
-        ValueError: If lengths differ or values are out of range.
 
     Example:
 
@@ -135,20 +122,20 @@ def calibration_curve(
     """Compares predictions with observed rates, bin by bin.
 
     Args:
-        labels: array of shape `(rows,)`: 0, 1, or NaN for "not observed".
+        labels: array of shape `(rows,)`: 0, 1, or NaN where not observed.
         predictions: array of shape `(rows,)`, probabilities.
-        weights: array of shape `(rows,)` or `None`; rows of weight 0 are
-            left out. Defaults to `None`.
-        num_bins: integer. Largest number of bins; empty ones are dropped.
-            Defaults to `10`.
-        binning: `"quantile"` (about as many rows in each bin; equal
-            predictions share a bin) or `"uniform"` (equal width). Defaults
-            to `"quantile"`.
+        weights: array of shape `(rows,)` or `None`. Rows with weight 0 are
+            ignored. Defaults to `None`.
+        num_bins: integer. Number of bins; empty ones are dropped. Defaults
+            to `10`.
+        binning: `"quantile"` (bins of about equal size; equal predictions
+            share a bin) or `"uniform"` (bins of equal width). Defaults to
+            `"quantile"`.
 
     Returns:
-        `CalibrationCurve(predicted, observed, weight)`: the weighted mean
-        prediction and label and the sum of weights of every bin, by rising
-        prediction.
+        `CalibrationCurve(predicted, observed, weight)`: weighted mean
+        prediction, weighted mean label and total weight per bin, in ascending
+        order of predictions.
 
     Raises:
         ValueError: If lengths differ, values are out of range or the binning
@@ -161,14 +148,8 @@ def calibration_curve(
     >>> curve.predicted.round(4), curve.observed, curve.weight
     (array([0.1, 0.7]), array([0., 1.]), array([2., 2.]))
     """
-    if binning not in ("quantile", "uniform"):
-        raise ValueError(
-            nearest_name(binning, ("quantile", "uniform"), "binning")
-        )
-    if num_bins < 1:
-        raise ValueError(
-            f"num_bins must be at least 1. Received: {num_bins!r}."
-        )
+    check_choice(binning, ("quantile", "uniform"), "binning")
+    check_positive(num_bins=num_bins)
     labels, predictions, weights = _probabilities(labels, predictions, weights)
     if not len(labels):
         return CalibrationCurve(*(np.zeros(0) for _ in range(3)))
@@ -193,27 +174,17 @@ def expected_calibration_error(
     num_bins: int = 10,
     binning: str = "quantile",
 ) -> float:
-    """Mean distance between predictions and observed rates.
+    """Mean absolute difference between predictions and observed rates.
 
     `ece = sum_b(w_b * |predicted_b - observed_b|) / sum_b(w_b)` over the bins
-    of `calibration_curve`. On few positives it is above 0 for a perfect
-    model too: it takes the noise of every bin as an error.
+    of `calibration_curve`. With few positives it is biased upwards: sampling
+    noise of the bins counts as error, even for a perfect model.
 
-    Args:
-        labels: array of shape `(rows,)`: 0, 1, or NaN for "not observed".
-        predictions: array of shape `(rows,)`, probabilities.
-        weights: array of shape `(rows,)` or `None`; rows of weight 0 are
-            left out. Defaults to `None`.
-        num_bins: integer. Largest number of bins. Defaults to `10`.
-        binning: `"quantile"` or `"uniform"`, as for `calibration_curve`.
-            Defaults to `"quantile"`.
+    The arguments and errors are those of
+    `keras_infnet.evaluation.calibration_curve`.
 
     Returns:
         Float, or NaN ("undefined") where no row is observed.
-
-    Raises:
-        ValueError: If lengths differ, values are out of range or the binning
-            is unknown.
 
     Example:
 
@@ -245,7 +216,7 @@ def _probabilities(
 def _mean_log_loss(
     labels: np.ndarray, predictions: np.ndarray, weights: np.ndarray
 ) -> float:
-    # Labels are 0 or 1, so one logarithm a row is enough.
+    # Labels are 0 or 1, so one logarithm per row suffices.
     right = np.where(labels == 1, predictions, 1 - predictions)
     losses = -np.log(np.clip(right, EPSILON, 1 - EPSILON))
     return float(np.average(losses, weights=weights))

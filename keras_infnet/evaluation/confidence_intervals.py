@@ -1,4 +1,4 @@
-"""Confidence intervals by resampling users."""
+"""Bootstrap confidence intervals over users."""
 
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from keras_infnet.evaluation.observed_rows import (
     select_observed,
 )
 from keras_infnet.evaluation.ranking_metrics import auc, gauc, group_aucs
+from keras_infnet.utils.argument_checks import check_number, check_positive
 
 __all__ = [
     "ConfidenceInterval",
@@ -29,7 +30,7 @@ class ConfidenceInterval(NamedTuple):
 
 
 class DifferenceInterval(NamedTuple):
-    """A difference, the ends of its interval, and how likely by chance."""
+    """A difference, the ends of its interval, and its p value."""
 
     value: float
     low: float
@@ -49,18 +50,19 @@ def auc_interval(
     """AUC with a bootstrap interval.
 
     Groups (users) are drawn with replacement, each with all its rows: rows of
-    one user are alike, and drawing single rows would make the interval too
-    narrow. The ends are percentiles of the AUC over the resamples. Rows are
-    sorted once, whatever the number of resamples.
+    a user are correlated, and resampling single rows would make the interval
+    too narrow. The ends are percentiles of the AUC over the resamples. Rows
+    are sorted only once.
 
     Args:
-        labels: array of shape `(rows,)`: 0, 1, or NaN for "not observed".
+        labels: array of shape `(rows,)`: 0, 1, or NaN where not observed.
         predictions: array of shape `(rows,)`.
-        groups: array of shape `(rows,)` or `None` to draw single rows.
+        groups: array of shape `(rows,)` or `None` to resample single rows.
             Missing groups (NaN or `None`) count as one group. Defaults to
             `None`.
-        weights: array of shape `(rows,)` or `None`. Defaults to `None`.
-        level: float between 0 and 1. Defaults to `0.95`.
+        weights: array of shape `(rows,)` or `None`. Rows with weight 0 are
+            ignored. Defaults to `None`.
+        level: float between 0 and 1. Confidence level. Defaults to `0.95`.
         num_resamples: integer. Defaults to `200`.
         seed: integer. The same seed gives the same interval. Defaults to
             `0`.
@@ -82,12 +84,9 @@ def auc_interval(
     True
     """
     _check(level, num_resamples)
-    rows = select_observed(labels, predictions, weights)
-    codes, num_groups = _codes(rows, groups)
-    value = auc(labels, predictions, weights)
-    if np.isnan(value):
-        return ConfidenceInterval(value, value, value)
-    areas = _resampled(rows, codes, num_groups, num_resamples, seed)
+    value, areas = _bootstrap(
+        labels, predictions, groups, weights, num_resamples, seed
+    )
     return _interval(value, areas, level)
 
 
@@ -103,25 +102,25 @@ def auc_difference_interval(
 ) -> DifferenceInterval:
     """Difference of two AUCs on the same rows, with a bootstrap interval.
 
-    Both sides are evaluated on the same resamples of groups (users), so what
-    makes a resample easy or hard cancels. A side may be several predictions,
-    of runs with different seeds: their AUCs are averaged.
+    Both sides are evaluated on the same resamples of groups (users), so that
+    the difficulty of a resample cancels. The AUCs of several runs are averaged.
 
     Args:
-        labels: array of shape `(rows,)`: 0, 1, or NaN for "not observed".
+        labels: array of shape `(rows,)`: 0, 1, or NaN where not observed.
         predictions: array of shape `(rows,)`, or `(runs, rows)`.
         reference: array of shape `(rows,)`, or `(runs, rows)`.
-        groups: array of shape `(rows,)` or `None` to draw single rows.
+        groups: array of shape `(rows,)` or `None`, as for `auc_interval`.
             Defaults to `None`.
-        weights: array of shape `(rows,)` or `None`. Defaults to `None`.
-        level: float between 0 and 1. Defaults to `0.95`.
+        weights: array of shape `(rows,)` or `None`. Rows with weight 0 are
+            ignored. Defaults to `None`.
+        level: float between 0 and 1. Confidence level. Defaults to `0.95`.
         num_resamples: integer. Defaults to `200`.
         seed: integer. Defaults to `0`.
 
     Returns:
-        `DifferenceInterval(value, low, high, p_value)`; the last is twice the
-        share of resamples on the other side of 0, itself counted once. All
-        NaN where an AUC is undefined.
+        `DifferenceInterval(value, low, high, p_value)`. The p value is twice
+        the fraction of resamples, plus one, on the other side of 0. All NaN
+        where an AUC is undefined.
 
     Raises:
         ValueError: If lengths differ or values are out of range.
@@ -141,14 +140,13 @@ def auc_difference_interval(
     for side in (predictions, reference):
         aucs, areas = [], []
         for run in np.atleast_2d(np.asarray(side, dtype=float)):
-            rows = select_observed(labels, run, weights)
-            codes, num_groups = _codes(rows, groups)
-            aucs.append(auc(labels, run, weights))
-            if np.isnan(aucs[-1]):
-                return DifferenceInterval(*[float("nan")] * 4)
-            areas.append(
-                _resampled(rows, codes, num_groups, num_resamples, seed)
+            value, resamples = _bootstrap(
+                labels, run, groups, weights, num_resamples, seed
             )
+            if np.isnan(value):
+                return DifferenceInterval(*[float("nan")] * 4)
+            aucs.append(value)
+            areas.append(resamples)
         values.append(np.mean(aucs))
         resampled.append(np.mean(areas, axis=0))
     differences = resampled[0] - resampled[1]
@@ -176,20 +174,20 @@ def gauc_interval(
 ) -> ConfidenceInterval:
     """GAUC with a bootstrap interval.
 
-    Groups are drawn with replacement, as by `auc_interval`; those with one
-    class left out never count.
+    Groups are drawn with replacement, as by `auc_interval`; groups with a
+    single class are ignored.
 
     Args:
-        labels: array of shape `(rows,)`: 0, 1, or NaN for "not observed".
+        labels: array of shape `(rows,)`: 0, 1, or NaN where not observed.
         predictions: array of shape `(rows,)`.
         groups: array of shape `(rows,)`.
         weighting: `"impressions"` or `"uniform"`, as for `gauc`. Defaults to
             `"impressions"`.
-        weights: array of shape `(rows,)` or `None`. Defaults to `None`.
-        level: float between 0 and 1. Defaults to `0.95`.
+        weights: array of shape `(rows,)` or `None`. Rows with weight 0 are
+            ignored. Defaults to `None`.
+        level: float between 0 and 1. Confidence level. Defaults to `0.95`.
         num_resamples: integer. Defaults to `200`.
-        seed: integer. The same seed gives the same interval. Defaults to
-            `0`.
+        seed: integer. Defaults to `0`.
 
     Returns:
         `ConfidenceInterval(value, low, high)`; all NaN where the GAUC is
@@ -211,7 +209,7 @@ def gauc_interval(
     areas, sizes = group_aucs(labels, predictions, groups, weights)
     used = ~np.isnan(areas)
     shares = np.where(used, sizes if weighting == "impressions" else 1.0, 0.0)
-    # Both columns are summed over the drawn groups by one product.
+    # One product sums both columns over the drawn groups.
     terms = np.stack([shares * np.where(used, areas, 0.0), shares], axis=1)
     generator = np.random.default_rng(seed)
     sums = np.stack(
@@ -223,7 +221,7 @@ def gauc_interval(
 
 
 def _codes(rows: ObservedRows, groups: Any) -> tuple[np.ndarray, int]:
-    """Numbers of the groups of rows, and how many there are."""
+    """Returns the codes of the groups and their number."""
     if groups is None:
         return np.arange(len(rows.labels)), len(rows.labels)
     codes, num_groups = group_codes(groups, rows.mask)
@@ -231,24 +229,31 @@ def _codes(rows: ObservedRows, groups: Any) -> tuple[np.ndarray, int]:
     return codes, int(codes.max(initial=-1)) + 1
 
 
-def _resampled(
-    rows: ObservedRows,
-    codes: np.ndarray,
-    num_groups: int,
+def _bootstrap(
+    labels: Any,
+    predictions: Any,
+    groups: Any,
+    weights: Any,
     num_resamples: int,
     seed: int,
-) -> np.ndarray:
-    """AUC of every resample, NaN where undefined."""
+) -> tuple[float, np.ndarray]:
+    """Computes the AUC and that of every resample, NaN where undefined."""
+    rows = select_observed(labels, predictions, weights)
+    codes, num_groups = _codes(rows, groups)
+    value = auc(labels, predictions, weights)
+    areas = np.full(num_resamples, np.nan)
+    if np.isnan(value):
+        return value, areas
     positives, negatives = (
         _sorted(rows, codes, rows.labels == label) for label in (1, 0)
     )
-    # A positive beats the negatives before `first`, ties up to `last`.
+    # A positive wins against the negatives before `first` and ties with those
+    # before `last`.
     first, last = (
         np.searchsorted(negatives[0], positives[0], side)
         for side in ("left", "right")
     )
     generator = np.random.default_rng(seed)
-    areas = np.full(num_resamples, np.nan)
     for resample in range(num_resamples):
         drawn = _draw(generator, num_groups)
         gained = drawn[positives[1]] * positives[2]
@@ -258,20 +263,20 @@ def _resampled(
         if pairs:
             won = gained @ below[first] + gained @ below[last]
             areas[resample] = won / (2 * pairs)
-    return areas
+    return value, areas
 
 
 def _sorted(
     rows: ObservedRows, codes: np.ndarray, mask: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Predictions, groups and weights of some rows, by rising prediction."""
+    """Returns predictions, groups and weights, by ascending prediction."""
     order = np.flatnonzero(mask)
     order = order[np.argsort(rows.predictions[order])]
     return rows.predictions[order], codes[order], rows.weights[order]
 
 
 def _draw(generator: np.random.Generator, num_groups: int) -> np.ndarray:
-    """Returns how often each group is drawn."""
+    """Draws groups with replacement and returns their counts."""
     drawn = generator.integers(0, num_groups, num_groups)
     return np.bincount(drawn, minlength=num_groups).astype(np.float64)
 
@@ -280,7 +285,6 @@ def _interval(
     value: float, resampled: np.ndarray, level: float
 ) -> ConfidenceInterval:
     tail = (1 - level) / 2
-    # A resample in which the metric is undefined tells nothing.
     defined = resampled[~np.isnan(resampled)]
     if not len(defined):
         return ConfidenceInterval(value, float("nan"), float("nan"))
@@ -289,9 +293,5 @@ def _interval(
 
 
 def _check(level: float, num_resamples: int) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1. Received: {level!r}.")
-    if num_resamples < 1:
-        raise ValueError(
-            f"num_resamples must be at least 1. Received: {num_resamples!r}."
-        )
+    check_number("level", level, above=0.0, below=1.0)
+    check_positive(num_resamples=num_resamples)

@@ -1,4 +1,4 @@
-"""Multiply-adds of a prediction, counted in what the backend computes."""
+"""Multiply-adds of a prediction, counted in the trace of the backend."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from keras_infnet.evaluation.tensorflow_multiply_adds import (
 
 __all__ = ["multiply_adds"]
 
-# Kernels of JAX and PyTorch that multiply matrices inside.
+# Kernels of JAX and PyTorch with matrix products inside.
 _OPAQUE_PRIMITIVES = (
     "cudnn",
     "dot_product_attention",
@@ -33,38 +33,36 @@ _OPAQUE_ATEN = (
 
 
 def multiply_adds(model: Any, batch_size: int = 2) -> int:
-    """Counts the multiply-adds of matrix products that predicting a row costs.
+    """Counts the multiply-adds of matrix products to predict one row.
 
-    The model is traced on the backend in use, and the products are counted in
-    the trace, whatever made them: dense layers, attention, einsums,
-    convolutions, sums that are written as products; what a loop holds, once a
-    step. On TensorFlow the trace is the graph of a function, on JAX the
-    jaxpr, both without what no output needs; on PyTorch it is what an eager
-    prediction of zeros runs, and there Keras runs the first step of a
-    recurrent layer twice.
+    The model is traced on the current backend, and all matrix products of the
+    trace are counted: dense layers, attention, einsums and convolutions, those
+    in loops once per step. The trace is a graph on TensorFlow and a jaxpr on
+    JAX, both without operations that no output needs. On PyTorch it is an eager
+    prediction of zeros, where Keras runs the first step of a recurrent layer
+    twice.
 
-    Tracing at two batch sizes and taking the difference leaves out products
-    that do not depend on the rows, such as those of weights by weights, which
-    a batch pays once. Histories have their full length, `max_length`.
+    The result is the difference between two batch sizes, which excludes
+    products that do not depend on the rows, such as weights times weights.
+    Histories have their full length, `max_length`.
 
-    Not counted is all that is no product of matrices: look-ups, element-wise
-    products (gates, pairs of factorisation machines), norms, activations,
-    softmax. Of two branches the dearer one counts.
+    Lookups, element-wise products (gates, pairs of factorization machines),
+    norms, activations and softmax are not counted. The most expensive branch of
+    a condition counts.
 
     Args:
         model: a model of `keras_infnet.models`, or a functional Keras model
-            in whose inputs the number of rows alone is open.
-        batch_size: integer. Rows of the smaller one of the two batches.
-            Defaults to `2`.
+            whose inputs have known shapes except for the batch axis.
+        batch_size: integer. Rows of the smaller batch. Defaults to `2`.
 
     Returns:
-        Integer. Multiply-adds that one more row costs; twice as many floating
+        Integer. Multiply-adds per additional row, half the number of floating
         point operations.
 
     Raises:
-        ValueError: If an axis of an input is open, or the computation holds
-            what cannot be counted (`UncountedError`): a loop whose length
-            depends on the data, a fused kernel.
+        ValueError: If an axis of an input is unknown.
+        UncountedError: If the trace has a loop whose length depends on the
+            data, or a fused kernel; a subclass of `ValueError`.
 
     Example:
 
@@ -94,15 +92,15 @@ def multiply_adds(model: Any, batch_size: int = 2) -> int:
 
 
 def _inputs(model: Any, rows: int) -> Any:
-    """Symbolic inputs of known shape, in the structure of the model's."""
+    """Returns symbolic inputs of known shape, in the model's structure."""
     if isinstance(model, keras.Sequential):
         inputs = model.inputs[0]
     else:
         inputs = getattr(model, "input", None)
     if inputs is None:
         raise ValueError(
-            "multiply-adds are counted in functional models, whose inputs are "
-            f"known. Received: {type(model).__name__}."
+            "multiply-adds are counted for functional models only. "
+            f"Received: {type(model).__name__}."
         )
     schema: Any = getattr(model, "schema", None)
     lengths = {
@@ -118,8 +116,8 @@ def _inputs(model: Any, rows: int) -> Any:
         ]
         if None in shape:
             raise ValueError(
-                "to count multiply-adds, all axes of the inputs but the first "
-                f"must be known. Received: input {tensor.name!r} of shape "
+                "to count multiply-adds, all input axes except the batch axis "
+                f"must be known. Received: input {tensor.name!r} with shape "
                 f"{tuple(tensor.shape)}."
             )
         return keras.KerasTensor((rows, *shape), tensor.dtype)
@@ -158,7 +156,7 @@ def _jax(model: Any, inputs: Any) -> int:
 
 
 def _in_jaxpr(jaxpr: Any) -> int:
-    """Multiply-adds of what the results of a jaxpr need."""
+    """Counts the equations that the results of a jaxpr need."""
     needed = {id(variable) for variable in jaxpr.outvars}
     total = 0
     for equation in reversed(jaxpr.eqns):
@@ -176,7 +174,7 @@ def _of_equation(equation: Any) -> int:
         left, right = (x.aval.shape for x in equation.invars)
         if kind == "dot_general":
             (axes, _), _ = params["dimension_numbers"]
-            # Without an axis to sum over, a product is element-wise.
+            # A product without a contracted axis is element-wise.
             summed = [left[axis] for axis in axes] or [0]
         else:
             outputs = params["dimension_numbers"].rhs_spec[0]
@@ -189,12 +187,12 @@ def _of_equation(equation: Any) -> int:
         return max(counts["branches"])
     total = sum(map(sum, counts.values()))
     if kind == "while" and total:
-        raise UncountedError("how often a `while` runs depends on the data.")
+        raise UncountedError("the length of a `while` depends on the data.")
     return total * params["length"] if kind == "scan" else total
 
 
 def _in_parameter(value: Any) -> list[int]:
-    """One number for each jaxpr that a parameter holds."""
+    """Counts each jaxpr in a parameter."""
     if isinstance(value, (list, tuple)):
         return [n for part in value for n in _in_parameter(part)]
     inner = getattr(value, "jaxpr", value)  # closed ones wrap theirs
@@ -219,7 +217,7 @@ def _torch(model: Any, inputs: Any) -> int:
         return 2 * pairs * (query[-1] + value[-1])
 
     aten = torch.ops.aten
-    # What PyTorch's own list of formulas lacks.
+    # Missing in PyTorch's own formulas.
     formulas = {
         aten.mv: vectors,
         aten.dot: vectors,
@@ -236,7 +234,7 @@ def _torch(model: Any, inputs: Any) -> int:
         lambda x: keras.ops.zeros(x.shape, x.dtype), inputs
     )
     counter = FlopCounterMode(display=False, custom_mapping=formulas)
-    # The counter follows modules by their gradients, and fails without any.
+    # The counter tracks modules by gradients and fails without them.
     with torch.enable_grad(), counter:
         model(zeros, training=False)
     return int(counter.get_total_flops()) // 2

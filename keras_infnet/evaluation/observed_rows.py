@@ -1,4 +1,4 @@
-"""Selects the rows with a label and a weight, and checks their values."""
+"""Selection and checks of the rows with a label and a weight."""
 
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ __all__ = ["ObservedRows", "group_codes", "select_observed"]
 
 
 class ObservedRows(NamedTuple):
-    """Observed rows as float64 vectors, and where they were."""
+    """Observed rows as float64 vectors, and the mask that selected them."""
 
     labels: np.ndarray
     predictions: np.ndarray
@@ -25,8 +25,8 @@ def select_observed(
 ) -> ObservedRows:
     """Drops rows with a NaN label or weight 0 and checks the others.
 
-    Arrays may have shape `(rows,)` or `(rows, 1)`; no weights are 1
-    everywhere. With `binary`, labels must be 0 or 1.
+    Arrays have shape `(rows,)` or `(rows, 1)`; weights default to 1. With
+    `binary`, labels must be 0 or 1.
 
     Example:
 
@@ -41,16 +41,13 @@ def select_observed(
         weight_vector = np.ones(len(label_vector))
     else:
         weight_vector = _vector(weights, "weights")
-    lengths = [
-        len(label_vector),
-        len(prediction_vector),
-        len(weight_vector),
-    ]
-    if len(set(lengths)) > 1:
+    vectors = label_vector, prediction_vector, weight_vector
+    sizes = [len(vector) for vector in vectors]
+    if len(set(sizes)) > 1:
         raise ValueError(
-            "labels, predictions and weights must have one value a row. "
-            f"Received: {lengths[0]} labels, {lengths[1]} predictions and "
-            f"{lengths[2]} weights."
+            "labels, predictions and weights must have one value per row. "
+            f"Received: {sizes[0]} labels, {sizes[1]} predictions and "
+            f"{sizes[2]} weights."
         )
     _refuse(
         ~np.isfinite(weight_vector) | (weight_vector < 0),
@@ -62,28 +59,22 @@ def select_observed(
         bad = mask & (label_vector != 0) & (label_vector != 1)
         _refuse(bad, label_vector, "labels must be 0, 1 or NaN")
     else:
-        _refuse(
-            np.isinf(label_vector), label_vector, "labels must be finite or NaN"
+        bad = np.isinf(label_vector)
+        _refuse(bad, label_vector, "labels must be finite or NaN")
+    bad = mask & ~np.isfinite(prediction_vector)
+    _refuse(bad, prediction_vector, "predictions must be finite")
+    if not mask.all():
+        label_vector, prediction_vector, weight_vector = (
+            vector[mask] for vector in vectors
         )
-    _refuse(
-        mask & ~np.isfinite(prediction_vector),
-        prediction_vector,
-        "predictions must be finite",
-    )
-    if mask.all():
-        return ObservedRows(
-            label_vector, prediction_vector, weight_vector, mask
-        )
-    return ObservedRows(
-        label_vector[mask], prediction_vector[mask], weight_vector[mask], mask
-    )
+    return ObservedRows(label_vector, prediction_vector, weight_vector, mask)
 
 
 def group_codes(groups: Any, mask: np.ndarray) -> tuple[np.ndarray, int]:
     """Numbers the groups of the rows in `mask`, and counts the groups.
 
-    Numbers are in the order of first appearance, -1 for a missing group (NaN
-    or `None`).
+    Codes are in order of first appearance, -1 for missing groups (NaN or
+    `None`).
 
     Example:
 
@@ -93,7 +84,7 @@ def group_codes(groups: Any, mask: np.ndarray) -> tuple[np.ndarray, int]:
     groups = np.asarray(groups)
     if groups.shape not in ((len(mask),), (len(mask), 1)):
         raise ValueError(
-            f"groups must have one value a row, {len(mask)} in all. "
+            f"groups must have one value per row, {len(mask)} in all. "
             f"Received: shape {groups.shape}."
         )
     codes, known = pd.factorize(groups.reshape(-1)[mask])

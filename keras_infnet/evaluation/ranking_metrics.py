@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_infnet.evaluation.observed_rows import group_codes, select_observed
-from keras_infnet.schema import nearest_name
+from keras_infnet.schema.value_checks import check_choice
 
 __all__ = ["GroupAUC", "auc", "gauc", "group_aucs"]
 
 
 class GroupAUC(NamedTuple):
-    """A mean AUC and the number of groups it is the mean of."""
+    """Mean AUC and number of averaged groups."""
 
     value: float
     num_groups: int
@@ -20,15 +20,15 @@ class GroupAUC(NamedTuple):
 def auc(labels: Any, predictions: Any, weights: Any = None) -> float:
     """Area under the ROC curve.
 
-    The part of (positive, negative) pairs, by weight, in which the positive
+    The weighted fraction of (positive, negative) pairs in which the positive
     has the larger prediction; ties count one half.
 
     Args:
-        labels: array of shape `(rows,)`: 0, 1, or NaN for "not observed".
-        predictions: array of shape `(rows,)`. Any score that grows with the
-            probability.
-        weights: array of shape `(rows,)` or `None`; rows of weight 0 are
-            left out. Defaults to `None`.
+        labels: array of shape `(rows,)`: 0, 1, or NaN where not observed.
+        predictions: array of shape `(rows,)`. Any score that increases with
+            the probability.
+        weights: array of shape `(rows,)` or `None`. Rows with weight 0 are
+            ignored. Defaults to `None`.
 
     Returns:
         Float in `[0, 1]`, or NaN ("undefined") where positives or negatives
@@ -58,19 +58,19 @@ def gauc(
     """Mean AUC within groups, usually users.
 
     `gauc = sum_u(v_u * auc_u) / sum_u(v_u)` over the groups that have both a
-    positive and a negative; `v_u` is the sum of the weights of the group's
-    rows ("impressions") or 1 ("uniform"). It ignores what distinguishes
-    groups and tells how well the rows of one group are ranked.
+    positive and a negative; `v_u` is the total weight of the group's rows
+    ("impressions") or 1 ("uniform"). Only the ranking within groups counts,
+    not the differences between them.
 
     Args:
-        labels: array of shape `(rows,)`: 0, 1, or NaN for "not observed".
+        labels: array of shape `(rows,)`: 0, 1, or NaN where not observed.
         predictions: array of shape `(rows,)`.
-        groups: array of shape `(rows,)`, integers or strings. Rows with a
-            missing group (NaN or `None`) are left out.
+        groups: array of shape `(rows,)`, integers or strings. Rows without a
+            group (NaN or `None`) are ignored.
         weighting: `"impressions"` or `"uniform"`. Defaults to
             `"impressions"`.
-        weights: array of shape `(rows,)` or `None`; rows of weight 0 are
-            left out. Defaults to `None`.
+        weights: array of shape `(rows,)` or `None`. Rows with weight 0 are
+            ignored. Defaults to `None`.
 
     Returns:
         `GroupAUC(value, num_groups)`. The value is NaN where no group has
@@ -85,10 +85,7 @@ def gauc(
     >>> gauc([0, 1, 1, 0, 1], [0.1, 0.2, 0.9, 0.95, 0.5], [7, 7, 8, 8, 9])
     GroupAUC(value=0.5, num_groups=2)
     """
-    if weighting not in ("impressions", "uniform"):
-        raise ValueError(
-            nearest_name(weighting, ("impressions", "uniform"), "weighting")
-        )
+    check_choice(weighting, ("impressions", "uniform"), "weighting")
     areas, sizes = group_aucs(labels, predictions, groups, weights)
     used = ~np.isnan(areas)
     if not used.any():
@@ -105,16 +102,17 @@ def group_aucs(
     """Computes the AUC of every group.
 
     Args:
-        labels: array of shape `(rows,)`: 0, 1, or NaN for "not observed".
+        labels: array of shape `(rows,)`: 0, 1, or NaN where not observed.
         predictions: array of shape `(rows,)`.
-        groups: array of shape `(rows,)`, integers or strings. Rows with a
-            missing group (NaN or `None`) are left out.
-        weights: array of shape `(rows,)` or `None`. Defaults to `None`.
+        groups: array of shape `(rows,)`, integers or strings. Rows without a
+            group (NaN or `None`) are ignored.
+        weights: array of shape `(rows,)` or `None`. Rows with weight 0 are
+            ignored. Defaults to `None`.
 
     Returns:
-        Two arrays of shape `(groups,)`, in the order in which groups first
-        appear among the observed rows: AUC, NaN where a class is absent, and
-        the sum of the weights.
+        Two arrays of shape `(groups,)`, in order of first appearance among the
+        observed rows: the AUC, NaN where a class is absent, and the total
+        weight.
 
     Raises:
         ValueError: If lengths differ or values are out of range.
@@ -144,18 +142,17 @@ def _areas(
     codes: np.ndarray,
     num_groups: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """AUC and weight of every group by one pass over the sorted rows."""
+    """Computes AUC and weight of every group in one pass over sorted rows."""
     if not len(labels):
         return np.full(num_groups, np.nan), np.zeros(num_groups)
-    # By group, then by prediction. Two sorts of one key each take half the
-    # time of one np.lexsort.
+    # By group, then by prediction. Two sorts take half the time of np.lexsort.
     order = np.argsort(predictions)
     if num_groups > 1:
         order = order[np.argsort(codes[order], kind="stable")]
     codes, predictions = codes[order], predictions[order]
     positives = (weights * labels)[order]
     negatives = weights[order] - positives
-    # Rows of one group and one prediction make a block of ties.
+    # Rows with the same group and prediction form a block of ties.
     first = np.empty(len(codes), bool)
     first[0] = True
     np.not_equal(predictions[1:], predictions[:-1], out=first[1:])
@@ -166,7 +163,7 @@ def _areas(
     negatives = np.add.reduceat(negatives, starts)
     total_positives = np.bincount(codes, positives, num_groups)
     total_negatives = np.bincount(codes, negatives, num_groups)
-    # Negatives below a block within its group, half of its own added.
+    # Negatives below a block within its group, plus half of its own.
     below = np.cumsum(negatives) - negatives / 2
     before = np.cumsum(total_negatives) - total_negatives
     below -= before[codes]

@@ -15,10 +15,10 @@ def rmse(labels: Any, predictions: Any, weights: Any = None) -> float:
     `rmse = sqrt(sum(w * (p - y)**2) / sum(w))`.
 
     Args:
-        labels: array of shape `(rows,)`, finite or NaN for "not observed".
+        labels: array of shape `(rows,)`, finite, or NaN where not observed.
         predictions: array of shape `(rows,)`.
-        weights: array of shape `(rows,)` or `None`; rows of weight 0 are
-            left out. Defaults to `None`.
+        weights: array of shape `(rows,)` or `None`. Rows with weight 0 are
+            ignored. Defaults to `None`.
 
     Returns:
         Float, or NaN ("undefined") where no row is observed.
@@ -42,19 +42,13 @@ def r2(labels: Any, predictions: Any, weights: Any = None) -> float:
     """Coefficient of determination.
 
     `r2 = 1 - sum(w * (y - p)**2) / sum(w * (y - mean)**2)`, where `mean` is
-    the weighted mean of the labels: 1 is perfect, 0 is as good as the mean.
+    the weighted mean of the labels: 1 is perfect, 0 is no better than the
+    mean.
 
-    Args:
-        labels: array of shape `(rows,)`, finite or NaN for "not observed".
-        predictions: array of shape `(rows,)`.
-        weights: array of shape `(rows,)` or `None`; rows of weight 0 are
-            left out. Defaults to `None`.
+    The arguments and errors are those of `keras_infnet.evaluation.rmse`.
 
     Returns:
         Float of at most 1, or NaN ("undefined") where all labels are equal.
-
-    Raises:
-        ValueError: If lengths differ or values are not finite.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""All metrics of all tasks, and their table."""
+"""Exact metrics of all tasks, and their table."""
 
 import math
 from collections.abc import Mapping
@@ -51,17 +51,17 @@ def evaluate(
 ) -> Results:
     """Computes the exact metrics of every task.
 
-    Rows whose label is NaN or whose weight is 0 are left out, task by task.
+    Rows with a NaN label or weight 0 are ignored, per task.
 
     Args:
         labels: mapping of task name to array of shape `(rows,)`.
         predictions: mapping of task name to array of shape `(rows,)` or
             `(rows, 1)`, as `Model.predict` returns.
-        weights: mapping of task name to array of shape `(rows,)`; a task
-            that it lacks has weight 1 everywhere. `None` means 1 for all.
+        weights: mapping of task name to array of shape `(rows,)`, or `None`.
+            Tasks without an entry have weight 1.
         schema: `Schema`.
-        groups: array of shape `(rows,)` or `None`. The group (user) of every
-            row, for GAUC. Defaults to `None`.
+        groups: array of shape `(rows,)` or `None`. Group (user) of every row,
+            for GAUC. Defaults to `None`.
 
     Returns:
         Dict of task name to dict of metric name to float, NaN where a metric
@@ -73,7 +73,7 @@ def evaluate(
 
     Raises:
         ValueError: If a task has no labels or predictions, or values are out
-            of range; the message names the task.
+            of range.
 
     Example:
 
@@ -151,16 +151,15 @@ def format_report(
     results: Mapping[str, Mapping[str, float | None]],
     extra: Mapping[str, Mapping[str, float | None]] | None = None,
 ) -> str:
-    """Writes results as an aligned table, one line a task.
+    """Formats results as an aligned table, one line per task.
 
-    Binary and regression tasks have a table each. A metric that is NaN or
-    `None` is "undefined"; one that was not computed is "-".
+    Binary and regression tasks have separate tables. Metrics that are NaN or
+    `None` are "undefined"; missing ones are "-".
 
     Args:
         results: dict of task name to dict of metrics, from `evaluate`.
-        extra: mapping of heading to dict of task name to number, for more
-            columns at the right, for example the best reachable AUC or that
-            of a baseline. Defaults to `None`.
+        extra: mapping of heading to dict of task name to number. Additional
+            columns, such as the AUC of a baseline. Defaults to `None`.
 
     Returns:
         String without a newline at the end.

@@ -1,4 +1,4 @@
-"""Multiply-adds of the matrix products in a graph of TensorFlow."""
+"""Multiply-adds of the matrix products in a TensorFlow graph."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -11,21 +11,18 @@ _DEPTHWISE = ("DepthwiseConv2dNative",)
 
 
 class UncountedError(ValueError):
-    """The computation holds something whose products cannot be counted."""
+    """Raised for operations whose products cannot be counted."""
 
 
 def graph_multiply_adds(graph: Any) -> int:
-    """Counts the multiply-adds that the outputs of a graph need.
-
-    The graph is that of a function traced with known shapes.
-    """
+    """Counts the multiply-adds for the outputs of a traced function."""
     roots = [tensor.op for tensor in graph.outputs]
     needed = _needed([*roots, *graph.control_outputs])
     return sum(_of_operation(operation, graph) for operation in needed)
 
 
 def _needed(operations: Iterable[Any]) -> list[Any]:
-    """Operations, and all that these read, directly or not."""
+    """Returns operations with all operations they depend on."""
     found: dict[int, Any] = {}
     pending = list(operations)
     while pending:
@@ -51,14 +48,14 @@ def _of_operation(operation: Any, graph: Any) -> int:
         return _of_einsum(equation, [_shape(x) for x in operation.inputs])
     if kind in ("Conv", "Conv2D", "Conv3D", *_DEPTHWISE):
         kernel = _shape(operation.inputs[1])
-        # A depthwise output has one channel of the input.
+        # Depthwise outputs read one input channel.
         read = kernel[:-2] if kind in _DEPTHWISE else kernel[:-1]
         return math.prod(read) * _size(operation.outputs[0])
     return _of_calls(operation, graph)
 
 
 def _of_calls(operation: Any, graph: Any) -> int:
-    """Multiply-adds of the functions that an operation calls."""
+    """Counts the functions that an operation calls."""
     kind = operation.type
     counts = {
         attribute: [
@@ -77,7 +74,7 @@ def _of_calls(operation: Any, graph: Any) -> int:
 
 def _shape(tensor: Any) -> tuple[int, ...]:
     if not tensor.shape.is_fully_defined():
-        raise UncountedError(f"the shape of {tensor.name} is not known.")
+        raise UncountedError(f"the shape of {tensor.name} is unknown.")
     return tuple(tensor.shape)
 
 
@@ -86,10 +83,10 @@ def _size(tensor: Any) -> int:
 
 
 def _of_einsum(equation: str, shapes: list[tuple[int, ...]]) -> int:
-    """Multiply-adds of one or two factors, by the letters of the axes.
+    """Counts an einsum of one or two factors by the letters of its axes.
 
-    Axes that one factor alone has, and the result not, are summed up before;
-    without an axis to sum over, a product is element-wise.
+    Axes of a single factor are reduced before the product. A product without
+    a contracted axis is element-wise.
     """
     left, result = equation.split("->")
     factors = left.split(",")
@@ -99,7 +96,7 @@ def _of_einsum(equation: str, shapes: list[tuple[int, ...]]) -> int:
     for letters, shape in zip(factors, shapes, strict=True):
         before, dots, behind = letters.partition("...")
         count = len(shape) - len(before) - len(behind) if dots else 0
-        # Axes of "..." are counted from the end, and may be of size 1.
+        # Axes of "..." are numbered from the end; size 1 broadcasts.
         between = [f"...{i}" for i in range(count, 0, -1)]
         names = [*before, *between, *behind]
         for name, size in zip(names, shape, strict=True):
@@ -115,7 +112,7 @@ def _of_einsum(equation: str, shapes: list[tuple[int, ...]]) -> int:
 
 
 def _functions(operation: Any) -> Mapping[str, list[str]]:
-    """Names of the functions that an operation calls, by attribute."""
+    """Returns the names of called functions by attribute."""
     found = {}
     for name, value in operation.node_def.attr.items():
         called = [value.func, *value.list.func]
@@ -130,11 +127,11 @@ def _function(graph: Any, name: str) -> Any:
 
 
 def _steps(loop: Any, graph: Any) -> int:
-    """How often a loop runs, by running what decides it and nothing else."""
+    """Counts the steps of a loop by running only its condition."""
     body = _function(graph, loop.get_attr("body").name)
     condition = _function(graph, loop.get_attr("cond").name)
     goes_on = _behind_identity(condition.outputs[0])
-    # Places of the variables on which the condition depends in the end.
+    # Positions of the loop variables that the condition depends on.
     places: list[int] = []
     results: list[Any] = []
     more = _places(condition, [goes_on])
@@ -145,7 +142,7 @@ def _steps(loop: Any, graph: Any) -> int:
     starts = [loop.inputs[place] for place in places]
     if any(op.type == "Placeholder" for op in _needed(t.op for t in starts)):
         raise UncountedError(
-            f"how often the loop {loop.name} runs depends on the data."
+            f"the length of the loop {loop.name} depends on the data."
         )
     with _session(graph) as session:
         values = session.run(starts)
@@ -160,14 +157,14 @@ def _steps(loop: Any, graph: Any) -> int:
 
 
 def _behind_identity(tensor: Any) -> Any:
-    """Without the identity that waits for all reads of the body."""
+    """Skips identities, which wait for all reads of the body."""
     while tensor.op.type == "Identity":
         tensor = tensor.op.inputs[0]
     return tensor
 
 
 def _places(function: Any, tensors: list[Any]) -> set[int]:
-    """Places of the arguments of a function that tensors depend on."""
+    """Returns the positions of the arguments that tensors depend on."""
     needed = {id(operation) for operation in _needed(t.op for t in tensors)}
     return {
         place
@@ -179,6 +176,6 @@ def _places(function: Any, tensors: list[Any]) -> set[int]:
 def _session(graph: Any) -> Any:
     import tensorflow as tf
 
-    # Numbers of a loop are counted on the host.
+    # Loop counters are on the host.
     config = tf.compat.v1.ConfigProto(device_count={"GPU": 0})
     return tf.compat.v1.Session(graph=graph, config=config)

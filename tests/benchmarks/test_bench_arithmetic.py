@@ -1,8 +1,13 @@
-"""Times, ratios and slopes against calculation by hand."""
+"""Times, ratios and slopes, by hand."""
 
 import pytest
 
-from keras_infnet.benchmarks.report import milliseconds, percent, quotient
+from keras_infnet.benchmarks.report import (
+    milliseconds,
+    percent,
+    quotient,
+    rate,
+)
 from keras_infnet.benchmarks.timing import (
     Case,
     Spread,
@@ -89,7 +94,8 @@ def test_times_have_three_digits(seconds, cell):
     assert milliseconds(spread([seconds]))[0] == cell
 
 
-def test_ratios_and_shares_in_words():
+def test_cells():
+    assert rate(spread([1000.0, 2000.0, 4500.0])) == ["2,000", "1,500 - 3,250"]
     assert quotient(spread([1.0, 2.0, 4.5])) == ["2.00", "1.00 - 4.50"]
     assert percent(-0.431) == "-43.1 %"
     assert percent(0.02) == "+2.0 %"

@@ -1,4 +1,4 @@
-"""The pieces that benchmarks measure with."""
+"""Building blocks of the benchmarks."""
 
 import dataclasses
 import subprocess
@@ -81,13 +81,13 @@ def test_sizes_of_the_kuairand_schema():
     assert schema.table_size("user_id") == 24_077
 
 
-def test_what_does_not_fit_in_memory_is_skipped(monkeypatch):
+def test_cases_beyond_the_memory_are_skipped(monkeypatch):
     path = "keras_infnet.benchmarks.vocabulary_cases.available_memory"
     settings = VocabularySettings(rows=(1_000, 1_000_000), dense_rows=(1_000,))
     plans, notes = fitting_plans(settings)
     assert len(plans) == 7 and not notes
     # By hand: 32 floats and an accumulator for a million rows are 132 MB.
-    assert Plan("infnet", "by rows", 1_000_000).bytes(32) == 132_000_000
+    assert Plan("infnet", "row-sparse", 1_000_000).bytes(32) == 132_000_000
     monkeypatch.setattr(path, lambda: 300_000_000)
     plans, notes = fitting_plans(settings)
     assert len(plans) == 6
@@ -108,7 +108,7 @@ def test_steps_train_the_model():
     after = model.get_weights()
     assert all((a != b).any() for a, b in zip(after, before, strict=True))
     assert int(keras.ops.convert_to_numpy(model.optimizer.iterations)) == 3
-    # A second epoch uses the functions of the first.
+    # A second epoch reuses the compiled function.
     function = model.train_function
     step_seconds(model, data, 3)
     assert model.train_function is function
@@ -135,10 +135,10 @@ def test_blocks_run(name, training):
     assert 0 < call_seconds(call)() < 10
 
 
-def test_memory_counts_what_is_allocated():
+def test_memory_counts_allocations():
     resident = memory.resident_memory()
     if resident is None or not memory.reset_peak():
-        pytest.skip("the system does not say")
+        pytest.skip("the system reports no peak memory")
     start = memory.peak_memory()
     held = np.ones(50_000_000 // 8)
     assert memory.peak_memory() - start >= 45_000_000
@@ -148,20 +148,20 @@ def test_memory_counts_what_is_allocated():
 
 
 @pytest.mark.slow
-def test_a_child_measures_what_training_takes():
+def test_memory_of_training_in_a_child():
     options = dataclasses.asdict(VocabularySettings.quick())
     arguments = {"model": "embedding", "rows": 1_000, "drawn": True}
     arguments["options"] = options
     found = call_in_child(
         f"{vocabulary_memory.__name__}:memory_of_training", arguments
     )
-    # A process with Keras in it, less than all of the machine.
+    # More than Keras itself, less than the memory of the machine.
     assert 50_000_000 < found < memory.total_memory()
 
 
-def test_memory_of_training_alone():
+def test_memory_of_training_in_this_process():
     if memory.resident_memory() is None or not memory.reset_peak():
-        pytest.skip("the system does not say")
+        pytest.skip("the system reports no peak memory")
     options = dataclasses.asdict(VocabularySettings.quick())
     found = vocabulary_memory.memory_of_training(
         "embedding", 1_000, False, options
@@ -169,12 +169,12 @@ def test_memory_of_training_alone():
     assert found > 50_000_000
 
 
-def test_a_child_that_fails_says_why(monkeypatch):
+def test_failure_of_a_child(monkeypatch):
     def run(command, **options):
         return subprocess.CompletedProcess(command, 1, "loading", "no memory")
 
     monkeypatch.setattr(subprocess, "run", run)
-    with pytest.raises(RuntimeError, match="status 1, .*\n.*no memory"):
+    with pytest.raises(RuntimeError, match="(?s)status 1 .*no memory"):
         call_in_child("keras_infnet.version:nothing", {})
 
 
@@ -198,7 +198,7 @@ def test_nothing_fits_in_memory(monkeypatch):
     path = "keras_infnet.benchmarks.vocabulary_cases.available_memory"
     monkeypatch.setattr(path, lambda: 1_000)
     said = []
-    with pytest.raises(ValueError, match="no case fits in memory"):
+    with pytest.raises(ValueError, match="rows="):
         run(VocabularySettings.quick(), None, said.append)
     assert sum(line.startswith("Skipped: ") for line in said) == 7
 

@@ -1,5 +1,6 @@
 """Tables, files and plots of reports."""
 
+import dataclasses
 import importlib.util
 import json
 import math
@@ -11,25 +12,30 @@ import pytest
 from keras_infnet.benchmarks import report as module
 from keras_infnet.benchmarks.machine import describe_machine, machine_lines
 from keras_infnet.benchmarks.report import Chart, Report, SectionTable
+from keras_infnet.benchmarks.settings import Settings
 from keras_infnet.benchmarks.timing import spread
 from keras_infnet.version import __version__
+
+
+@dataclasses.dataclass(frozen=True)
+class ExampleSettings(Settings):
+    rows: tuple[int, ...] = (1, 2)
+    data: str | None = None
 
 
 def make_report():
     table = SectionTable(
         "Times", ["case", "ms"], [["one", "1.00"], ["eleven", "11.0"]]
     )
-    line = [(1.0, 2.0, (1.5, 2.5)), (10.0, 20.0, (15.0, 25.0))]
+    line = {1.0: spread([1.5, 2.5]), 10.0: spread([15.0, 25.0])}
     return Report(
-        "example",
-        describe_machine(),
-        {"rows": (1, 2), "data": None},
+        ExampleSettings(),
         [table],
         ["a note"],
         {"mean": np.float64(2.5), "unknown": math.nan},
         [
             Chart("lines", "rows", "ms", {"one": line}),
-            Chart("bars", "rows/s", "", {}, {"one": spread([1.0, 2.0])}),
+            Chart("bars", "rows/s", bars={"one": spread([1.0, 2.0])}),
         ],
     )
 
@@ -64,7 +70,7 @@ def test_the_file_holds_all_numbers(tmp_path):
     found = json.loads(path.read_text())
     assert found["benchmark"] == "example"
     assert found["results"] == {"mean": 2.5, "unknown": None}
-    assert found["settings"] == {"rows": [1, 2], "data": None}
+    assert found["settings"] == {"repeats": 5, "rows": [1, 2], "data": None}
     assert found["notes"] == ["a note"]
     assert found["machine"]["versions"]["keras"] == keras.version()
     assert found["tables"][0]["rows"][1] == ["eleven", "11.0"]
@@ -88,7 +94,7 @@ def test_without_matplotlib_a_line_says_so(tmp_path, monkeypatch):
     )
     said = []
     path = make_report().save(tmp_path, said.append)
-    assert "No plot: matplotlib is not installed" in said[0]
+    assert "matplotlib" in said[0]
     assert list(tmp_path.iterdir()) == [path]
 
 

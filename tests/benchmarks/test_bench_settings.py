@@ -1,4 +1,4 @@
-"""What benchmarks can be asked for, and mistakes in it."""
+"""Settings of the benchmarks and mistakes in them."""
 
 import dataclasses
 
@@ -29,22 +29,21 @@ def test_quick_settings_are_valid_and_smaller(name):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("training", {"repeats": 0}, "`repeats` must be an integer of at l"),
-        ("training", {"batch_size": True}, "`batch_size` must be an integer"),
-        ("training", {"dtype": "bfloat16"}, "Did you mean 'mixed_bfloat16'"),
-        ("training", {"tiny": True, "data": "x"}, "`tiny` cuts random rows"),
-        ("vocabulary", {"rows": (200, 100)}, "`rows` must ascend"),
-        ("vocabulary", {"rows": ()}, "`rows` must be a list of integers"),
-        ("vocabulary", {"rows": (100, 0.5)}, "every item of `rows`"),
-        ("vocabulary", {"rows": (79,)}, "at least twice the number of fields"),
-        ("vocabulary", {"zipf": 1}, "`zipf` must be True or False"),
-        ("tokens", {"lengths": (50,)}, "`lengths` must hold two numbers"),
+        ("training", {"repeats": 0}, "`repeats` .*Received: 0"),
+        ("training", {"batch_size": True}, "`batch_size` .*Received: True"),
+        ("training", {"dtype": "bfloat16"}, "`dtype` 'bfloat16'"),
+        ("training", {"tiny": True, "data": "x"}, "`tiny` .*data='x'"),
+        ("vocabulary", {"rows": (200, 100)}, r"`rows` .*\(200, 100\)"),
+        ("vocabulary", {"rows": ()}, r"`rows` .*\(\)"),
+        ("vocabulary", {"rows": (100, 0.5)}, "`rows` .*0.5"),
+        ("vocabulary", {"rows": (79,)}, r"rows=\(79,\)"),
+        ("vocabulary", {"zipf": 1}, "`zipf` .*Received: 1"),
+        ("tokens", {"lengths": (50,)}, r"lengths=\(50,\)"),
     ],
 )
 def test_mistakes_in_settings(name, options, message):
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match=message):
         benchmarks.BENCHMARKS[name](**options)
-    assert message in str(error.value)
 
 
 def test_options_that_are_not_given_stay():
@@ -64,9 +63,9 @@ def test_settings_of_no_benchmark():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["training", "--zipf"], "bench training has no option --zipf. It has"),
-        (["feed", "--rows", "5", "6"], "`rows` must be an integer"),
-        (["vocabulary", "--rows", "5"], "at least twice the number"),
+        (["training", "--zipf"], "no option --zipf"),
+        (["feed", "--rows", "5", "6"], "`rows`"),
+        (["vocabulary", "--rows", "5"], "rows=(5,)"),
         (["tokens", "--repeats", "-1"], "Received: -1"),
         (["feed", "--data", "nowhere", "--quick"], "nowhere"),
     ],
@@ -88,7 +87,7 @@ def test_mistakes_on_the_command_line(tmp_path, capsys, arguments, message):
         ([], "benchmark"),
     ],
 )
-def test_words_that_no_command_knows(capsys, arguments, message):
+def test_unknown_words(capsys, arguments, message):
     with pytest.raises(SystemExit):
         main(["bench", *arguments])
     assert message in capsys.readouterr().err

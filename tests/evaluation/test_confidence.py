@@ -1,4 +1,4 @@
-"""Bootstrap intervals against a plain resampling loop."""
+"""Bootstrap intervals against plain resampling loops."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from keras_infnet.evaluation import (
 def rows():
     generator = np.random.default_rng(0)
     groups = generator.integers(0, 60, 900)
-    # Rows of one user are alike.
+    # Rows of a user are correlated.
     level = generator.normal(size=60)[groups]
     logits = level + 0.3 * generator.normal(size=900)
     labels = generator.random(900) < 1 / (1 + np.exp(-level))
@@ -63,7 +63,7 @@ def test_gauc_interval_repeats_drawn_users(rows):
         for _ in range(20):
             drawn = order[generator.integers(0, len(order), len(order))]
             index = [np.flatnonzero(groups == g) for g in drawn]
-            # A user drawn twice is two users.
+            # A user drawn twice counts as two groups.
             copies = np.repeat(np.arange(len(drawn)), list(map(len, index)))
             index = np.concatenate(index)
             values.append(
@@ -108,16 +108,16 @@ def test_undefined():
 
 
 def test_errors():
-    with pytest.raises(ValueError, match="level must be between 0 and 1"):
+    with pytest.raises(ValueError, match="level=95"):
         auc_interval([0, 1], [0.1, 0.2], level=95)
-    with pytest.raises(ValueError, match="num_resamples must be at least 1"):
+    with pytest.raises(ValueError, match="num_resamples=0"):
         gauc_interval([0, 1], [0.1, 0.2], [0, 0], num_resamples=0)
 
 
 def test_difference_by_resampling_by_hand():
     """Against scikit-learn on resamples drawn as documented."""
     rng = np.random.default_rng(3)
-    # Numbered as they appear, as the resamples number them.
+    # In order of first appearance, as the resamples number them.
     users = pd.factorize(rng.integers(0, 12, 300))[0]
     labels = (rng.random(300) < 0.4).astype(float)
     mine = labels + rng.normal(0, 1.0, 300)

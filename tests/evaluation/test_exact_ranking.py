@@ -120,9 +120,9 @@ def test_all_groups_missing():
 @pytest.mark.parametrize(
     "labels, predictions, weights, message",
     [
-        ([0, 2], [0.1, 0.2], None, "labels must be 0, 1 or NaN.*2.0 in row 1"),
-        ([0, 1], [0.1, NAN], None, "predictions must be finite.*row 1"),
-        ([0, 1], [0.1, 0.2], [1, -1], "weights must be finite.*row 1"),
+        ([0, 2], [0.1, 0.2], None, "labels .*2.0 in row 1"),
+        ([0, 1], [0.1, NAN], None, "predictions .*nan in row 1"),
+        ([0, 1], [0.1, 0.2], [1, -1], "weights .*-1.0 in row 1"),
         ([0, 1], [0.1], None, "2 labels, 1 predictions"),
         ([0, 1], [[0.1, 0.2], [0, 0]], None, r"shape.*\(2, 2\)"),
     ],
@@ -135,5 +135,5 @@ def test_errors(labels, predictions, weights, message):
 def test_group_errors():
     with pytest.raises(ValueError, match="Did you mean 'uniform'"):
         gauc([0, 1], [0.1, 0.2], [0, 0], "unifrm")
-    with pytest.raises(ValueError, match="groups must have one value a row"):
+    with pytest.raises(ValueError, match=r"groups .*\(3,\)"):
         gauc([0, 1], [0.1, 0.2], [0, 0, 0])

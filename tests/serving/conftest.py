@@ -8,6 +8,7 @@ from pathlib import Path
 import filelock
 import keras
 import pytest
+from cpp_program import CppProgram
 from serving_examples import make_model, make_schema, make_table
 from small_models import small_model
 from tiny import randomize
@@ -108,8 +109,5 @@ def compiled(shared_folder) -> Path:
 
 
 @pytest.fixture(scope="session")
-def program(
-    compiled, tmp_path_factory
-) -> saved_model_program.SavedModelProgram:
-    folder = tmp_path_factory.mktemp("requests")
-    return saved_model_program.SavedModelProgram(compiled, folder)
+def program(compiled, tmp_path_factory) -> CppProgram:
+    return CppProgram(compiled, tmp_path_factory.mktemp("requests"))

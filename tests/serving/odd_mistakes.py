@@ -4,8 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from keras_infnet.benchmarks.saved_model_program import tensor_proto
+from cpp_program import tensor_proto
 
 #: What may be wrong with the tensors of any request.
 MISTAKES = (

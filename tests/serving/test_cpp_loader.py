@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from cpp_program import CppProgram, tensor_proto
 from serving_examples import (
     expect,
     inputs_of,
@@ -12,11 +13,7 @@ from serving_examples import (
     predict,
 )
 
-from keras_infnet.benchmarks.saved_model_program import (
-    Crashed,
-    SavedModelProgram,
-    tensor_proto,
-)
+from keras_infnet.benchmarks.saved_model_program import Crashed
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.serving.exporting.parity_cases import CaseBook
 from keras_infnet.serving.exporting.run_saved_model import serialized_examples
@@ -235,7 +232,7 @@ def test_a_crash_is_told_from_a_failure(program, exported, encoder, tmp_path):
         'truncate -s -1 "$last"\nkill -SEGV $$\n'
     )
     script.chmod(0o755)
-    dying = SavedModelProgram(script, tmp_path)
+    dying = CppProgram(script, tmp_path)
     with pytest.raises(Crashed, match="2 of 3 .* killed by SIGSEGV") as caught:
         dying.run(exported, [("serve_raw", request)] * 3)
     assert caught.value.answered == 2

@@ -1,4 +1,4 @@
-"""Other people's training, on the same arrays."""
+"""Training with other libraries, on the same arrays."""
 
 from keras_infnet.benchmarks.peers import stock_keras, torch_rechub
 

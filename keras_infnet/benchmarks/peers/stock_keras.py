@@ -1,4 +1,4 @@
-"""Keras alone: `keras.layers.Embedding` and a Keras optimiser."""
+"""Models of stock Keras: `keras.layers.Embedding`, a Keras optimizer."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ __all__ = ["embedding_only", "shared_bottom"]
 
 
 def embedding_only(schema: Schema, dim: int, dtype: str = "float32") -> Any:
-    """Builds the model of `EmbeddingOnly` from a layer a table."""
+    """Builds the model of `EmbeddingOnly` with one layer per table."""
     inputs, tables = _inputs(schema), _tables(schema, dim, dtype)
     tokens = [
         tables[part.table_name](inputs[part.name]) for part in schema.fields
@@ -34,16 +34,16 @@ def shared_bottom(
     tower_dims: tuple[int, ...] = (64,),
     dtype: str = "float32",
 ) -> Any:
-    """Builds a Shared-Bottom from layers of Keras alone.
+    """Builds a Shared-Bottom from Keras layers.
 
-    Lists of ids and behaviours are averaged over all their places.
+    Lists of ids and behaviors are averaged over all positions.
     """
     inputs, tables = _inputs(schema), _tables(schema, dim, dtype)
 
     def read(name: str, part: Field) -> Any:
         vectors = tables[part.table_name](inputs[name])
-        places = tuple(range(1, len(vectors.shape) - 1))
-        return ops.mean(vectors, axis=places) if places else vectors
+        axes = tuple(range(1, len(vectors.shape) - 1))
+        return ops.mean(vectors, axis=axes) if axes else vectors
 
     parts = [read(name, part) for name, part, _ in schema.columns()]
     hidden = keras.layers.Concatenate(dtype=dtype)(parts)

@@ -1,7 +1,4 @@
-"""Torch-RecHub: its MMoE and its trainer, as released.
-
-Tried with version 0.9.0.
-"""
+"""The MMoE and trainer of Torch-RecHub, tested with version 0.9.0."""
 
 import contextlib
 import importlib.metadata
@@ -39,12 +36,11 @@ def mmoe_step(
     expert_dims: tuple[int, ...] = (128, 64),
     tower_dims: tuple[int, ...] = (64,),
 ) -> Callable[[], float]:
-    """Builds an MMoE and returns a function that trains an epoch of it.
+    """Builds an MMoE and returns a function that trains it for an epoch.
 
-    Fields are its sparse features, attributes of behaviours its sequence
-    features, averaged over the events. Trainer and optimiser (Adam over all
-    weights) are its own, with their defaults. Its data loader collects row by
-    row; here it gets the batches as they are.
+    Fields are sparse features; attributes of behaviors are sequence features,
+    averaged over the events. Trainer and optimizer (Adam for all weights) have
+    their defaults. Batches replace its data loader, which collates row by row.
     """
     import torch
     from torch_rechub.models.multi_task import MMOE
@@ -78,7 +74,7 @@ def mmoe_step(
             contextlib.redirect_stderr(silent),
         ):
             started = time.perf_counter()
-            # It reads the losses of every step: nothing is left under way.
+            # Reads the loss of every step, so no work is pending at the end.
             trainer.train_one_epoch(ready)
             return (time.perf_counter() - started) / len(ready)
 
@@ -112,7 +108,7 @@ def _features(schema: Schema, dim: int) -> list[Any]:
         add(part.name, part, lists)
     for behavior in schema.behaviors:
         for part in schema.attributes(behavior):
-            # It pools one axis: lists of lists are left out.
+            # Lists of lists are left out, since it pools one axis.
             if not (isinstance(part, Categorical) and part.multivalued):
                 add(behavior.column(part), part, True)
     return features
