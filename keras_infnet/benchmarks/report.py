@@ -57,7 +57,7 @@ class Chart:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """Result of a benchmark.
+    """Result of a benchmark; `machine` describes hardware and versions.
 
     Args:
         settings: settings of the benchmark, which also name it.
@@ -66,9 +66,6 @@ class Report:
         results: dict of plain values: all numbers behind the tables.
         charts: list of charts; without any no plot is written. Defaults to
             `()`.
-
-    Attributes:
-        machine: dict of hardware and versions.
     """
 
     settings: Settings
