@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from keras_infnet.data import PointInTimeStatistics
-from keras_infnet.data.batching.padding import input_shapes
+from keras_infnet.data.batching.batch_arrays import input_shapes
 from keras_infnet.data.datasets.kuairand_schema import FEEDBACKS, make_schema
 from keras_infnet.schema import (
     GAP_BUCKETS,

@@ -1,4 +1,4 @@
-"""Splits by time: the past trains, the future tests."""
+"""Splits by time."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -31,9 +31,9 @@ def split_by_time(
         List of `Table`, the earliest first.
 
     Raises:
-        TypeError: If `table` is no table.
-        ValueError: If the boundaries are not rising or of another kind than
-            the column, if a time is missing, or if a part would be empty.
+        TypeError: If `table` is not a `Table`.
+        ValueError: If the boundaries are not ascending or of another kind
+            than the column, if a time is missing, or if a part would be empty.
 
     Example:
 
@@ -77,9 +77,9 @@ def split_by_time(
 
 
 def _like(limits: list[Any], times: np.ndarray, column: str) -> np.ndarray:
-    """The boundaries as an array that compares with the times."""
+    """Returns the boundaries as an array comparable with the times."""
     if times.dtype.kind == "M":
-        # In their own unit: noon must not become midnight beside dates.
+        # Keep their unit: beside dates, noon must not become midnight.
         return np.array([_datetime(limit, column) for limit in limits])
     text = times.dtype.kind == "O"
     for limit in limits:
@@ -99,7 +99,7 @@ def _datetime(limit: Any, column: str) -> Any:
         try:
             moment = np.datetime64(limit)
         except (TypeError, ValueError):
-            pass  # told below
+            pass  # raised below
     if np.isnat(moment):
         raise ValueError(
             f"column {column!r} holds datetimes, so boundaries must be "

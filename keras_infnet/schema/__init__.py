@@ -1,4 +1,4 @@
-"""What a row of the data means: fields, behaviours, tasks.
+"""What a row of the data means: fields, behaviors, tasks.
 
 A `Schema` is plain data. Every other room of the package reads it: the
 encoder learns its vocabularies and bins, the models build their inputs,

@@ -32,9 +32,9 @@ class Behavior:
 
     Args:
         name: string.
-        attributes: what is known of an event. A string names a field of the
-            schema: same kind of values, same table. A `Categorical` or
-            `Numeric` stands for itself.
+        attributes: list of strings, `Categorical` and `Numeric`. A string
+            names a field of the schema, whose kind of values and embedding
+            table the attribute shares.
         max_length: integer. Events kept, the newest ones. Defaults to `50`.
         timed: boolean. Whether event times are given, in the unit of the
             schema's request time. Defaults to `False`.
@@ -107,12 +107,12 @@ class Behavior:
 
     @property
     def mask_input(self) -> str:
-        """Name of the model input that is True at events, not padding."""
+        """Name of the padding mask, a model input: `True` at events."""
         return f"{self.name}_mask"
 
     @property
     def gap_input(self) -> str:
-        """Name of the model input of the buckets of time gaps."""
+        """Name of the model input that holds time gap buckets."""
         return f"{self.name}_gap"
 
     @property
@@ -133,7 +133,7 @@ def _name(attribute: Any) -> Any:
 
 
 class SchemaColumn(NamedTuple):
-    """A field, or an attribute of a behavior, and the name of its column.
+    """Field or attribute of a behavior, with the name of its column.
 
     Args:
         name: string. Raw column and model input.

@@ -1,4 +1,4 @@
-"""Fields: ids and numbers."""
+"""Fields: categorical ids and numbers."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -59,8 +59,8 @@ class Categorical:
         separator: string. Separates the ids of a multi-valued text column.
             Defaults to `","`.
         table: string or `None`. Name of the embedding table; fields with the
-            same table share ids and embeddings. `None` means a table of its
-            own, named as the field. Defaults to `None`.
+            same table share ids and embeddings. `None` means a separate table
+            with the name of the field. Defaults to `None`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -107,7 +107,7 @@ class Categorical:
 
     @property
     def fixed_size(self) -> int | None:
-        """Rows of the table where they are known before fitting."""
+        """Number of rows of the table, if known before fitting."""
         return None if self.hash_buckets is None else self.hash_buckets + 1
 
 
@@ -121,7 +121,7 @@ class Numeric:
     Args:
         name: string. Column and model input.
         bins: integer. Largest number of bins. Defaults to `32`.
-        binning: `"quantile"` (as many rows in each bin) or `"log"` (edges
+        binning: `"quantile"` (equally many rows per bin) or `"log"` (edges
             evenly spaced in the logarithm). Defaults to `"quantile"`.
         table: string or `None`. Name of the embedding table, as for
             `Categorical`. Defaults to `None`.
@@ -155,7 +155,7 @@ class Numeric:
 
     @property
     def fixed_size(self) -> int:
-        """Rows of the table: one a bin and one for "missing"."""
+        """Number of rows of the table: one per bin and one for "missing"."""
         return self.bins + 1
 
 
@@ -177,7 +177,7 @@ def raw_dtype(part: Field) -> str:
 
 
 def table_kind(part: Field) -> tuple[Any, ...]:
-    """Returns what the readers of one table must agree in."""
+    """Returns the settings that all fields of one table must share."""
     if isinstance(part, Numeric):
         return ("Numeric", part.bins, part.binning)
     return (

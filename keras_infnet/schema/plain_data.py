@@ -1,4 +1,4 @@
-"""Schemas as plain data, ready for JSON."""
+"""Conversion of schemas to and from plain data for JSON."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -36,7 +36,7 @@ def to_plain(schema: "Schema") -> dict[str, Any]:
         "scenario": schema.scenario,
         "request_time": schema.request_time,
         "time_unit": schema.time_unit,
-        # Files of earlier versions have none.
+        # Absent from files of earlier versions.
         **({"candidates": [*schema.candidates]} if schema.candidates else {}),
         "table_sizes": dict(schema.table_sizes),
         **({"fingerprint": schema.fingerprint} if schema.fingerprint else {}),

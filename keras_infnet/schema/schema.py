@@ -1,4 +1,4 @@
-"""The meaning of a row."""
+"""Schema: the meaning of the columns of a table."""
 
 import json
 import os
@@ -25,31 +25,31 @@ GAP_BUCKETS = 32
 
 
 class Schema:
-    """The meaning of a row.
+    """Fields, behaviors and tasks of a table of impressions.
 
     Args:
-        fields: list of `Categorical` and `Numeric`. User, item and context
-            fields, the candidate item's among them.
+        fields: list of `Categorical` and `Numeric`. Fields of the user, the
+            candidate item and the context.
         tasks: list of `Task`.
         behaviors: list of `Behavior`. Defaults to `()`.
         group: string or `None`. Column of the user, by which ranking within
             a user is measured. Defaults to `None`.
         scenario: string or `None`. Name of the single-valued `Categorical`
-            that tells the scenario. Defaults to `None`.
+            that holds the scenario. Defaults to `None`.
         request_time: string or `None`. Column of the time of the request, an
-            integer. Needed by timed behaviours. Defaults to `None`.
+            integer. Needed by timed behaviors. Defaults to `None`.
         time_unit: `"s"`, `"ms"`, `"us"` or `"ns"`, the unit of all times.
             Defaults to `"ms"`.
-        candidates: list of names of the fields that tell what is on offer.
-            Everything else, behaviours included, is the same for all
-            candidates of a request to a served model. It changes nothing in
-            training. Defaults to `()`.
-        table_sizes: mapping of table name to rows, row 0 included. Learned by
-            `keras_infnet.data.Encoder`; give it only for ids that are encoded
-            already. Defaults to `None`.
-        fingerprint: string or `None`. What `Encoder.fingerprint` says of the
-            encoder that makes the ids; `None` where it is not known. Schemas
-            that differ in nothing else are equal. Defaults to `None`.
+        candidates: list of names of the fields that describe the candidate
+            item. All other fields and the behaviors are shared by the
+            candidates of a ranking request. It does not affect training.
+            Defaults to `()`.
+        table_sizes: mapping of table name to rows, row 0 included. Set by
+            `keras_infnet.data.Encoder`; pass it only for data that is already
+            encoded. Defaults to `None`.
+        fingerprint: string or `None`. `Encoder.fingerprint` of the encoder of
+            the ids; `None` if unknown. It is ignored when schemas are
+            compared. Defaults to `None`.
 
     Raises:
         ValueError: If names are unknown, ambiguous or inconsistent.
@@ -110,7 +110,7 @@ class Schema:
         return self._find(self.fields, name, "field")
 
     def behavior(self, name: str) -> Behavior:
-        """Returns the behaviour called `name`."""
+        """Returns the behavior called `name`."""
         return self._find(self.behaviors, name, "behavior")
 
     def task(self, name: str) -> Task:
@@ -118,7 +118,7 @@ class Schema:
         return self._find(self.tasks, name, "task")
 
     def attributes(self, behavior: Behavior | str) -> tuple[Field, ...]:
-        """Returns the attributes of a behaviour, field names resolved."""
+        """Returns the attributes of a behavior, field names resolved."""
         if isinstance(behavior, str):
             behavior = self.behavior(behavior)
         return tuple(
@@ -156,7 +156,7 @@ class Schema:
 
     @property
     def tables(self) -> dict[str, tuple[Field, ...]]:
-        """Every table with the fields and attributes that read it."""
+        """Embedding tables, with the fields and attributes of each."""
         tables: dict[str, list[Field]] = {}
         for part in self.fields:
             tables.setdefault(part.table_name, []).append(part)
@@ -196,7 +196,7 @@ class Schema:
     def with_table_sizes(
         self, sizes: Mapping[str, int], fingerprint: str | None = None
     ) -> "Schema":
-        """Returns a copy that knows the sizes of its tables, and whose."""
+        """Returns a copy with table sizes and fingerprint."""
         config = self.to_dict()
         config["table_sizes"] = {**self.table_sizes, **sizes}
         config["fingerprint"] = fingerprint
@@ -225,7 +225,7 @@ class Schema:
         """Raw columns that a prediction needs, lists padded at the end.
 
         Missing values are `-1` for integers, `""` for strings and NaN for
-        floats; an event of which every attribute is missing is padding.
+        floats. An event whose attributes are all missing is padding.
         """
         specs: dict[str, InputSpec] = {}
         for part in self.fields:
@@ -245,12 +245,12 @@ class Schema:
 
     @property
     def shared_inputs(self) -> tuple[str, ...]:
-        """Names of `inputs` that all candidates of a request have in common."""
+        """Names of `inputs` that are shared by the candidates of a request."""
         return tuple(n for n in self.inputs if n not in self.candidates)
 
     @property
     def is_timed(self) -> bool:
-        """Whether any behaviour has event times."""
+        """Whether any behavior has event times."""
         return any(behavior.timed for behavior in self.behaviors)
 
     # ------------------------------------------------------------ plain data
@@ -280,7 +280,7 @@ class Schema:
         return cls.from_dict(config)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes `path` as JSON, in one step."""
+        """Writes JSON to `path`, atomically."""
         write_text(path, self.to_json())
 
     @classmethod
@@ -302,7 +302,7 @@ class Schema:
         return hash(json.dumps(self._meaning()))
 
     def _meaning(self) -> dict[str, Any]:
-        """Everything but which encoder makes the ids."""
+        """Everything but the fingerprint."""
         return {**self.to_dict(), "fingerprint": None}
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""What is predicted."""
+"""Tasks: labels to predict."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ __all__ = ["Task"]
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """Something to predict.
+    """A label to predict: one output of the model.
 
     Args:
         name: string. Model output.
@@ -19,8 +19,8 @@ class Task:
         weight: float. Weight of the task's loss. Defaults to `1.0`.
         label: string or `None`. Column of the label; NaN means "not
             observed". `None` means the name. Defaults to `None`.
-        given: string or `None`. Name of a binary task; this one counts only
-            where that label is 1. Defaults to `None`.
+        given: string or `None`. Name of a binary task. This task is trained
+            and evaluated only where that label is 1. Defaults to `None`.
 
     Raises:
         ValueError: If an argument is out of range.

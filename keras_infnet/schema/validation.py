@@ -1,4 +1,4 @@
-"""Whether the parts of a schema fit together."""
+"""Validation of a schema as a whole."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ MILLISECONDS = {"s": 1000.0, "ms": 1.0, "us": 1e-3, "ns": 1e-6}
 
 
 def validate(schema: "Schema") -> None:
-    """Raises a `ValueError` that names the first mistake, if there is one."""
+    """Raises a `ValueError` for the first inconsistency."""
     check_types(schema.fields, (Categorical, Numeric), "fields")
     check_types(schema.behaviors, (Behavior,), "behaviors")
     check_types(schema.tasks, (Task,), "tasks")

@@ -1,4 +1,4 @@
-"""Checks of the values that make up a schema."""
+"""Checks of the arguments of schema classes."""
 
 import difflib
 import keyword
@@ -21,16 +21,16 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
 
 def nearest_name(name: str, known: Iterable[str], what: str) -> str:
-    """Builds the message for a name that nobody knows.
+    """Returns the error message for an unknown name.
 
     Args:
         name: string. The name received.
-        known: names that would have been valid.
-        what: string. What is named, for example `"field"`.
+        known: valid names.
+        what: string. Kind of the name, for example `"field"`.
 
     Returns:
-        A sentence that names the mistake, the nearest valid name and all
-        valid names.
+        String with the unknown name, the nearest valid name and all valid
+        names.
 
     Example:
 
@@ -45,7 +45,7 @@ def nearest_name(name: str, known: Iterable[str], what: str) -> str:
 
 
 def check_name(name: Any, what: str) -> None:
-    """Refuses what cannot name an input or output of a model."""
+    """Raises if `name` cannot name an input or output of a model."""
     if not isinstance(name, str) or not _NAME.match(name):
         raise ValueError(
             f"{what} names must be a letter followed by letters, digits and "
@@ -62,13 +62,13 @@ def check_name(name: Any, what: str) -> None:
 
 
 def check_choice(value: Any, choices: tuple[str, ...], what: str) -> None:
-    """Refuses what is none of the choices."""
+    """Raises if a value is not one of the choices."""
     if value not in choices:
         raise ValueError(nearest_name(value, choices, what))
 
 
 def check_count(value: Any, what: str, minimum: int = 1) -> None:
-    """Refuses what is no integer of at least `minimum`."""
+    """Raises if a value is not an integer of at least `minimum`."""
     if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
         raise ValueError(
             f"{what} must be an integer of at least {minimum}. "
@@ -77,14 +77,14 @@ def check_count(value: Any, what: str, minimum: int = 1) -> None:
 
 
 def check_flag(value: Any, what: str) -> None:
-    """Refuses what is no boolean."""
-    # Text such as "false" would count as true.
+    """Raises if a value is not a boolean."""
+    # A string such as "false" would be truthy.
     if not isinstance(value, bool):
         raise ValueError(f"{what} must be True or False. Received: {value!r}.")
 
 
 def check_types(parts: tuple[Any, ...], classes: Any, what: str) -> None:
-    """Refuses parts that are of none of the classes."""
+    """Raises if a part is not an instance of one of the classes."""
     for part in parts:
         if not isinstance(part, classes):
             wanted = " or ".join(c.__name__ for c in classes)
@@ -95,7 +95,7 @@ def check_types(parts: tuple[Any, ...], classes: Any, what: str) -> None:
 
 
 def check_unique(names: list[str], what: str) -> None:
-    """Refuses names that repeat."""
+    """Raises if a name occurs twice."""
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ValueError(
@@ -104,8 +104,8 @@ def check_unique(names: list[str], what: str) -> None:
 
 
 def names_in(names: Iterable[str], what: str) -> tuple[str, ...]:
-    """Returns a list of names as a tuple; refuses what is none."""
-    # Text would be a list of its letters.
+    """Returns a list of names as a tuple; raises for anything else."""
+    # A string would be split into letters.
     given = names if isinstance(names, (list, tuple)) else (None,)
     if not all(isinstance(name, str) for name in given):
         raise ValueError(

@@ -1,1 +1,1 @@
-"""Helpers that every part of the package may use."""
+"""Helpers without dependencies on other folders of the package."""

@@ -1,4 +1,4 @@
-"""Kinds and ranges of arguments, in words for people."""
+"""Checks of types and ranges of arguments, with readable errors."""
 
 import collections.abc
 import math
@@ -19,10 +19,10 @@ __all__ = [
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Tells whether a value is of the kind that an annotation names.
+    """Returns whether a value matches a type annotation.
 
-    `True` is no number, and an integer is a number. Sequences are lists and
-    tuples, whose items are looked at too.
+    `True` is not a number; integers match `float`. The items of lists and
+    tuples are checked too.
 
     Example:
 
@@ -33,7 +33,7 @@ def fits(value: Any, hint: Any) -> bool:
 
 
 def in_words(hint: Any) -> str:
-    """Names the kinds of an annotation.
+    """Describes a type annotation in words.
 
     Example:
 
@@ -50,7 +50,7 @@ def check_number(
     below: float = math.inf,
     kind: type = float,
 ) -> None:
-    """Raises unless a number is at least 0, or above a bound, and finite.
+    """Raises unless a number is finite and at least 0 or above a bound.
 
     Example:
 
@@ -68,10 +68,9 @@ def check_number(
 
 
 def check_positive(**values: int | Sequence[int]) -> None:
-    """Raises `ValueError` unless all arguments hold positive integers.
+    """Raises `ValueError` unless all arguments are positive integers.
 
-    Values are given under the names of their arguments: integers, or lists
-    and tuples of integers.
+    Arguments are passed by name: integers, or lists and tuples of integers.
     """
     for name, value in values.items():
         sizes: Any = value if isinstance(value, (list, tuple)) else [value]
@@ -86,7 +85,7 @@ def check_positive(**values: int | Sequence[int]) -> None:
 
 
 def check_positive_or_none(**values: int | Sequence[int] | None) -> None:
-    """Does as `check_positive` with the arguments that are not `None`."""
+    """Applies `check_positive` to the arguments that are not `None`."""
     given = {n: value for n, value in values.items() if value is not None}
     check_positive(**given)
 
@@ -98,7 +97,7 @@ def check_rate(**values: float) -> None:
 
 
 def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
-    """Raises `ValueError` where an argument is none of the choices."""
+    """Raises `ValueError` if an argument is not one of the choices."""
     if value not in choices:
         known = ", ".join(repr(choice) for choice in choices)
         raise ValueError(

@@ -16,10 +16,10 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 @contextlib.contextmanager
 def alone_in(directory: str | os.PathLike[str], what: str) -> Iterator[None]:
-    """Locks a directory, made if absent, against other processes.
+    """Creates and locks a directory against other processes.
 
-    The system releases the lock when the process ends, however it ends. The
-    `RuntimeError` of a second process or call names `what` is done there and
+    The system releases the lock when the process ends, even if it is killed.
+    A second process or call raises a `RuntimeError` with `what` and the id of
     the process that holds the lock.
 
     >>> import tempfile
@@ -34,7 +34,7 @@ def alone_in(directory: str | os.PathLike[str], what: str) -> Iterator[None]:
 
     os.makedirs(directory, exist_ok=True)
     path = os.path.join(directory, _LOCK)
-    # A file of its own: on Windows nobody else can read a locked file.
+    # A separate file: on Windows a locked file cannot be read.
     holder = f"{path}_by"
     lock = filelock.FileLock(path)
     try:
@@ -46,7 +46,7 @@ def alone_in(directory: str | os.PathLike[str], what: str) -> Iterator[None]:
             "choose another directory."
         ) from None
     except OSError as error:
-        if error.errno not in _NO_LOCKS:  # those of some network disks
+        if error.errno not in _NO_LOCKS:  # raised on some network disks
             raise
     try:
         with open(holder, "w", encoding="utf-8") as file:
@@ -54,7 +54,7 @@ def alone_in(directory: str | os.PathLike[str], what: str) -> Iterator[None]:
         yield
     finally:
         for file_name in (holder, path):
-            # Windows removes the file of a lock when it is released.
+            # Windows removes the lock file on release.
             with contextlib.suppress(OSError):
                 os.remove(file_name)
         lock.release()
@@ -70,10 +70,10 @@ def _content(path: str) -> str:
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
-    """Yields the path of a temporary file that then takes the place of `path`.
+    """Yields the path of a temporary file that then replaces `path`.
 
-    After an error the temporary file is removed and `path` is as before. Two
-    processes never write to the same temporary file.
+    After an error the temporary file is removed and `path` is unchanged.
+    Processes never share a temporary file.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -94,7 +94,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[str]:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes a string as it is, in UTF-8, to a file that it replaces."""
+    """Writes a string in UTF-8 atomically, without newline conversion."""
     with (
         replacing(path) as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,
@@ -105,7 +105,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 def write_arrays(
     path: str | os.PathLike[str], arrays: Iterable[tuple[str, np.ndarray]]
 ) -> None:
-    """Writes a file for `np.load`, holding one array at a time in memory."""
+    """Writes an `.npz` file atomically, one array at a time in memory."""
     with (
         replacing(path) as temporary,
         zipfile.ZipFile(temporary, "w", allowZip64=True) as archive,

@@ -1,4 +1,4 @@
-"""Results as values that JSON has."""
+"""Conversion of results to JSON values."""
 
 import math
 import os
@@ -11,9 +11,9 @@ __all__ = ["json_safe"]
 
 
 def json_safe(value: Any) -> Any:
-    """Copies plain data so that `json.dump(allow_nan=False)` takes it.
+    """Copies plain data for `json.dump(allow_nan=False)`.
 
-    NaN and infinities become `None`, NumPy's values Python's own, and paths
+    NaN and infinities become `None`, NumPy values Python values, and paths
     strings.
 
     >>> json_safe({"auc": float("nan"), "rows": np.int64(3)})

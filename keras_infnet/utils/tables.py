@@ -11,10 +11,10 @@ __all__ = ["aligned_table", "csv_table", "markdown_table"]
 def aligned_table(
     lines: Sequence[Sequence[str]], left: Collection[int] = (0,)
 ) -> str:
-    """Aligns columns, two blanks apart, the headings being the first line.
+    """Formats a table with aligned columns, two spaces apart, headings first.
 
-    Columns in `left` are aligned at the left (negative numbers count from the
-    last one), all others at the right. Wide letters count as two.
+    The columns in `left` are left-aligned (negative numbers count from the
+    last one), all others right-aligned. Wide characters count as two.
 
     Example:
 
@@ -35,7 +35,7 @@ def aligned_table(
         justify = "left" if place in places else "right"
         table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for line in lines:
-        # As text objects, "[...]" in a cell is no markup.
+        # `Text` objects: "[...]" in a cell is not markup.
         table.add_row(*(rich.text.Text(cell) for cell in line))
     widths = (
         max(map(rich.cells.cell_len, column))
@@ -50,7 +50,7 @@ def aligned_table(
 
 
 def markdown_table(lines: Sequence[Sequence[str]]) -> str:
-    r"""Writes a table of Markdown, all columns but the first at the right.
+    r"""Formats a Markdown table, right-aligned but for the first column.
 
     Example:
 
@@ -67,7 +67,7 @@ def markdown_table(lines: Sequence[Sequence[str]]) -> str:
 
 
 def csv_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Writes rows as CSV with every column that any of them has.
+    """Formats rows as CSV with the union of their columns.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Pages and cards written from the templates of the package."""
+"""Rendering of the templates of the package."""
 
 import functools
 from typing import Any
@@ -7,10 +7,10 @@ __all__ = ["render"]
 
 
 def render(name: str, **values: Any) -> str:
-    """Fills in a template of `keras_infnet/templates`.
+    """Renders a template of `keras_infnet/templates`.
 
-    Values are escaped in templates whose name ends in `.html`. A value that
-    the template needs and does not get raises.
+    Values are escaped in templates whose name ends in `.html`. A missing
+    value raises.
     """
     return _environment().get_template(name).render(**values)
 

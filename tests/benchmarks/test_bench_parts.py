@@ -34,7 +34,7 @@ from keras_infnet.benchmarks.vocabulary_cases import (
     Plan,
     fitting_plans,
 )
-from keras_infnet.data.batching.padding import input_shapes
+from keras_infnet.data.batching.batch_arrays import input_shapes
 from keras_infnet.losses import task_losses
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from keras_infnet.data.batching.padding import input_shapes
+from keras_infnet.data.batching.batch_arrays import input_shapes
 from keras_infnet.schema import Field, Schema
 
 __all__ = ["embedding_only", "shared_bottom"]

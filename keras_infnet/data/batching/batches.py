@@ -1,4 +1,4 @@
-"""Batches for training, evaluation and prediction."""
+"""Batches of encoded rows."""
 
 import threading
 from collections import OrderedDict
@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_infnet.data.batching.padding import input_arrays, task_arrays
+from keras_infnet.data.batching.batch_arrays import input_arrays, task_arrays
 from keras_infnet.data.batching.row_order import Windows
 from keras_infnet.data.batching.tf_data import as_tf_data
 from keras_infnet.data.encoding.encoder import Encoder
@@ -25,19 +25,19 @@ class Batches(keras.utils.PyDataset):
     """Batches of `(inputs, labels, weights)` dicts.
 
     A source in memory is encoded once. A file is read one row group at a
-    time, when it is needed: shuffling permutes the row groups, joins
-    consecutive ones into windows and permutes the rows of a window, so that
-    never more than two windows are in memory. Batch `i` depends on the seed
-    and the epoch alone: a resumed run that sets `epoch` sees the same batches.
+    time. Shuffling permutes the row groups, joins consecutive ones into
+    windows and permutes the rows within a window, so at most two windows are
+    in memory. Batch `i` depends only on the seed and the epoch: a resumed run
+    that sets `epoch` sees the same batches.
 
     Train with `fit(data, shuffle=False, callbacks=[data.epoch_callback()])`.
-    The callback ties `epoch` to the one that Keras counts; without it `epoch`
-    goes up in `on_epoch_end`, which Keras also calls once before training
-    starts. Keras's own `shuffle` would visit the batches in an order that no
-    seed of ours fixes, and read windows over and over.
+    The callback sets `epoch` to the epoch of Keras. Without it `epoch`
+    increases in `on_epoch_end`, which Keras also calls once before training.
+    Keras's `shuffle` would draw batches in an order that `seed` does not fix,
+    and read every window many times.
 
     Args:
-        source: whatever `open_source` takes.
+        source: `Table`, frame, path or list of paths; see `open_source`.
         encoder: fitted `Encoder`.
         batch_size: integer.
         shuffle: boolean. `False` keeps the order of the source. Defaults to
@@ -129,7 +129,7 @@ class Batches(keras.utils.PyDataset):
                 f"batch_size={batch_size}. Use `drop_last=False` or a smaller "
                 "`batch_size`."
             )
-        # Mistakes in the first rows show here, not in a thread of Keras.
+        # Raise errors in the first rows here, not in a thread of Keras.
         self[0]
 
     # ---------------------------------------------------------------- batches
@@ -175,7 +175,7 @@ class Batches(keras.utils.PyDataset):
 
     @property
     def epoch(self) -> int:
-        """The epoch whose order the batches have."""
+        """Epoch that determines the order of the batches."""
         return self._epoch
 
     @epoch.setter
@@ -186,15 +186,15 @@ class Batches(keras.utils.PyDataset):
         self._epoch_settings += 1
 
     def on_epoch_end(self) -> None:
-        """Goes on to the next epoch; Keras calls it."""
+        """Moves to the next epoch; called by Keras."""
         self.epoch += 1
 
     def epoch_callback(self) -> keras.callbacks.Callback:
         """Returns a callback that sets `epoch` to the one Keras counts.
 
-        Give it to `fit` together with this dataset or with its
-        `to_tf_data()`. With `fit(initial_epoch=k)` training then goes on with
-        the batches of epoch `k`.
+        Pass it to `fit` with this dataset or its `to_tf_data()`. With
+        `fit(initial_epoch=k)` training continues with the batches of epoch
+        `k`.
         """
 
         def set_epoch(epoch: int, logs: Any = None) -> None:
@@ -207,16 +207,16 @@ class Batches(keras.utils.PyDataset):
     def to_tf_data(self, prefetch: int = 8) -> Any:
         """Returns the same batches as a `tf.data.Dataset`.
 
-        Every iteration is a `pass_once`.
+        Every iteration is one call of `pass_once`.
 
         Args:
             prefetch: integer. Batches prepared ahead. Defaults to `8`.
 
         Returns:
-            A `tf.data.Dataset` of known cardinality. Shapes are static but
-            for the first axis. Its attribute `schema` lets a model refuse
-            the data of another encoder; datasets derived from it, by `map`
-            or `take` for example, do not have it.
+            A `tf.data.Dataset` of known cardinality. All axes but the first
+            are static. By its attribute `schema` a model detects data of
+            another encoder; datasets derived from it, for example by `map` or
+            `take`, lack the attribute.
 
         Raises:
             ImportError: If TensorFlow is not installed.
@@ -224,18 +224,18 @@ class Batches(keras.utils.PyDataset):
         return as_tf_data(self, prefetch)
 
     def pass_once(self) -> Iterator[Batch]:
-        """Yields the batches of the present epoch, then moves on to the next.
+        """Yields the batches of the current epoch, then moves to the next.
 
-        The order is that of `epoch` at the start. `epoch` goes up by one with
-        the last batch, unless it was set in between.
+        The order is that of `epoch` at the start. `epoch` increases by one
+        with the last batch, unless it was set in between.
         """
         epoch, settings = self._epoch, self._epoch_settings
         last = len(self) - 1
         for index in range(last + 1):
             batch = self._batch(index, epoch)
-            # Whoever takes the last batch need not ask for one more. An
-            # iteration abandoned early, as Keras does when it builds a model,
-            # must not disturb one that began later.
+            # Before the last batch is yielded, since a caller may not ask for
+            # more. An iteration that was abandoned early, as when Keras builds
+            # a model, must not change the epoch of a later one.
             if index == last and self._epoch_settings == settings:
                 self.epoch = epoch + 1
             yield batch
@@ -268,12 +268,12 @@ def _join(parts: list[Batch]) -> Batch:
     )
 
 
-# A batch may straddle two windows, and workers run ahead of each other.
+# A batch may span two windows, and workers run concurrently.
 _KEPT = 2
 
 
 class _EncodedSource:
-    """Encodes chunks when they are needed and keeps the last two results.
+    """Encodes chunks on demand and caches the last two results.
 
     Safe to use from several threads.
     """
@@ -291,7 +291,7 @@ class _EncodedSource:
             if chunks in self._tables:
                 self._tables.move_to_end(chunks)
                 return self._tables[chunks]
-            while len(self._tables) >= _KEPT:  # before there is one more
+            while len(self._tables) >= _KEPT:
                 self._tables.popitem(last=False)
             table = Table.concat([self._encode(chunk) for chunk in chunks])
             self._tables[chunks] = table
@@ -312,7 +312,7 @@ class _EncodedSource:
         return {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
 
     def _encode(self, chunk: int) -> Table:
-        # Missing columns are left to the encoder, which names all of them.
+        # The encoder reports all missing columns at once.
         wanted = self.encoder.columns(self.labels)
         columns = [name for name in wanted if name in self.source.columns]
         raw = self.source.read_chunk(chunk, columns)
@@ -324,7 +324,7 @@ class _EncodedSource:
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(self.__dict__)
-        del state["_lock"]  # locks do not travel between processes
+        del state["_lock"]  # locks cannot be pickled
         state["_tables"] = OrderedDict()
         return state
 
@@ -343,10 +343,10 @@ def batches(
     drop_last: bool = False,
     window: int = 262_144,
 ) -> Any:
-    """Returns batches in the form that suits the backend.
+    """Returns batches as the backend reads them best.
 
     Args:
-        source: whatever `open_source` takes.
+        source: `Table`, frame, path or list of paths; see `open_source`.
         encoder: fitted `Encoder`.
         batch_size: integer.
         shuffle: boolean. Defaults to `False`.

@@ -1,4 +1,4 @@
-"""The order in which the rows of a source are visited."""
+"""Order of the rows of a source in an epoch."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ __all__ = ["Piece", "Windows"]
 
 
 class Piece(NamedTuple):
-    """Rows of one window: its chunks, and which of their rows."""
+    """Some rows of one window: its chunks, and positions in them."""
 
     chunks: tuple[int, ...]
     rows: np.ndarray
@@ -25,9 +25,9 @@ class Windows:
     """Shuffles chunks, and rows within windows of consecutive chunks.
 
     Chunks are joined until a window has at least `size` rows. Only one window
-    has to be in memory at a time. The order is a function of
-    `seed` and the epoch alone. Without shuffling every chunk is a window and
-    rows keep their order.
+    has to be in memory at a time. The order depends only on `seed` and the
+    epoch. Without shuffling every chunk is a window and rows keep their
+    order.
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class Windows:
         self.shuffle = shuffle
         self.seed = seed
         self.permute_chunks = permute_chunks
-        # Replaced as a whole: a thread sees one or the other.
+        # Replaced as a whole, so that threads never see a mixture.
         self._plan: _Plan | None = None
         self._orders: dict[tuple[int, int], np.ndarray] = {}
 
     def pieces(self, epoch: int, start: int, stop: int) -> Iterator[Piece]:
-        """Yields what an epoch visits from place `start` up to `stop`."""
+        """Yields the rows of an epoch from position `start` up to `stop`."""
         plan = self._plan
         if plan is None or plan.epoch != epoch:
             plan = self._plan = self._make_plan(epoch)

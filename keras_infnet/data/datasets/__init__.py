@@ -1,4 +1,4 @@
-"""Data sets that load themselves: simulated and public ones."""
+"""Loaders of simulated and public data sets."""
 
 from keras_infnet.data.datasets import kuairand, synthetic
 from keras_infnet.data.datasets.dataset import Dataset

@@ -1,4 +1,4 @@
-"""A data set that is ready for an encoder."""
+"""Data sets split into training, validation and test rows."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ __all__ = ["Dataset"]
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """Raw tables and the schema that says what they mean.
+    """Raw tables and their schema.
 
     Args:
         schema: `Schema`, not fitted yet: its vocabularies and bins are learned
@@ -22,7 +22,7 @@ class Dataset:
         test: `Table`. The latest rows.
         name: string.
         best: mapping of task name to AUC on `test` of the true
-            probabilities, or `None` where nobody knows them. Defaults to
+            probabilities, or `None` where they are unknown. Defaults to
             `None`.
 
     Example:

@@ -50,17 +50,17 @@ def load(
 
     Reads the standard-policy logs and the basic features of users and
     videos. The log of random exposures and the monthly video statistics,
-    which know the test days, are never read. The first log may be absent
-    when `history_until_apr24.parquet`, what is left of it, lies beside: then
+    which include the test days, are never read. The first log may be absent
+    when its digest `history_until_apr24.parquet` lies beside it: then
     the histories start the sequences and the statistics.
 
     Rows that repeat an exposure (same user, video and time) are dropped, and
     so are rows not later than the last event of their user's history. Rows
-    are in time order. Nothing of a row but its labels comes from what the
-    user did with it.
+    are in time order. Only the labels of a row depend on what the user did
+    with it.
 
     - Tasks: `click`, `like`, `long_view`.
-    - Behaviours: `watched` (with the flags of the past exposures),
+    - Behaviors: `watched` (with the flags of the past exposures),
       `long_view`, `like`.
     - Statistics: `PointInTimeStatistics` of the three feedbacks. Events of
       the history file have no times of their own; they count from the time
@@ -134,7 +134,7 @@ def load(
 def _rows(
     log: Table, users: Table, videos: Table, history: Table | None
 ) -> Table:
-    """The exposures with everything known of their user and video."""
+    """Returns the exposures with the features of their user and video."""
     if history is not None:
         last = np.append(history["last_time_ms"], -1)
         index = positions(history["user_id"], log["user_id"])
@@ -155,13 +155,13 @@ def _rows(
 
 
 def _features(videos: Table, ids: np.ndarray) -> Table:
-    """The features of the videos with these ids, which are kept."""
+    """Returns the features of the videos with these ids."""
     found = videos.take(positions(videos["video_id"][:-1], ids))
     return found.with_columns({"video_id": ids})
 
 
 def _watched(history: Table, videos: Table) -> Table:
-    """The exposures of the history, each with the latest time it can have."""
+    """Returns past exposures, each at the latest time it can have had."""
     seen = _events(history, "watch_seq", videos)
     lengths = history["watch_seq"].lengths
     return seen.with_columns(
@@ -174,7 +174,7 @@ def _watched(history: Table, videos: Table) -> Table:
 
 
 def _histories(history: Table, videos: Table) -> dict[str, Table]:
-    """The events of every behaviour, whose own times are not known."""
+    """Returns the past events of every behavior; their times are unknown."""
     return {
         "watched": _watched(history, videos).without("time_ms"),
         "like": _events(history, "like_seq", videos),
@@ -183,7 +183,7 @@ def _histories(history: Table, videos: Table) -> dict[str, Table]:
 
 
 def _events(history: Table, column: str, videos: Table) -> Table:
-    """One event a row instead of one user a row."""
+    """Returns one event per row instead of one user per row."""
     lists = history[column]
     user = np.repeat(history["user_id"], lists.lengths)
     events = _features(videos, lists.flatten().astype(np.int64))
@@ -196,7 +196,7 @@ def _periods(
     validation: Sequence[int] | None,
     test: Sequence[int],
 ) -> dict[str, tuple[int, int]]:
-    """First and last day of every part, in order."""
+    """Returns the first and last day of every part, in order."""
     given = {"train": train, "validation": validation or None, "test": test}
     periods = {
         name: _period(days, name)
@@ -224,7 +224,7 @@ def _periods(
 
 
 def _period(days: Sequence[int], name: str) -> tuple[int, int]:
-    """Two days, checked."""
+    """Checks and returns a pair of days."""
     pair = tuple(days)
     if (
         len(pair) != 2
@@ -239,7 +239,7 @@ def _period(days: Sequence[int], name: str) -> tuple[int, int]:
 
 
 def _days(rows: Table, days: tuple[int, int]) -> Table:
-    """The rows from the first to the last day."""
+    """Returns the rows from the first to the last day."""
     dates = rows["date"]
     part = rows.filter((dates >= days[0]) & (dates <= days[1]))
     if not len(part):

@@ -1,4 +1,4 @@
-"""The files of KuaiRand-Pure, read and cleaned."""
+"""Readers of the files of KuaiRand-Pure."""
 
 import csv
 import os
@@ -76,7 +76,7 @@ _HISTORY_COLUMNS = (
 
 
 def where_to_get_it() -> str:
-    """Says how to come by the data."""
+    """Returns how to get the data."""
     return (
         "Download KuaiRand-Pure.tar.gz (md5 "
         "0820331067a3784d9691136f772b35a7) from "
@@ -116,7 +116,7 @@ class KuaiRandFiles:
             )
 
     def log(self) -> Table:
-        """Reads the exposures, without repeats, in time order."""
+        """Reads the exposures in time order, without duplicates."""
         types = dict.fromkeys(_LOG_COLUMNS, pa.int64())
         log = Table.concat(
             [_read_csv(self.folder / name, types) for name in self._logs]
@@ -167,9 +167,9 @@ class KuaiRandFiles:
         return _with_unknown(videos.without(["upload_dt", "video_duration"]))
 
     def history(self) -> Table | None:
-        """Reads what the users did before the log, `None` if it is whole.
+        """Reads the events before the log; `None` if the log is complete.
 
-        A row a user, with `last_time_ms` and lists of videos and flags.
+        One row per user, with `last_time_ms` and lists of videos and flags.
         """
         if self._history is None:
             return None
@@ -233,7 +233,7 @@ def _read_csv(path: pathlib.Path, types: dict[str, pa.DataType]) -> Table:
 
 
 def _split_tags(tags: np.ndarray, path: pathlib.Path) -> ListColumn:
-    """The comma-separated ids of every video as a list."""
+    """Splits the comma-separated tag ids of every video."""
     lists = pc.split_pattern(pa.array(tags, pa.string()), ",")
     try:
         lists = lists.cast(pa.list_(pa.int64()))
@@ -244,7 +244,7 @@ def _split_tags(tags: np.ndarray, path: pathlib.Path) -> ListColumn:
 
 
 def _with_unknown(table: Table) -> Table:
-    """Adds a last row in which everything is missing."""
+    """Appends a row in which every value is missing."""
     missing: dict[str, object] = {}
     for name in table.columns:
         column = table[name]
@@ -271,5 +271,5 @@ def _check_unique(
 
 
 def positions(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Finds ids among distinct ids; -1 where one is not known."""
+    """Returns the positions of ids among distinct ids; -1 where unknown."""
     return pd.Index(known).get_indexer(pd.Index(wanted)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""What the columns of KuaiRand-Pure mean."""
+"""Schema of KuaiRand-Pure."""
 
 from collections.abc import Iterable
 
@@ -17,10 +17,10 @@ __all__ = ["FEEDBACKS", "make_schema", "make_specs"]
 #: Feedback columns of the log: labels of a row, flags of its past events.
 FEEDBACKS = ("is_click", "is_like", "long_view")
 
-# What a request has once, whatever video is on offer; statistics of these too.
+# Columns of the request, equal for all candidate videos, also in statistics.
 _SHARED = ("user_id", "tab", "hour")
 _ATTRIBUTES = ("video_id", "author_id", "tag", "music_id", "duration_ms")
-# Behaviour, flag of its events, attributes besides those of the video.
+# Behavior, flag of its events, attributes besides those of the video.
 _BEHAVIORS: tuple[tuple[str, str | None, tuple[str, ...]], ...] = (
     ("watched", None, FEEDBACKS),
     ("long_view", "long_view", ()),
@@ -83,7 +83,7 @@ def make_schema(
 
 
 def make_specs(max_length: int) -> dict[str, SequenceSpec]:
-    """Returns how the sequence of every behaviour is built."""
+    """Returns how the sequence of every behavior is built."""
     return {
         name: SequenceSpec((*_ATTRIBUTES, *flags), where, max_length)
         for name, where, flags in _BEHAVIORS

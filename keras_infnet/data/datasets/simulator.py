@@ -1,7 +1,7 @@
-"""Users, items and what they do to each other, step by step.
+"""Simulation of users, items and their interactions.
 
-Vectorised over users: the only loop is over the requests of a user, because
-what a user did before changes what happens next.
+Vectorized over users. The only loop is over the requests of a user, because
+past actions of a user change the next ones.
 """
 
 import dataclasses
@@ -35,14 +35,14 @@ TAGS = tuple(
 #: Milliseconds of an hour.
 HOUR = 3_600_000
 
-_STYLES = 4  # tastes of users, styles of authors: never shown
+_STYLES = 4  # hidden tastes of users and styles of authors
 _AGE_BANDS = 7  # the last of users whose age is not known
 _DAYS = 21
 _START = 1_704_067_200_000  # 2024-01-01, in milliseconds
 
 
 class _Draw:
-    """Draws items by popularity, from all items or from one group of them."""
+    """Draws items by popularity, from all items or from one group."""
 
     def __init__(self, popularity: Array, group: Array) -> None:
         self.order = np.argsort(group, kind="stable")
@@ -61,10 +61,10 @@ class _Draw:
 
 @dataclasses.dataclass(frozen=True)
 class World:
-    """Users, items and the effects of one on the other.
+    """Users, items and the effects between them.
 
-    Ids count from 0; the raw values of a table are made from them. Taste,
-    style and quality are never shown.
+    Ids count from 0 and are mapped to the raw values of a table. Taste,
+    style and quality are hidden from the models.
     """
 
     segment: Array  # (users,), into SEGMENTS
@@ -76,7 +76,7 @@ class World:
     price: Array  # (items,), NaN where unknown
     quality: Array  # (items,)
     tag_counts: Array  # (items,)
-    tags: Array  # into TAGS, one item after the other
+    tags: Array  # into TAGS, item by item
     segment_category: Array
     segment_item: Array  # (segments, items), the sum over the item's tags
     hour_tab: Array
@@ -134,10 +134,10 @@ def make_world(
 
 @dataclasses.dataclass(frozen=True)
 class Log:
-    """Everything that happened, in arrays of shape `(users, steps)`.
+    """Simulated events in arrays of shape `(users, steps)`.
 
-    A purchase happens only after a click. Labels were drawn from the
-    probabilities, those of a purchase given a click.
+    Labels are drawn from the probabilities. That of a purchase is conditional
+    on a click: only clicks can become purchases.
     """
 
     time: Array  # milliseconds, strictly increasing along a row
@@ -148,7 +148,7 @@ class Log:
 
 
 def simulate(world: World, steps: int, rng: np.random.Generator) -> Log:
-    """Lets every user make a number of requests."""
+    """Simulates a number of requests of every user."""
     shape = (len(world.segment), steps)
     hours = 1.0 + 0.8 * np.sin((np.arange(24) - 9.0) * np.pi / 12.0)
     time = (
@@ -194,7 +194,7 @@ def simulate(world: World, steps: int, rng: np.random.Generator) -> Log:
 def _show(
     world: World, viewed: Array, liked: Array, rng: np.random.Generator
 ) -> Array:
-    """Chooses an item a user: popular, or more of what went before."""
+    """Draws an item per user: a popular one, or one like past items."""
     num_users, num_items = len(viewed), len(world.author)
     route = rng.random(num_users)
     # Any item will do as the origin of "popular": its group is replaced.
@@ -242,7 +242,7 @@ def _log_odds(
         + 0.7 * world.segment_item[world.segment, item]
         + 0.8 * world.category_tab[category, tab]
     )
-    # A stranger, or an item without a price, is neither cheap nor dear.
+    # Without a known age or price, the price has no effect.
     budget = 2.0 + (world.age - 16.0) / 27.0
     distance = np.abs(np.log(world.price[item]) - budget)
     distance = np.where(np.isnan(distance), 0.8, distance)

@@ -1,8 +1,8 @@
 """A simulated feed whose true probabilities are known.
 
-Users scroll a feed. What they do depends on pairs of fields, a different pair
-for each task, and on single events of their past. Because the probabilities
-behind the labels are kept, the best AUC that any model can reach is known.
+Users scroll a feed. Their actions depend on pairs of fields, different pairs
+for each task, and on single past events. The probabilities of the labels are
+kept, so the best AUC that any model can reach is known.
 """
 
 import math
@@ -52,7 +52,7 @@ def load(
     missing: float = 0.1,
     seed: int = 0,
 ) -> Dataset:
-    """Simulates a feed with three tasks and three behaviours.
+    """Simulates a feed with three tasks and three behaviors.
 
     A row is one item shown to one user. The log-odds of the tasks are sums
     of effects of pairs of fields, different ones for each task, and of single
@@ -69,8 +69,8 @@ def load(
       segment x tab, hour x category, and purchases in the same category
       before.
 
-    Users are told apart by what they did: `user_id` is the group, by which
-    ranking within a user is measured, and no field.
+    `user_id` is the group, by which ranking within a user is measured, and not
+    a field: models know users by their histories.
 
     Rows are in time order; the first 70 % are the training part, the next
     10 % the validation part and the last 20 % the test part. Histories hold
@@ -160,7 +160,7 @@ def _to_table(
     rng: np.random.Generator,
 ) -> Table:
     num_users, steps = log.time.shape
-    # The newest rows of all users; what is older is history alone.
+    # The newest rows of all users. Older events appear only in histories.
     order = np.argsort(log.time, axis=None, kind="stable")[-num_rows:]
     user, item = order // steps, log.item.ravel()[order]
     items = _item_columns(world, rng)

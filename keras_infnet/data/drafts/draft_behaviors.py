@@ -1,4 +1,4 @@
-"""Finds behaviours among the list columns of a table."""
+"""Detection of behaviors among the list columns of a table."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ def group_lists(
 ) -> tuple[list[Behavior], list[str]]:
     """Groups list columns that share a prefix and the lengths of all rows.
 
-    A single column makes a behaviour too if the rest of its name is a field.
-    Returns the names of the columns in no behaviour too.
+    A single column is a behavior if the rest of its name is a field. Also
+    returns the names of the columns that belong to no behavior.
     """
     left = dict(lists)
     behaviors: list[Behavior] = []
@@ -77,14 +77,14 @@ def _attribute(
     if field is None:
         return None
     if name in fields or name in described:
-        # Another kind of values under the same name: a table of its own.
+        # Values of another kind under the same name get a separate table.
         return dataclasses.replace(field, table=sequence_column(prefix, name))
     described[name] = field
     return field
 
 
 def _fits(field: Field, values: np.ndarray | ListColumn) -> bool:
-    """Tells whether values can share the table of a field."""
+    """Returns whether values can share the table of a field."""
     nested = isinstance(values, ListColumn)
     kind = values.dtype.kind
     if isinstance(field, Numeric):

@@ -1,4 +1,4 @@
-"""Guesses what a single column means."""
+"""Guesses of the meaning of a single column."""
 
 import keyword
 import logging
@@ -20,7 +20,7 @@ __all__ = [
 
 _LOGGER = logging.getLogger("keras_infnet")
 
-# The last word of a name that tells ids from measurements.
+# Last words of names that mark ids rather than measurements.
 _ID_WORDS = frozenset(
     "ad ads album app artist author brand campaign category channel city "
     "code country device hour id ids item music page product query scenario "
@@ -29,25 +29,25 @@ _ID_WORDS = frozenset(
 )
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
-# Integers with more distinct values than this are measurements, unless they
-# are named as ids.
+# Integers with more distinct values than this are measurements, unless their
+# names mark them as ids.
 _FEW = 100
-# Vocabularies above this size leave out ids seen once, which teaches the
-# model what to do with unknown ones.
+# Vocabularies above this size leave out ids seen once, so that the model
+# learns an embedding of unknown ids.
 _LARGE = 1000
-# A text of which almost every row has its own value describes nothing.
+# Text that differs in almost every row is not a feature.
 _UNIQUE = 0.95
 _SEPARATORS = (",", "|", ";")
 
 
 def skip(name: str, why: str) -> Field | None:
-    """Reports a column that the draft leaves out."""
+    """Logs that a column is left out of the draft."""
     _LOGGER.info("column %r is left out of the draft: %s", name, why)
     return None
 
 
 def name_fault(name: str) -> str | None:
-    """Tells why a name is none for a field or a behaviour, if so."""
+    """Returns why a name is invalid for a field or behavior, if it is."""
     if not _NAME.match(name):
         return "it is no valid name of a field"
     if keyword.iskeyword(name):
@@ -56,7 +56,7 @@ def name_fault(name: str) -> str | None:
 
 
 def describe_lists(name: str, column: ListColumn) -> Field | None:
-    """Describes a column of lists that is no behaviour."""
+    """Returns the field of a list column that belongs to no behavior."""
     fault = name_fault(name)
     if fault:
         return skip(name, fault)
@@ -79,7 +79,7 @@ def describe_lists(name: str, column: ListColumn) -> Field | None:
 def describe_values(
     name: str, column: np.ndarray, forced: bool = False
 ) -> Field | None:
-    """Describes a column of single values; `forced` makes it ids."""
+    """Returns the field of a column of single values; ids if `forced`."""
     fault = name_fault(name)
     if fault:
         return skip(name, fault)
@@ -125,7 +125,7 @@ def describe_values(
 
 
 def whole(values: np.ndarray) -> bool:
-    """Tells whether all known values are whole numbers."""
+    """Returns whether all known values are whole numbers."""
     if values.dtype.kind != "f":
         return values.dtype.kind in "biu"
     known = values[~np.isnan(values)]
@@ -158,7 +158,7 @@ def _separator(texts: np.ndarray) -> str | None:
 
 
 def _are_lists(texts: np.ndarray) -> bool:
-    """Tells whether all texts look as Python or JSON writes lists."""
+    """Returns whether all texts look like lists in Python or JSON."""
     series = pd.Series(texts, dtype=object).astype(str).str.strip()
     return bool(series.str.fullmatch(r"\[.*\]", flags=re.DOTALL).all())
 

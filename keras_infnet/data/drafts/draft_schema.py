@@ -1,4 +1,4 @@
-"""Drafts a schema from a table."""
+"""Draft of a schema from a table."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -42,9 +42,9 @@ def draft_schema(
       (`watched_video_id`, `watched_author_id`, `watched_time`) become a
       `Behavior`; attributes named as a field share its table.
 
-    Columns that fit nowhere are left out and reported in the log. A draft
-    cannot know what is known at the time of a request: name columns that are
-    measured afterwards, such as the time watched, in `exclude`.
+    Other columns are left out and logged. A draft cannot tell which columns
+    are known at the time of the request: list those measured afterwards, such
+    as the watch time, in `exclude`.
 
     Args:
         source: whatever `keras_infnet.data.open_source` takes; the first
@@ -56,7 +56,7 @@ def draft_schema(
         scenario: string or `None`. Column of the scenario. Defaults to
             `None`.
         exclude: names of columns to leave out. Defaults to `()`.
-        max_length: integer. Longest behaviour. Defaults to `50`.
+        max_length: integer. Longest behavior. Defaults to `50`.
 
     Returns:
         A `Schema`, not fitted.
@@ -129,15 +129,15 @@ def draft_schema(
 
 
 def _usable(names: Iterable[str], before: Iterable[str]) -> list[str]:
-    """Leaves out names that differ only by case, which TensorFlow refuses.
+    """Drops names that differ only by case, which TensorFlow refuses.
 
-    The first of them stays, or the one in `before`.
+    Keeps the first of them, or the one in `before`.
     """
     seen = {name.lower(): name for name in before}
     usable = []
     for name in names:
         if name_fault(name):
-            usable.append(name)  # left out when it is described
+            usable.append(name)  # left out by the functions that describe it
             continue
         other = seen.setdefault(name.lower(), name)
         if name != other and name not in before:
@@ -160,7 +160,7 @@ def _task(name: str, table: Table) -> Task:
 
 
 def _time_unit(table: Table, request_time: str | None) -> str:
-    """Tells the unit of times after 1973 and before 2286 by their size."""
+    """Infers the unit of times between 1973 and 2286 from their size."""
     if request_time is None or table[request_time].dtype.kind not in "iuf":
         return "ms"
     known = table[request_time]

@@ -1,4 +1,4 @@
-"""Behaviours: padding events dropped, the newest kept, times to gaps."""
+"""Events of behaviors: alignment, padding, truncation, time gaps."""
 
 import dataclasses
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _ROWS = 65_536
 
 @dataclasses.dataclass(frozen=True)
 class History:
-    """The events of one behaviour: its columns, cleaned, and event times."""
+    """Cleaned columns of the events of one behavior, and their times."""
 
     behavior: str
     attributes: dict[str, ListColumn]
@@ -37,7 +37,7 @@ class History:
     def aligned(self) -> "History":
         """Gives all columns equal `starts` and `ends`.
 
-        Refuses a row with more events in one column than in another.
+        Raises if the columns of a row differ in their number of events.
         """
         (name, first), *others = self.columns.items()
         lengths = first.lengths
@@ -64,7 +64,7 @@ class History:
         )
 
     def without_padding(self) -> "History":
-        """Drops events of which every attribute is missing."""
+        """Drops events whose attributes are all missing."""
         missing = [_missing(c.values) for c in self.attributes.values()]
         padding = np.logical_and.reduce(missing)
         if not padding.any():
@@ -107,10 +107,10 @@ def _missing(values: np.ndarray | ListColumn) -> np.ndarray:
 def gap_column(
     times: ListColumn, request: np.ndarray, unit: str
 ) -> tuple[ListColumn, int]:
-    """Returns gap buckets, and how many events are later than their request.
+    """Returns gap buckets and the number of events later than their request.
 
-    A gap belongs to an event and a request, so that nothing is shared between
-    rows: this is one integer for every event of every row.
+    A gap depends on event and request, so rows cannot share them: the column
+    holds one integer for every event of every row.
     """
     lengths, later = times.lengths, 0
     ends = np.cumsum(lengths)

@@ -9,7 +9,7 @@ __all__ = ["BinLearner", "bin_ids", "gap_ids", "gap_thresholds"]
 
 _UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
-# Of float64.
+# Layout of float64.
 _FRACTION_BITS, _EXPONENT_BIAS = 52, 1023
 
 #: Values kept to compute quantiles.
@@ -30,11 +30,11 @@ def bin_ids(values: np.ndarray, boundaries: np.ndarray) -> np.ndarray:
 class BinLearner:
     """Learns bin edges from a stream of values.
 
-    Quantiles are exact up to `sample_size` values; beyond that they are those
-    of a fixed sample, the values whose hashed position is smallest, which
-    does not depend on how the stream is cut into chunks. Where a frequent
-    value takes several quantiles, the bins that this spares go to the
-    quantiles of the rarer values: a count that is mostly 0 keeps its bins.
+    Quantiles are exact for up to `sample_size` values. Beyond that they are
+    computed from the values with the smallest hashed positions, a sample that
+    does not depend on how the stream is divided into chunks. Where a frequent
+    value covers several quantiles, the unused bins go to the quantiles of the
+    rarer values: a count that is mostly 0 keeps its bins.
     """
 
     def __init__(self, part: Numeric, sample_size: int = SAMPLE_SIZE) -> None:
@@ -48,9 +48,9 @@ class BinLearner:
         self._seen: dict[int, int] = {}
 
     def add(self, values: np.ndarray, stream: int = 0) -> None:
-        """Takes in float32 values, of which those not finite are ignored.
+        """Adds float32 values; values that are not finite are ignored.
 
-        `stream` tells which of several columns that share the bins goes on.
+        `stream` is the index of the column, where several share the bins.
         """
         seen = self._seen.get(stream, 0)
         self._seen[stream] = seen + len(values)
@@ -87,8 +87,8 @@ class BinLearner:
         else:
             edges = self._log_edges()
         edges = np.unique(edges.astype(np.float32))
-        # An edge at the lowest value would leave bin 1 without any training
-        # value, and smaller values of later data in an untrained bin.
+        # An edge at the lowest value would leave bin 1 without training
+        # values, and later data with smaller values would fall into it.
         return edges[edges > np.float32(self._lowest)]
 
     def _quantile_edges(self) -> np.ndarray:
@@ -131,8 +131,8 @@ def gap_ids(request: np.ndarray, event: np.ndarray, unit: str) -> np.ndarray:
     missing.
     """
     seconds = np.maximum(request - event, 0) // _UNITS[unit]
-    # The exponent of a floating point number is the logarithm, exactly:
-    # rounding sets in beyond the largest bucket.
+    # The exponent of a float64 is the exact floor of the logarithm: integers
+    # round only beyond the largest bucket.
     exponents = (1.0 + seconds).view(np.int64) >> _FRACTION_BITS
     buckets = np.minimum(exponents - (_EXPONENT_BIAS - 1), GAP_BUCKETS)
     known = (request >= 0) & (event >= 0)

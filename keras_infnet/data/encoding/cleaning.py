@@ -1,4 +1,4 @@
-"""Raw values of any dtype to one form a kind of field.
+"""Conversion of raw values to one dtype per kind of field.
 
 Integer ids become int64 with -1 where missing, strings become `str` objects
 with `""` where missing, numbers become float32 with NaN where missing.
@@ -60,7 +60,7 @@ _INT64_END = 2.0**63
 
 
 def clean(part: Field, values: np.ndarray, place: Place) -> np.ndarray:
-    """Brings the raw values of a field or attribute into their one form."""
+    """Converts the raw values of a field or attribute."""
     if isinstance(part, Numeric):
         return numbers(values, place)
     if part.dtype == "int":
@@ -69,7 +69,7 @@ def clean(part: Field, values: np.ndarray, place: Place) -> np.ndarray:
 
 
 def is_missing(cleaned: np.ndarray) -> np.ndarray:
-    """Tells which cleaned values are missing."""
+    """Returns which cleaned values are missing."""
     if cleaned.dtype.kind == "f":
         return np.isnan(cleaned)
     if cleaned.dtype.kind == "O":
@@ -97,7 +97,7 @@ def integer_ids(
 
 
 def _negative_as_missing(values: np.ndarray) -> np.ndarray:
-    """Negative integers as -1; the same array where that changes nothing."""
+    """Replaces negative integers by -1, without a copy if there are none."""
     if not len(values) or values.min() >= -1:
         return values
     return np.maximum(values, -1)
@@ -153,7 +153,7 @@ def _from_objects(values: np.ndarray, place: Place, what: str) -> np.ndarray:
     if kind in ("floating", "mixed-integer-float", "decimal"):
         floats = np.where(missing, np.nan, values).astype(np.float64)
         return _from_floats(floats, place, what)
-    # A column of blanks, as CSV readers make of an absent value.
+    # A column of blank strings: CSV readers return them for absent values.
     blank = missing | np.asarray(values == "", dtype=bool)
     if not blank.all():
         first = values[np.argmin(blank)]

@@ -1,4 +1,4 @@
-"""Raw tables to ids: what a model reads."""
+"""Encoder of raw tables."""
 
 import logging
 import os
@@ -47,7 +47,7 @@ _ARRAYS_FILE = "vocabularies.npz"
 
 
 class Encoder:
-    """Turns raw columns into the ids that a model reads.
+    """Encodes raw columns as the ids that a model reads.
 
     - `Categorical` with a vocabulary: element `i` of
       `vocabularies[table]` becomes `i + 1`; others become 0.
@@ -55,17 +55,17 @@ class Encoder:
     - `Numeric`: 0 for NaN, else `1 + (number of boundaries[table] <= value)`.
     - Event times: see `keras_infnet.data.encoding.bins.gap_ids`.
 
-    Vocabularies and boundaries are learned by `fit` on the training part
-    alone. The ids of a table that several fields share are counted over all
-    of them; those of a table that only behaviours read are counted over the
-    events of all rows. Quantiles are exact up to a million values and come
+    Vocabularies and boundaries are learned by `fit`, from the training part
+    alone. Ids of a table shared by several fields are counted over all of
+    them. Ids of a table that only behaviors use are counted over the events
+    of all rows. Quantiles are exact for up to a million values, and computed
     from a fixed sample of a million beyond that.
 
     Args:
         schema: `Schema`.
 
     Raises:
-        ValueError: If `schema` is no `Schema`.
+        ValueError: If `schema` is not a `Schema`.
 
     Example:
 
@@ -101,9 +101,9 @@ class Encoder:
         self.vocabularies: dict[str, np.ndarray] = {}
         #: Table name to ascending float32 bin edges.
         self.boundaries: dict[str, np.ndarray] = {}
-        #: Behaviour name to rows so far that were cut to its max_length.
+        #: Behavior name to rows so far that were cut to its max_length.
         self.truncated: dict[str, int] = {}
-        #: Behaviour name to events so far that were later than their request.
+        #: Behavior name to events so far that were later than their request.
         self.later: dict[str, int] = {}
         self._indexes: dict[str, VocabularyIndex] = {}
         if not learned_tables(schema):  # all ids are hashed
@@ -111,11 +111,11 @@ class Encoder:
 
     @property
     def fingerprint(self) -> str | None:
-        """Hash of all that decides which id a raw value gets.
+        """Hash of everything that maps raw values to ids.
 
-        The same on every machine and after `save` and `load`; encoders with
-        equal vocabularies, bins and settings have equal ones. `None` before
-        `fit`. `schema.fingerprint` carries it into models and batches.
+        Encoders with equal vocabularies, bins and settings have equal
+        fingerprints, on every machine and after `save` and `load`. `None`
+        before `fit`. Models and batches have it as `schema.fingerprint`.
         """
         return self.schema.fingerprint if self.is_fitted else None
 
@@ -141,7 +141,7 @@ class Encoder:
 
     @property
     def text_columns(self) -> tuple[str, ...]:
-        """Columns of text, which a CSV reader must not take for numbers."""
+        """Names of text columns, which a CSV reader must not parse."""
         return text_columns(self.schema)
 
     # ------------------------------------------------------------------ fit
@@ -149,20 +149,19 @@ class Encoder:
     def fit(self, source: Any, refit: bool = False) -> "Encoder":
         """Learns vocabularies and bin edges.
 
-        Ids get another meaning when they are learned anew, so that models
-        built for the encoder and batches made by it become useless. That
-        must be asked for.
+        Fitting again changes the meaning of ids, so that models and batches
+        of this encoder no longer match it. It needs `refit=True`.
 
         Args:
             source: the training part, whatever
                 `keras_infnet.data.open_source` takes. It is read chunk by
                 chunk, and only the columns that are needed.
-            refit: boolean. Whether to learn anew what was learned before.
-                Defaults to `False`.
+            refit: boolean. Whether to replace what a fitted encoder has
+                learned. Defaults to `False`.
 
         Returns:
-            The encoder itself; its `schema` knows the sizes of all tables and
-            the fingerprint.
+            The encoder itself; its `schema` now holds the sizes of all tables
+            and the fingerprint.
 
         Raises:
             ValueError: If the encoder is fitted already, the part is empty,
@@ -207,7 +206,7 @@ class Encoder:
         Returns:
             A `Table` of the same rows with the `schema.inputs`: int32 vectors
             for fields, `ListColumn`s for multi-valued fields (the first
-            `max_values`) and for behaviours (the newest `max_length`; masks
+            `max_values`) and for behaviors (the newest `max_length`; masks
             are left to the padding). With labels also `"label:{task}"` and
             `"weight:{task}"`, float32, 0 where not observed, and `"group:"`,
             the raw group, where the schema has one.
@@ -331,10 +330,10 @@ class Encoder:
     # ---------------------------------------------------------------- files
 
     def save(self, directory: str | os.PathLike[str]) -> None:
-        """Writes `schema.json` and `vocabularies.npz`, each in one step.
+        """Writes `schema.json` and `vocabularies.npz`, each atomically.
 
         Args:
-            directory: path. Made where it does not exist.
+            directory: path. Created if it does not exist.
 
         Raises:
             ValueError: If the encoder is not fitted.
@@ -348,13 +347,13 @@ class Encoder:
 
     @classmethod
     def load(cls, directory: str | os.PathLike[str]) -> "Encoder":
-        """Reads what `save` wrote.
+        """Loads a saved encoder.
 
         Args:
             directory: path.
 
         Returns:
-            An encoder that encodes as the saved one.
+            `Encoder`, equal to the saved one.
 
         Raises:
             FileNotFoundError: If a file is missing.

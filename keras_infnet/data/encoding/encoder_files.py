@@ -1,6 +1,5 @@
-"""Vocabularies and bin edges: their file, their fingerprint, their checks."""
+"""File, fingerprint and checks of vocabularies and bin edges."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from keras_infnet.data.encoding.fit_vocabularies import learned_tables
 from keras_infnet.schema import Categorical, Field, Numeric, Schema
+from keras_infnet.utils.atomic_files import write_arrays
 
 __all__ = ["disagreements", "fingerprint", "load_arrays", "save_arrays"]
 
@@ -21,22 +21,14 @@ def save_arrays(
     vocabularies: Mapping[str, np.ndarray],
     boundaries: Mapping[str, np.ndarray],
 ) -> None:
-    """Writes vocabularies and boundaries as one `.npz` file, in one step."""
-    temporary = f"{os.fspath(path)}.tmp"
-    try:
-        with open(temporary, "wb") as file:
-            # Typed so that a table may bear any name, "file" for example.
-            np.savez(file, **_packed(vocabularies, boundaries))  # type: ignore[arg-type]
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)
+    """Writes vocabularies and boundaries as one `.npz` file."""
+    write_arrays(path, _packed(vocabularies, boundaries).items())
 
 
 def _packed(
     vocabularies: Mapping[str, np.ndarray], boundaries: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """Arrays of numbers; strings as UTF-8 bytes and offsets, exact."""
+    """Returns numeric arrays; strings become UTF-8 bytes and offsets."""
     arrays: dict[str, np.ndarray] = {}
     for table, vocabulary in vocabularies.items():
         if vocabulary.dtype == object:
@@ -62,10 +54,10 @@ def fingerprint(
     vocabularies: Mapping[str, np.ndarray],
     boundaries: Mapping[str, np.ndarray],
 ) -> str:
-    """Hashes all that decides which id a raw value gets, as 32 hex digits.
+    """Hashes everything that maps raw values to ids, as 32 hex digits.
 
-    Stored in files: it must stay the same on every machine and in later
-    versions, so that settings are listed one by one.
+    The hash is stored in files and must not change between machines and
+    versions, so the settings are listed explicitly.
     """
     settings = [
         [name, part.table_name, behavior.max_length if behavior else None]

@@ -155,7 +155,7 @@ def _table_readers(
     """Yields the columns from which tables are learned.
 
     These are the fields of a table, and where no field reads it, the
-    attributes of behaviours. Yields column, part, and whether it holds
+    attributes of behaviors. Yields column, part, and whether it holds
     events.
     """
     tables = set(tables)

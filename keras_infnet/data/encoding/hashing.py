@@ -24,7 +24,7 @@ _SECOND = 0x94D049BB133111EB
 
 
 def splitmix64(values: np.ndarray) -> np.ndarray:
-    """Mixes the bits of 64-bit integers (the finaliser of SplitMix64).
+    """Mixes the bits of 64-bit integers (the finalizer of SplitMix64).
 
     ```
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9

@@ -1,7 +1,7 @@
-"""Raw columns to the nesting that the schema describes.
+"""Arrangement of raw columns in the nesting that the schema describes.
 
-A single-valued field is a vector, a multi-valued one a `ListColumn`, an
-attribute of a behaviour one level deeper.
+A single-valued field is a vector, a multi-valued one a `ListColumn`. An
+attribute of a behavior is nested one level deeper.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,10 @@ __all__ = ["arrange", "coverage", "map_values", "split_text", "trimmed"]
 def arrange(
     column: Column, part: Field, place: Place, events: bool = False
 ) -> Column:
-    """Gives a raw column the nesting of its field or attribute.
+    """Arranges a raw column in the nesting of its field or attribute.
 
-    Values of a multi-valued field may come as lists, as text joined by its
-    separator, or singly. The result holds no unused values.
+    Values of a multi-valued field may be lists, text joined by its separator,
+    or single values. The result holds no unused values.
     """
     if events:
         lists = trimmed(_events(column, place))
@@ -61,16 +61,17 @@ def _events(column: Column, place: Place) -> ListColumn:
         none = np.zeros(len(column), np.int64)
         return ListColumn(column[:0], none, none)
     raise place.error(
-        "a behaviour's column must hold lists, the newest event last. "
+        "a behavior's column must hold lists, the newest event last. "
         f"Received: {column.dtype} values. Read it from Parquet, or build it "
         "with `keras_infnet.data.Sequences`.",
     )
 
 
 def trimmed(column: ListColumn) -> ListColumn:
-    """Leaves out values that no row holds, where that is cheap or worth it.
+    """Drops values that no row holds, where that is cheap or saves memory.
 
-    Only `starts` and `ends` decide, so columns of one layout keep one layout.
+    The result depends only on `starts` and `ends`, so columns with equal
+    layout keep equal layouts.
     """
     lengths = column.lengths
     filled = lengths > 0

@@ -1,4 +1,4 @@
-"""Vocabularies: counting ids, looking them up."""
+"""Vocabularies: counts and lookup of ids."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from keras_infnet.schema import Categorical
 
 __all__ = ["IdCounter", "VocabularyIndex"]
 
-# A table of all numbers up to the largest id is several times as fast as
-# hashing, and as small where at least one in so many is an id.
+# A lookup array over all numbers up to the largest id is several times faster
+# than hashing. It is used where at least one number in eight is an id.
 _CELLS_PER_ID = 8
 _FREE_CELLS = 1 << 16
 
@@ -29,7 +29,7 @@ class IdCounter:
         self._counts: list[np.ndarray] = [np.empty(0, np.int64)]
 
     def add(self, ids: np.ndarray, times: np.ndarray | None = None) -> None:
-        """Takes in cleaned ids, id `i` counted `times[i]` times."""
+        """Adds cleaned ids, id `i` counted `times[i]` times."""
         codes, distinct = pd.factorize(ids)
         counts = np.bincount(codes, times, len(distinct)).astype(np.int64)
         known = counts > 0
@@ -39,7 +39,7 @@ class IdCounter:
             known &= distinct >= 0
         self._ids.append(distinct[known])
         self._counts.append(counts[known])
-        # Merging only when the news outgrow the total keeps the work linear.
+        # Merging only when new ids outnumber merged ones keeps the work linear.
         if sum(map(len, self._ids[1:])) > len(self._ids[0]):
             self._merge()
 
@@ -50,7 +50,7 @@ class IdCounter:
         self._counts = [counts.astype(np.int64)]
 
     def vocabulary(self) -> np.ndarray:
-        """Returns the ids that are kept, by falling count, then by value."""
+        """Returns the kept ids by descending count, then by value."""
         self._merge()
         ids, counts = self._ids[0], self._counts[0]
         kept = counts >= self.part.min_count
@@ -78,9 +78,9 @@ class VocabularyIndex:
 
 
 def _cells(vocabulary: np.ndarray) -> np.ndarray | None:
-    """The id of every number from -1, which is missing, to one too many.
+    """Returns the id of every number from -1 (missing) to the largest plus one.
 
-    `None` where ids are no numbers or too far apart.
+    `None` where ids are not integers or too sparse.
     """
     if vocabulary.dtype.kind not in "iu" or not len(vocabulary):
         return None

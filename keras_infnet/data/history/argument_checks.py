@@ -1,4 +1,4 @@
-"""Checks of the arguments of functions that add columns to rows."""
+"""Argument checks of functions that add columns to rows."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -11,7 +11,7 @@ __all__ = ["check_distinct", "check_flag", "check_new"]
 
 
 def check_distinct(names: Iterable[str], advice: str) -> None:
-    """Raises a `ValueError` if two columns to be added have one name."""
+    """Raises a `ValueError` if two new columns have the same name."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -23,7 +23,7 @@ def check_distinct(names: Iterable[str], advice: str) -> None:
 
 
 def check_new(names: Iterable[str], rows: Table, advice: str) -> None:
-    """Raises a `ValueError` if a column to be added exists in the rows."""
+    """Raises a `ValueError` if a new column already exists."""
     for name in names:
         if name in rows:
             raise ValueError(
@@ -34,7 +34,7 @@ def check_new(names: Iterable[str], rows: Table, advice: str) -> None:
 
 
 def check_flag(flags: Any, name: str, what: str) -> None:
-    """Raises a `ValueError` if a column is no flag of 0, 1 and NaN."""
+    """Raises a `ValueError` if a column holds values other than 0, 1, NaN."""
     if not isinstance(flags, np.ndarray):
         raise ValueError(
             f"{what}: flag {name!r} must hold one value a row. Received a "

@@ -1,4 +1,4 @@
-"""Which entities a row or an event belongs to."""
+"""Entities of rows and events."""
 
 from collections.abc import Sequence
 
@@ -26,10 +26,10 @@ def occurrences(
 ) -> tuple[Occurrences, Occurrences]:
     """Lists the entities of every row and of every event.
 
-    Returns positions and codes of the rows, and those of the events, counted
-    through all logs. A multi-valued column, one at most, gives a row one
-    entity a value. Missing entities are left out; a column that a log lacks
-    is missing in all its events.
+    Returns positions and codes for the rows, then for the events of all logs
+    in order. With a multi-valued column (at most one) a row has one entity
+    per value. Missing entities are left out; a column that a log lacks counts
+    as missing.
     """
     tables = [rows, *logs]
     owners = [np.arange(len(table)) for table in tables]
@@ -66,7 +66,7 @@ def occurrences(
 def _values(
     tables: Sequence[Table], name: str
 ) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
-    """A column of every table, flat, and the row of each of its values."""
+    """Returns the flat values of a column per table and their rows."""
     columns = [table[name] if name in table else None for table in tables]
     multivalued = any(isinstance(c, ListColumn) for c in columns)
     values, owners = [], []
@@ -90,11 +90,11 @@ def _values(
 def _combine(
     codes: list[np.ndarray], numbers: list[np.ndarray]
 ) -> list[np.ndarray]:
-    """Numbers the pairs of two codes of several tables, missing as -1."""
+    """Numbers the pairs of two codes of several tables; -1 if missing."""
     left, right = np.concatenate(codes), np.concatenate(numbers)
     pairs = left * (int(right.max(initial=0)) + 1) + right
     pairs[(left < 0) | (right < 0)] = MISSING
-    # Numbered anew, so that products of many columns stay small.
+    # Renumbered, so that products of many columns stay small.
     dense = pd.factorize(pairs)[0].astype(np.int64)
     dense[pairs < 0] = MISSING
     return np.split(dense, np.cumsum([len(c) for c in codes])[:-1])

@@ -1,8 +1,8 @@
-"""Which events of an entity came strictly before a moment.
+"""Index of the events of an entity strictly before a time.
 
-Sequences and point-in-time statistics ask the same question of an event log.
-The answer is a range of positions in the log sorted by entity and time, found
-by one binary search a row.
+Sequences and point-in-time statistics both need it. The events are a range of
+positions in the log sorted by entity and time, found by one binary search per
+row.
 """
 
 from collections.abc import Sequence
@@ -24,16 +24,16 @@ __all__ = [
     "row_times",
 ]
 
-#: Integer code of a missing entity, and a time that is not known.
+#: Code of a missing entity, and of an unknown time.
 MISSING = -1
 
 
 class EventIndex:
     """Events sorted by entity and time.
 
-    Events of one entity and one time keep their order. Events of a missing
-    entity (a negative code) are left out. A negative time is not known: such
-    an event comes before all others.
+    Events with the same entity and time keep their order. Events of a missing
+    entity (a negative code) are left out. A negative time is unknown: such
+    events come before all others.
     """
 
     def __init__(self, entities: np.ndarray, times: np.ndarray) -> None:
@@ -52,7 +52,7 @@ class EventIndex:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Finds the events of an entity with a strictly smaller time.
 
-        Those of row `i` are `order[starts[i]:ends[i]]`, the oldest first.
+        The events of row `i` are `order[starts[i]:ends[i]]`, oldest first.
         """
         first = entities.astype(np.int64) * self._stride
         ranks = np.searchsorted(self._instants, times, side="left")
@@ -96,7 +96,7 @@ def entity_codes(columns: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
         _check_single(column, name, "the tables")
     filled = [column for column in columns if len(column)]
     if any(column.dtype.kind == "O" for column in filled):
-        # Nothing but NaN is what a column without any value reads as.
+        # A column without any value is read as NaN.
         filled = [_text_if_missing(column) for column in filled]
     text = [column.dtype.kind == "O" for column in filled]
     if any(text) and not all(text):
@@ -116,8 +116,8 @@ def entity_codes(columns: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
         missing = pd.isna(joined) | (joined == "")
     codes = pd.factorize(joined)[0].astype(np.int64)
     codes[missing] = MISSING
-    # A missing value that came first would have taken code 0: no harm, codes
-    # need not be consecutive.
+    # A missing value that came first leaves code 0 unused: codes need not be
+    # consecutive.
     return np.split(codes, np.cumsum([len(c) for c in columns])[:-1])
 
 
@@ -128,7 +128,7 @@ def _text_if_missing(column: np.ndarray) -> np.ndarray:
 
 
 def row_times(rows: Table, name: str, what: str = "the rows") -> np.ndarray:
-    """Returns the time of every row as int64; refuses a missing one."""
+    """Returns the time of every row as int64; raises if one is missing."""
     times = integers(rows[name], name, what)
     if (times < 0).any():
         row = int(np.argmax(times < 0))
@@ -141,10 +141,10 @@ def row_times(rows: Table, name: str, what: str = "the rows") -> np.ndarray:
 
 
 def event_times(events: Table, name: str, what: str, known: bool) -> np.ndarray:
-    """Returns the time of every event as int64, -1 where it is not known.
+    """Returns the time of every event as int64, -1 where unknown.
 
-    A log must have all times, `known=True`: an event without one would be
-    visible to every row.
+    With `known=True` a missing time raises: that event would be visible to
+    every row.
     """
     if known:
         return row_times(events, name, what)

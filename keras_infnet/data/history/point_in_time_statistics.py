@@ -1,4 +1,4 @@
-"""Point-in-time statistics: what was known of an entity before each row."""
+"""Point-in-time statistics: counts and rates of past events per entity."""
 
 from collections.abc import Iterable, Mapping
 
@@ -40,13 +40,13 @@ class PointInTimeStatistics:
       for every feedback, over the earlier events of the entity whose feedback
       is observed (not NaN).
 
-    The `prior` is point-in-time too: the mean of the feedback over all
-    earlier events of everyone. It moves with the log, so no constant carries
-    knowledge of the test days into the training rows.
+    The `prior` is point-in-time too: the mean feedback over all earlier
+    events of all entities. A constant prior would leak the test days into the
+    training rows.
 
-    What cannot be known is NaN: count and rate of a row whose entity is
-    missing, and a rate before the first observed feedback of anyone. An
-    entity never seen has count 0 and the prior as its rate.
+    Count and rate are NaN where the entity is missing, and a rate is NaN
+    before the first observed feedback of any entity. An unseen entity has
+    count 0 and the prior as its rate.
 
     An entity may hold one multi-valued column (a `ListColumn`, such as the
     tags of an item). An event then counts for each of its values, and a row
@@ -58,16 +58,16 @@ class PointInTimeStatistics:
         feedbacks: list of strings. Columns of the event log, numbers or
             booleans, NaN where not observed.
         time: string. Column of the time, an integer.
-        prior_strength: float. Number of events that the prior weighs as much
-            as. `0` means raw rates, NaN for what was never seen. Defaults to
+        prior_strength: float. Number of events that weigh as much as the
+            prior. `0` means raw rates, NaN for unseen entities. Defaults to
             `20.0`.
         delay: `"event"` (events up to the one before the row) or `"day"`
             (events before the day of the row, as in a feature store that is
             refreshed at night). Defaults to `"event"`.
         time_unit: `"s"`, `"ms"`, `"us"` or `"ns"`, for the length of the day.
             Defaults to `"ms"`.
-        utc_offset_hours: float. Where the day starts: hours that local time
-            is ahead of UTC. Defaults to `0.0`.
+        utc_offset_hours: float. Hours that local time is ahead of UTC; days
+            start at local midnight. Defaults to `0.0`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -212,7 +212,7 @@ class PointInTimeStatistics:
         return rows.with_columns(added)
 
     def _cutoffs(self, times: np.ndarray) -> np.ndarray:
-        """The moment before which events are known to each row."""
+        """Returns the time before which events are known to each row."""
         if self.delay == "event":
             return times
         day = _DAY[self.time_unit]
@@ -226,7 +226,7 @@ class PointInTimeStatistics:
         times: np.ndarray,
         feedbacks: Mapping[str, np.ndarray],
     ) -> dict[str, np.ndarray]:
-        """Mean feedback of everyone before each row, NaN where unknown."""
+        """Returns the mean feedback before each row, NaN where unknown."""
         index = EventIndex(np.zeros(len(times), np.int64), times)
         starts, ends = index.before(np.zeros(len(cutoffs), np.int64), cutoffs)
         priors = {}
@@ -264,7 +264,7 @@ class PointInTimeStatistics:
 
 
 def _feedback(log: Table, name: str) -> np.ndarray:
-    """A feedback as float64, NaN where it was not observed."""
+    """Returns a feedback as float64, NaN where not observed."""
     if name not in log:
         return np.full(len(log), np.nan)
     values = log[name]
@@ -285,11 +285,11 @@ def _feedback(log: Table, name: str) -> np.ndarray:
 def _sums(
     values: np.ndarray, starts: np.ndarray, ends: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sum and number of the observed values in each range.
+    """Returns the sum and number of the observed values in each range.
 
-    The sums run anew from every start: a huge value of one entity would
-    otherwise swallow the digits of all that follow. No range may reach beyond
-    the start of another one, as is so for the events of entities.
+    Running sums restart at every range, so that a huge value of one entity
+    does not cancel the digits of later ones. Ranges must not reach beyond the
+    start of the next range, which holds for the events of entities.
     """
     observed = ~np.isnan(values)
     counts = np.concatenate([[0], np.cumsum(observed)])
@@ -305,7 +305,7 @@ def _sums(
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Quotient, NaN where nothing was observed."""
+    """Divides; NaN where nothing was observed."""
     unknown = np.full(len(numerator), np.nan)
     return np.divide(numerator, denominator, out=unknown, where=denominator > 0)
 
@@ -313,7 +313,7 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 def _row_means(
     rows: np.ndarray, values: np.ndarray, num_rows: int
 ) -> np.ndarray:
-    """Mean over the values of each row, NaN for a row without any."""
+    """Returns the mean value of each row, NaN for rows without values."""
     totals = np.bincount(rows, weights=values, minlength=num_rows)
     counts = np.bincount(rows, minlength=num_rows)
     return _ratio(totals, counts).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Behaviour sequences: what a user did strictly before each row."""
+"""Behavior sequences: the events of a user strictly before each row."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -32,12 +32,12 @@ _HISTORY = "the history"
 
 @dataclasses.dataclass(frozen=True)
 class SequenceSpec:
-    """What one behaviour remembers of its events.
+    """Events and attributes that make up one behavior.
 
     Args:
         attributes: list of strings. Columns of the event log.
         where: string or `None`. A flag column of 0, 1 and NaN, or booleans;
-            only events whose flag is 1 belong to the behaviour. `None` takes
+            only events whose flag is 1 belong to the behavior. `None` takes
             all. Defaults to `None`.
         max_length: integer. Events kept of a row, the newest ones. Defaults
             to `50`.
@@ -66,11 +66,11 @@ class SequenceSpec:
 
 
 class Sequences:
-    """Builds behaviour sequences from an event log.
+    """Builds behavior sequences from an event log.
 
-    A row's sequence holds the events of its user with a time strictly smaller
-    than the time of the row, the oldest first: never the row itself, never an
-    event of the same instant, never a later one.
+    The sequence of a row holds the events of its user with a time strictly
+    smaller than that of the row, oldest first. The row itself, simultaneous
+    and later events are excluded.
 
     Every sequence is a view (two integers a row) of one array of events
     sorted by user and time, however long the sequences are.
@@ -78,11 +78,11 @@ class Sequences:
     Args:
         user: string. Column of the user, in rows, events and history.
         time: string. Column of the time, an integer, in rows and events.
-        behaviors: mapping of behaviour name to `SequenceSpec`.
+        behaviors: mapping of behavior name to `SequenceSpec`.
 
     Raises:
-        TypeError: If a behaviour is no `SequenceSpec`.
-        ValueError: If there is no behaviour, or two of the columns to be
+        TypeError: If a behavior is no `SequenceSpec`.
+        ValueError: If there is no behavior, or two of the columns to be
             added have the same name.
 
     Example:
@@ -135,7 +135,7 @@ class Sequences:
         )
 
     def _attributes(self, spec: SequenceSpec) -> list[str]:
-        """The attributes but for a time that is there in any case."""
+        """Returns the attributes other than the time, which is always added."""
         return [a for a in spec.attributes if a != "time" or a != self.time]
 
     def add(
@@ -144,7 +144,7 @@ class Sequences:
         events: Table | None = None,
         history: Table | Mapping[str, Table] | None = None,
     ) -> Table:
-        """Adds the sequences of every behaviour to the rows.
+        """Adds the sequences of every behavior to the rows.
 
         Args:
             rows: `Table` with the user and time columns.
@@ -207,7 +207,7 @@ class Sequences:
         filter_history: bool,
     ) -> dict[str, Column]:
         spec = self.behaviors[name]
-        # History first: where times are missing, order decides.
+        # History first: where times are missing, the order counts.
         logs = [_where(events, spec.where, _LOG)]
         times = [event_times(logs[0], self.time, _LOG, known=True)]
         if history is not None:
@@ -235,7 +235,7 @@ class Sequences:
 
 
 def _where(table: Table, flag: str | None, what: str) -> Table:
-    """The events whose flag is 1."""
+    """Returns the events whose flag is 1."""
     if flag is None:
         return table
     check_flag(table[flag], flag, what)
@@ -243,7 +243,7 @@ def _where(table: Table, flag: str | None, what: str) -> Table:
 
 
 def _join(logs: list[Table], attribute: str) -> Column:
-    """One attribute of history and log, missing where a log lacks it."""
+    """Joins an attribute of history and log; missing where one lacks it."""
     known = next(log[attribute] for log in logs if attribute in log)
     return concat_columns(
         [
@@ -255,7 +255,7 @@ def _join(logs: list[Table], attribute: str) -> Column:
 
 
 def _missing(like: Column, length: int) -> np.ndarray:
-    """Missing values that join a column without changing its kind."""
+    """Returns missing values that do not change the dtype of a column."""
     if isinstance(like, np.ndarray) and like.dtype.kind in "iub":
         return np.full(length, MISSING, np.int8)
     return np.full(length, np.nan, np.float32)

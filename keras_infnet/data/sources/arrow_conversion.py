@@ -1,4 +1,4 @@
-"""Columns from and to Arrow and pandas."""
+"""Conversion of columns from and to Arrow and pandas."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ Column = np.ndarray | ListColumn
 
 
 def concat_columns(columns: Sequence[Column], what: str) -> Column:
-    """Joins parts of one column, which `what` names in errors."""
+    """Joins parts of a column, called `what` in errors."""
     lists = [c for c in columns if isinstance(c, ListColumn)]
     arrays = [c for c in columns if isinstance(c, np.ndarray)]
     if not lists:
@@ -147,7 +147,7 @@ def _lists_from_arrow(array: Any, what: str) -> ListColumn:
         known = array.is_valid().to_numpy(zero_copy_only=False)
         starts, ends = starts * known, ends * known
     values = array.values
-    # What lies outside the slice is not converted.
+    # Values outside the slice are not converted.
     low = int(starts.min()) if len(starts) and not array.null_count else 0
     high = int(ends.max()) if len(ends) else 0
     elements = column_from_arrow(values.slice(low, high - low), what)
@@ -175,7 +175,7 @@ def column_to_arrow(column: Column) -> Any:
 
 
 def column_from_series(series: "pd.Series[Any]", what: str) -> Column:
-    """Converts a pandas column; all but plain NumPy dtypes go through Arrow."""
+    """Converts a pandas column, through Arrow unless it has a NumPy dtype."""
     dtype = series.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in "biufM":
         return series.to_numpy()

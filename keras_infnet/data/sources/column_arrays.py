@@ -1,4 +1,4 @@
-"""Vectors, the plain columns of a table."""
+"""Columns of a table that are vectors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ def frozen(array: np.ndarray) -> np.ndarray:
 
 
 def tidy_array(values: Any, what: str = "a column") -> np.ndarray:
-    """Returns `values` as a read-only vector of a supported dtype."""
+    """Converts `values` to a read-only vector of a supported dtype."""
     try:
         array = np.asarray(values)
     except ValueError as error:  # ragged lists
@@ -59,8 +59,8 @@ def concat_arrays(
 ) -> np.ndarray:
     """Joins vectors that hold the same column of several parts.
 
-    Empty parts do not decide the dtype. Integers beside floats become
-    floats, and a part of NaN alone beside strings becomes `None`.
+    Empty parts do not affect the dtype. Integers beside floats become
+    floats, and parts of only NaN beside strings become `None`.
     """
     if len(arrays) == 1:
         return arrays[0]

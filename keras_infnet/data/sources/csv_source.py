@@ -1,4 +1,4 @@
-"""CSV files, a block of lines at a time."""
+"""CSV files, read in blocks of lines."""
 
 import gzip
 import io
@@ -28,11 +28,11 @@ class _Block(NamedTuple):
 class CsvSource(Source):
     """Blocks of lines of one or more CSV files, plain or gzipped.
 
-    The files are read once when the source is opened, to count the rows and
-    to find one type for every column: integers, then floats, then text.
-    Empty cells of numbers are missing; text is kept as it is. An empty line
-    is a missing value where there is one column, and else passed over.
-    Compressed files cannot be entered in the middle: read them in order.
+    Opening the source reads the files once, to count the rows and to find the
+    type of every column: integers, else floats, else text. Empty cells of
+    numbers are missing; text is not changed. An empty line is a missing value
+    if there is one column and skipped otherwise. Compressed files have no
+    random access: read them in order.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class CsvSource(Source):
         return rows
 
     def _parse_block(self, data: bytes, block: _Block) -> Any:
-        """Parses a block with types found so far, and widens those."""
+        """Parses a block with the types found so far, and widens them."""
         fixed = {n: t for n, t in self._types.items() if t == pa.string()}
         try:
             table = _parse(data, block.names, fixed)
@@ -159,8 +159,8 @@ def _parse(
             block_size=max(len(data), 1),
             use_threads=use_threads,
         ),
-        # Nothing between two line ends is a missing value if there is but one
-        # column, and else a line to be passed over.
+        # An empty line is a missing value if there is only one
+        # column, and skipped otherwise.
         pc.ParseOptions(ignore_empty_lines=names is None or len(names) > 1),
         pc.ConvertOptions(
             column_types=types,
@@ -170,7 +170,7 @@ def _parse(
 
 
 def _locate(data: bytes, block: _Block, types: Any) -> str | None:
-    """Parses again in one thread, which tells the row of the error."""
+    """Parses again in one thread to find the row of the error."""
     try:
         _parse(data, block.names, types, use_threads=False)
     except pa.ArrowInvalid as error:
@@ -179,9 +179,9 @@ def _locate(data: bytes, block: _Block, types: Any) -> str | None:
 
 
 def _widest(one: Any, other: Any) -> Any:
-    """The type that holds the values of both."""
+    """Returns the type that holds the values of both."""
     if pa.types.is_time(other):
-        other = pa.string()  # a time of day has no counterpart in a table
+        other = pa.string()  # tables have no type for a time of day
     if one == other or pa.types.is_null(other):
         return one
     if pa.types.is_null(one):

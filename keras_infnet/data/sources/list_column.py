@@ -82,7 +82,7 @@ class ListColumn:
             A `ListColumn`.
 
         Raises:
-            ValueError: If the rows are no lists, or mix types.
+            ValueError: If the rows are not lists, or mix types.
 
         Example:
 
@@ -198,14 +198,14 @@ class ListColumn:
     # --------------------------------------------------------------- layout
 
     def element_indices(self) -> np.ndarray:
-        """Positions in `values` of all elements, row after row."""
+        """Returns the positions in `values` of all elements, row by row."""
         lengths = self.lengths
         offsets = np.cumsum(lengths) - lengths
         total = int(lengths.sum())
         return np.repeat(self.starts - offsets, lengths) + np.arange(total)
 
     def flatten(self) -> "np.ndarray | ListColumn":
-        """Returns the elements of all rows, row after row."""
+        """Returns the elements of all rows, row by row."""
         lengths = self.lengths
         if len(self) and bool((self.starts[1:] == self.ends[:-1]).all()):
             return self.values[int(self.starts[0]) : int(self.ends[-1])]
@@ -214,7 +214,7 @@ class ListColumn:
         return self.values.take(self.element_indices())
 
     def compact(self) -> "ListColumn":
-        """Copies what the rows hold, without overlaps, gaps or leftovers."""
+        """Copies the elements that the rows hold, each row separately."""
         values = self.flatten()
         if isinstance(values, ListColumn):
             values = values.compact()
@@ -228,27 +228,26 @@ class ListColumn:
         return column_to_arrow(self).to_pylist()
 
     def mask(self, length: int) -> np.ndarray:
-        """Tells the cells of `pad(length)` that hold an element.
+        """Returns the padding mask of `pad(length)`.
 
         Args:
-            length: integer. Cells of a row.
+            length: integer. Padded length of a row.
 
         Returns:
-            Booleans of shape `(rows, length)`.
+            Booleans of shape `(rows, length)`, `True` at elements.
         """
         return np.arange(length) < self.lengths[:, None]
 
     def pad(self, length: int | tuple[int, ...], fill: Any = 0) -> np.ndarray:
-        """Lays the rows out in a rectangle.
+        """Pads the rows at the end with `fill` to equal lengths.
 
-        A row's elements come first, the oldest at the start, then `fill`. Of
-        a row that is longer the first `length` elements are taken: call
-        `newest` before to keep the last ones.
+        Longer rows keep their first `length` elements: call `newest` first to
+        keep the last ones.
 
         Args:
-            length: integer, or a pair of integers for lists of lists. Cells
-                of a row.
-            fill: Value of the cells behind the elements. Defaults to `0`.
+            length: integer, or a pair of integers for lists of lists. Padded
+                length of a row.
+            fill: value of the padding. Defaults to `0`.
 
         Returns:
             Array of shape `(rows, length)`, or `(rows, length, inner length)`
@@ -277,10 +276,10 @@ class ListColumn:
         return out
 
     def cells(self, length: int) -> Cells:
-        """Positions in `values` of the cells of `pad(length)`, and `mask`.
+        """Returns positions in `values` for `pad(length)`, and the mask.
 
-        Columns with the same rows, such as the attributes of a behaviour,
-        can share them: they are most of the cost of `pad`.
+        Columns with the same rows, such as the attributes of a behavior, can
+        share them: they are most of the cost of `pad`.
         """
         return self.starts[:, None] + np.arange(length), self.mask(length)
 
@@ -296,10 +295,10 @@ class ListColumn:
             return out
         if not len(values):
             return np.full(mask.shape, fill, self.dtype)
-        # Cells behind the end read some value and are overwritten.
+        # Padding reads arbitrary values, which are overwritten.
         out = values.take(index, mode="clip")
         if fill == 0 and out.dtype.kind in "iu":
-            out *= mask  # faster than writing under a mask
+            out *= mask  # faster than assignment by mask
         else:
             np.copyto(out, np.asarray(fill, out.dtype), where=~mask)
         return out

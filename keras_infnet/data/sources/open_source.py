@@ -1,4 +1,4 @@
-"""Opening and writing tables."""
+"""Opens and writes tables in files and in memory."""
 
 import contextlib
 import glob
@@ -26,10 +26,10 @@ _SUFFIXES = (".parquet", ".csv", ".csv.gz")
 
 
 def open_source(source: Any, text_columns: Sequence[str] = ()) -> Source:
-    """Opens rows, wherever they are.
+    """Opens a table in memory or in files.
 
-    Parquet is read a row group and CSV a block of lines at a time; data
-    larger than memory never has to be there as a whole.
+    Parquet is read by row groups and CSV by blocks of lines, so files may be
+    larger than memory.
 
     Args:
         source: `Table`, `pandas.DataFrame`, `pyarrow.Table`, or the path of a
@@ -87,7 +87,7 @@ def open_source(source: Any, text_columns: Sequence[str] = ()) -> Source:
 
 
 def _expand(path: str) -> list[str]:
-    """Returns the files that `path` stands for."""
+    """Returns the files of a path, directory or glob pattern."""
     if os.path.isdir(path):
         names = sorted(os.listdir(path))
         # Writers leave markers such as `_SUCCESS` beside the data.
@@ -132,10 +132,10 @@ def write_table(
     path: str | os.PathLike[str],
     row_group_size: int = 131_072,
 ) -> None:
-    """Writes a table to one file, in one step.
+    """Writes a table to one file, atomically.
 
-    The file appears under its name when it is complete: an interrupt leaves
-    what was there before.
+    The file gets its name when it is complete. After an interrupt, an
+    existing file is unchanged.
 
     Args:
         table: `Table`, `pandas.DataFrame` or `pyarrow.Table`, or an iterable

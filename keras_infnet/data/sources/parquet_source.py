@@ -1,4 +1,4 @@
-"""Parquet files, a row group at a time."""
+"""Parquet files, read by row groups."""
 
 import os
 from collections.abc import Sequence
@@ -18,7 +18,8 @@ class ParquetSource(Source):
 
     def __init__(self, paths: Sequence[str]) -> None:
         self._metadata: dict[str, Any] = {}
-        self._groups: list[tuple[str, int, int]] = []  # first row last
+        # Path, row group, position of its first row in the file.
+        self._groups: list[tuple[str, int, int]] = []
         rows: list[int] = []
         self.name = paths[0] if len(paths) == 1 else f"{paths[0]}, ..."
         self.columns = ()

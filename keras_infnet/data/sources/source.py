@@ -1,4 +1,4 @@
-"""What every source of rows offers."""
+"""Base class of sources of rows, and tables in memory as a source."""
 
 import abc
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,10 @@ __all__ = ["MemorySource", "Source", "check_same_columns"]
 
 
 class Source(abc.ABC):
-    """Rows in chunks, of which only one need be in memory.
+    """Rows in chunks, read one at a time.
 
     Attributes:
-        name: string. What errors call the source.
+        name: string. Name of the source in errors.
         columns: tuple of the names of the columns.
         chunk_rows: tuple of the number of rows of every chunk.
         random_access: boolean. Whether reading chunks out of order costs no
@@ -86,7 +86,7 @@ class Source(abc.ABC):
             raise
 
     def describe(self, index: int) -> str:
-        """Tells where the rows of a chunk come from, for errors."""
+        """Describes where the rows of a chunk come from, for errors."""
         return self.name
 
     @abc.abstractmethod
@@ -101,10 +101,10 @@ class Source(abc.ABC):
 
 
 class MemorySource(Source):
-    """One chunk: a table that is in memory.
+    """A table in memory as a single chunk.
 
-    Columns of pandas and Arrow are converted when they are read: those never
-    asked for may be of any type.
+    Columns of pandas and Arrow are converted when they are read: columns that
+    are never read may have any type.
     """
 
     in_memory = True
@@ -136,7 +136,7 @@ class MemorySource(Source):
 def check_same_columns(
     path: str, columns: Sequence[str], first: str, expected: Sequence[str]
 ) -> None:
-    """Refuses a file whose columns are not those of the first file."""
+    """Raises if the columns of a file differ from those of the first."""
     if set(columns) != set(expected):
         missing = sorted(set(expected) - set(columns))
         extra = sorted(set(columns) - set(expected))

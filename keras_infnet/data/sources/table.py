@@ -25,7 +25,7 @@ __all__ = ["Column", "ListColumn", "Table", "as_table", "check_unique"]
 
 
 class Table:
-    """Named columns of equal length, not to be changed.
+    """Immutable named columns of equal length.
 
     A column is a read-only vector or a `ListColumn`. Integers, floats and
     booleans keep their dtype; strings are Python strings in an object
@@ -36,7 +36,8 @@ class Table:
             Python list of values or of lists.
 
     Raises:
-        ValueError: If the columns differ in length or a column is no vector.
+        ValueError: If the columns differ in length or a column is not a
+            vector.
 
     Example:
 

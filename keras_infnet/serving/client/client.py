@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_infnet.data.batching.padding import input_arrays
+from keras_infnet.data.batching.batch_arrays import input_arrays
 from keras_infnet.schema import Schema, nearest_name
 from keras_infnet.serving.client.grpc_transport import GrpcTransport
 from keras_infnet.serving.client.rest_transport import RestTransport

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_infnet.data.batching.padding import input_arrays
+from keras_infnet.data.batching.batch_arrays import input_arrays
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Column, Table

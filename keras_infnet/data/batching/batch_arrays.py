@@ -1,4 +1,4 @@
-"""From encoded columns to the arrays of a batch."""
+"""Arrays of a batch, padded from encoded columns."""
 
 from typing import Any
 
@@ -62,7 +62,7 @@ def _behavior_arrays(
     cells: Any = None
     for name in names:
         column = table[name].newest(behavior.max_length)
-        # Attributes mostly have the same rows: their cells are found once.
+        # Attributes mostly share rows: their padding is computed once.
         if shared is None or not _same_rows(column, shared):
             if shared is not None and (column.lengths != shared.lengths).any():
                 raise ValueError(
