@@ -63,8 +63,8 @@ def load(
     - Behaviors: `watched` (with the flags of the past exposures),
       `long_view`, `like`.
     - Statistics: `PointInTimeStatistics` of the three feedbacks. Events of
-      the history file have no times of their own; they count from the time
-      of the last event of their user's history on.
+      the history file have no times. They count from the time of the last
+      event of their user's history.
 
     Args:
         path: string, path or `None`. The unpacked folder, or its `data/`;

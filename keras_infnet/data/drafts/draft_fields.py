@@ -49,7 +49,7 @@ def skip(name: str, why: str) -> Field | None:
 def name_fault(name: str) -> str | None:
     """Returns why a name is invalid for a field or behavior, if it is."""
     if not _NAME.match(name):
-        return "it is no valid name of a field"
+        return "it is not a valid name of a field"
     if keyword.iskeyword(name):
         return "its name is a word of the Python language; rename it"
     return None
@@ -100,7 +100,7 @@ def describe_values(
         and not forced
         and len(distinct) > _UNIQUE * len(known)
     ):
-        return skip(name, "almost every row has a value of its own")
+        return skip(name, "almost every row has a distinct value")
     if kind == "O" and _are_lists(distinct):
         return skip(
             name,

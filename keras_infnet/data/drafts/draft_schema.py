@@ -62,8 +62,8 @@ def draft_schema(
         A `Schema`, not fitted.
 
     Raises:
-        ValueError: If a named column does not exist, a label is no number, or
-            nothing is left to be a field.
+        ValueError: If a named column does not exist, a label is not a number,
+            or nothing is left to be a field.
 
     Example:
 

@@ -171,7 +171,7 @@ class Encoder:
             raise ValueError(
                 "the encoder is fitted already. Received: refit=False. Use "
                 "`Encoder(schema).fit(...)` for a new encoder, or "
-                "`fit(..., refit=True)` to learn all ids anew: models and "
+                "`fit(..., refit=True)` to replace all ids: models and "
                 "batches of this encoder can then not be used with it."
             )
         self._set(*learn(self.schema, source))
@@ -318,7 +318,7 @@ class Encoder:
         if found and name not in counts:
             _LOGGER.warning(
                 "behavior %r: %d of %s This is reported once; `encoder.%s` "
-                "goes on counting.",
+                "continues to count.",
                 name,
                 found,
                 problem,

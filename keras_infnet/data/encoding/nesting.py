@@ -121,7 +121,7 @@ def _parsed(items: pa.Array, place: Place) -> np.ndarray:
         item = items[int(np.argmax(bad))].as_py()
         raise place.first_error(
             bad,
-            f"{item!r} is no integer. Use dtype='string', or another "
+            f"{item!r} is not an integer. Use dtype='string', or another "
             "separator.",
         )
     try:

@@ -81,7 +81,7 @@ class Sequences:
         behaviors: mapping of behavior name to `SequenceSpec`.
 
     Raises:
-        TypeError: If a behavior is no `SequenceSpec`.
+        TypeError: If a behavior is not a `SequenceSpec`.
         ValueError: If there is no behavior, or two of the columns to be
             added have the same name.
 

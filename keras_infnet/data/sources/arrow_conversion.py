@@ -92,9 +92,9 @@ def column_from_arrow(array: Any, what: str) -> Column:
         is_type.is_primitive(kind) or _is_text(kind) or is_type.is_boolean(kind)
     ) or is_type.is_time(kind):
         raise ValueError(
-            f"{what} has the type {kind}, which is none of numbers, booleans, "
-            "strings, times and lists of these. Convert it, or leave the "
-            "column out."
+            f"{what} has the type {kind}, which is not one of numbers, "
+            "booleans, strings, times and lists of these. Convert it, or "
+            "leave the column out."
         )
     return array.to_numpy(zero_copy_only=False)
 

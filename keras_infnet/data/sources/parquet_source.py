@@ -61,6 +61,6 @@ def _metadata(path: str) -> Any:
             return file.metadata
     except (pa.ArrowException, OSError) as error:
         raise ValueError(
-            f"{path} is no complete Parquet file; was its writer interrupted? "
-            f"Write it again. {error}"
+            f"{path} is not a complete Parquet file; was its writer "
+            f"interrupted? Write it again. {error}"
         ) from error
