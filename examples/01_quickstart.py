@@ -1,8 +1,7 @@
 """What does INFNet gain over a logistic regression, and how is it served?
 
-A simulated feed has three tasks: click, like and purchase, the last one
-given a click. The simulator keeps the true probabilities, so that we know how
-well any model could do.
+A simulated feed has three tasks: click, like, and purchase given a click. The
+simulator stores the true probabilities, so the best reachable AUC is known.
 
     python examples/01_quickstart.py [--fast]
 """
@@ -19,8 +18,8 @@ parser.add_argument("--fast", action="store_true", help="few rows")
 options = parser.parse_args()
 
 """
-A data set is three tables in time order and a schema. The encoder learns
-vocabularies and bins on the training part and on nothing else.
+A data set is a schema and three tables, split by time. The encoder learns
+vocabularies and bins from the training rows only.
 """
 
 data = datasets.synthetic.load(num_rows=6_000 if options.fast else 80_000)
@@ -28,10 +27,10 @@ encoder = Encoder(data.schema).fit(data.train)
 print(data)
 
 """
-The model is a functional Keras model: its inputs are named for the schema,
-its output is a dict with one tensor a task. `compile_ranker` gives it AdamW
-for the dense weights, Adagrad for the embeddings, and a masked loss and
-streaming metrics for every task.
+The model is a functional Keras model: the schema names its inputs, and its
+output is a dict with one tensor per task. `compile_ranker` sets AdamW for the
+dense weights, Adagrad for the embedding tables, and a masked loss and streaming
+metrics per task.
 """
 
 keras.utils.set_random_seed(0)
@@ -52,8 +51,8 @@ training.fit_ranker(
 )
 
 """
-Metrics are exact and computed once, on the test part. The baseline sees the
-same ids without interactions.
+Metrics are exact and computed once, on the test rows. The baseline reads the
+same ids, without feature interactions.
 """
 
 results = experiments.evaluate_model(model, encoder, data.test)
@@ -69,9 +68,8 @@ columns = {"logistic AUC": logistic, "best AUC": data.best}
 print(evaluation.format_report(results, columns))
 
 """
-The export is reloaded in another process, where this package cannot be
-imported, and compared with `predict` before it appears. `serve_raw` takes
-values as they stand in the table.
+Before the export is published, another process loads it without this package
+and compares it with `predict`. `serve_raw` takes raw values, as in the table.
 """
 
 version = serving.export(
@@ -82,6 +80,6 @@ for task, values in scores.items():
     print(task, values[:, 0].round(4))
 
 """
-Look at: the distance of AUC to "best AUC" and to "logistic AUC", task by
-task, and at `calibration`, which should be close to 1.
+What to look at: the difference of AUC to "best AUC" and to "logistic AUC" per
+task, and `calibration`, which should be close to 1.
 """

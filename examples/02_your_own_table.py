@@ -1,9 +1,8 @@
-"""How do I get from a log of events to a model of my own?
+"""How do I train a model on my own event log?
 
-You have a log: who saw which item when, and what they did. This example
-writes such a log, then builds all that a ranking model needs from it:
-histories and statistics without leaks, a split by time, a schema, a model
-and predictions.
+A log says who saw which item when, and what they did. This example generates
+one and builds everything for a ranking model from it: histories and statistics
+without leakage, a split by time, a schema and a model.
 
     python examples/02_your_own_table.py [--fast]
 """
@@ -35,8 +34,8 @@ options = parser.parse_args()
 folder = pathlib.Path(tempfile.mkdtemp())
 
 """
-The log. Yours comes from a warehouse; this one is drawn: users like some
-brands, and some items are better than others.
+The log. Yours comes from a data warehouse; this one is simulated: users prefer
+some brands, and some items are better than others.
 """
 
 rows = 8_000 if options.fast else 60_000
@@ -64,9 +63,8 @@ log = pd.DataFrame(
 log.to_csv(folder / "log.csv", index=False)
 
 """
-Histories: what each user was shown and clicked *strictly before* each row.
-Statistics: how often each item and user was clicked strictly before. Neither
-sees the row itself or anything later.
+Histories list what each user was shown and clicked, statistics count the clicks
+of each item and user. Both use only events *strictly before* the row.
 """
 
 table = open_source(folder / "log.csv").read()
@@ -90,9 +88,9 @@ for name, part in (("train", train), ("validation", validation)):
     write_table(part, folder / f"{name}.parquet")
 
 """
-A draft of the schema, from the names and values of the columns; edit the
-JSON before you trust it. `watch_seconds` is a second task, a regression. It
-is NaN where nobody clicked: those rows do not count for it.
+A draft of the schema, from column names and values; review the JSON before you
+use it. `watch_seconds` is a second task, a regression. Its label is NaN without
+a click, and rows with missing labels do not count for that task.
 """
 
 schema = draft_schema(
@@ -105,7 +103,7 @@ schema.save(folder / "schema.json")
 print(schema, [field.name for field in schema.fields])
 
 """
-Parquet files are read a row group at a time: the table may be larger than
+Parquet files are read one row group at a time, so the table may be larger than
 memory.
 """
 
@@ -128,6 +126,6 @@ print(
 )
 
 """
-Look at: the AUC of `click` and the R2 of `watch_seconds` (which is noise in
-this log: nothing predicts it, and R2 is about 0).
+What to look at: the AUC of `click` and the R2 of `watch_seconds`, which is
+about 0, because the simulated values are pure noise.
 """

@@ -1,8 +1,8 @@
 """How do the two variants of INFNet compare on real feedback?
 
-KuaiRand-Pure holds exposures of short videos with clicks, likes and long
-views. Download it from zenodo.org/records/10439422, unpack it, and give the
-folder that holds `data/`.
+KuaiRand-Pure contains impressions of short videos with clicks, likes and long
+views. Download it from zenodo.org/records/10439422, unpack it, and pass the
+directory that contains `data/`.
 
     python examples/03_kuairand.py PATH [--fast]
 """
@@ -16,13 +16,13 @@ from keras_infnet import evaluation, experiments, models, training
 from keras_infnet.data import Batches, Encoder, datasets
 
 parser = argparse.ArgumentParser()
-parser.add_argument("path", help="folder of KuaiRand-Pure")
+parser.add_argument("path", help="directory of KuaiRand-Pure")
 parser.add_argument("--fast", action="store_true", help="few rows")
 options = parser.parse_args()
 
 """
-Sequences and statistics of every row come from strictly earlier events. The
-last two days are the test part; here all earlier ones are for training.
+Histories and statistics of every row use strictly earlier events. The last two
+days are the test rows; all earlier ones are training rows.
 """
 
 data = datasets.kuairand.load(options.path, validation=None)
@@ -34,7 +34,7 @@ encoder = Encoder(data.schema).fit(train)
 test = data.test.slice(0, 2_000) if options.fast else data.test
 
 """
-One epoch: with a second one the embeddings of rare ids overfit.
+A single epoch, since the embeddings of rare ids overfit in a second one.
 """
 
 for variant in ("hub", "proxy"):
@@ -52,6 +52,6 @@ for variant in ("hub", "proxy"):
     print(evaluation.format_report(results))
 
 """
-Look at: AUC ranks all exposures, GAUC those of the same user. Models that
-know which users click a lot win the first and not the second.
+What to look at: AUC ranks all impressions, GAUC those of the same user. Knowing
+which users click a lot improves AUC, but not GAUC.
 """

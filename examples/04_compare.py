@@ -1,9 +1,9 @@
 """Which model is worth its cost on my data?
 
-Several models on the same rows, with the same recipe, the same number of
-search trials and the same seeds; what they reach, how sure one can be of the
-differences, and what they cost. `keras-infnet compare --config FILE` does it
-from a settings file; here it is done from Python.
+Several models are trained on the same rows, with the same recipe, the same
+number of search trials and the same seeds. The result shows their quality,
+confidence intervals of the differences, and their costs.
+`keras-infnet compare --config FILE` does the same from a settings file.
 
     python examples/04_compare.py [--fast]
 """
@@ -17,9 +17,9 @@ parser.add_argument("--fast", action="store_true", help="few rows")
 options = parser.parse_args()
 
 """
-The first trial of every model is the recipe as it is, the others are draws
-around it, the same for all. The validation rows choose; the test rows are
-looked at once, with the recipe that was chosen.
+The first trial of every model uses the recipe unchanged; the other trials draw
+their values, identically for all models. The validation rows select the best
+trial. The test rows are evaluated once, with its recipe.
 """
 
 towers = {"tower_dims": [64]}
@@ -59,15 +59,15 @@ rows = experiments.comparison_rows(comparison)
 print("\n" + experiments.format_comparison(comparison, rows, markdown=False))
 
 """
-The same as a page, with learning curves, quality against cost and
-calibration. Open comparison.html.
+Open comparison.html for learning curves, quality against cost and calibration.
 """
 
 for path in experiments.write_comparison(comparison, rows):
     print(f"Wrote {path}.")
 
 """
-Look at: the interval of the differences. Where it holds zero, choose the
-cheaper model. Run this again: nothing is trained twice. `settings.ablate(
-"INFNet")` gives the settings of its ablations, see 07_ablations.py.
+What to look at: the intervals of the differences. Where an interval contains
+zero, choose the cheaper model. A second run reuses all finished runs.
+`settings.ablate("INFNet")` returns the settings of an ablation study, see
+07_ablations.py.
 """

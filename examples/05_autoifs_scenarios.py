@@ -1,11 +1,11 @@
 """Which information should flow between scenarios and tasks?
 
-The same video means something else on the page of a friend than on the home
-page. AutoIFS has weights that all scenarios share, and some of every scenario
-and task alone, and searches the flows between them that help. Here it does so
-for the pages (`tab`) of KuaiRand-Pure. Download it from
-zenodo.org/records/10439422, unpack it, and give the folder that holds `data/`;
-without one the simulated feed stands in.
+Users behave differently on a friend's page than on the home page. AutoIFS has
+weights that all scenarios share and weights of each scenario and task, and
+searches which information flows between them help. Here the scenarios are the
+pages (`tab`) of KuaiRand-Pure. Download it from zenodo.org/records/10439422,
+unpack it, and pass the directory that contains `data/`; without it, the
+simulated feed is used.
 
     python examples/05_autoifs_scenarios.py [PATH] [--fast]
 """
@@ -20,12 +20,12 @@ from keras_infnet import evaluation, models, training
 from keras_infnet.data import Batches, Encoder, datasets
 
 parser = argparse.ArgumentParser()
-parser.add_argument("path", nargs="?", help="folder of KuaiRand-Pure")
+parser.add_argument("path", nargs="?", help="directory of KuaiRand-Pure")
 parser.add_argument("--fast", action="store_true", help="few rows")
 options = parser.parse_args()
 
 """
-The schema of both names `tab` as its scenario: `Schema(scenario="tab")`.
+The schemas of both data sets have `Schema(scenario="tab")`.
 """
 
 if options.path is None:
@@ -50,13 +50,13 @@ def compile_model(model, optimizer=None):
 
 
 """
-Two stages. While flows are searched, gates close slowly; then the model goes
-back to its weights of before the last epoch (here: to those it began with, a
-second epoch would overfit the ids) and learns again with gates that are open
-or shut. So few steps move the gates little at the rate of the paper's authors,
-a hundredth of the others: here they have the same rate. The mean over all
-pages and tasks chooses the best weights, so that small pages count as much as
-the home page.
+Training has two stages. During the search, the temperature of the gates falls.
+Then the weights are rewound (here to their initial values, since a second epoch
+would overfit the ids) and retrained with binary gates. The authors of the paper
+use a gate learning rate of a hundredth of the others, which would hardly move
+the gates in so few steps; here the rates are equal. The best weights have the
+highest mean AUC over all pages and tasks, so small pages count as much as the
+home page.
 """
 
 
@@ -77,9 +77,9 @@ def search(seed):
 model = search(seed=0)
 
 """
-The share of the rows of each page that keep a flow, named from the part of the
-scenario to that of the task: "shared_to_specific" goes from what all pages
-share to what is the task's own.
+The fraction of rows of each page that keep a flow. Flows go from a part of the
+scenario to a part of the task: "shared_to_specific" goes from the part shared
+by all pages to the part specific to the task.
 """
 
 kept = training.kept_flows(model, watched)
@@ -87,20 +87,20 @@ with pd.option_context("display.width", 120, "display.max_columns", 9):
     print(kept.round(3).to_string(index=False))
 
 """
-Is that a finding, or chance? A second search, from other first weights, must
-keep much the same flows.
+Is the result due to chance? A second search with another seed should keep
+similar flows.
 """
 
 again = training.kept_flows(search(seed=1), watched)
 first, second = kept.iloc[:, 3:].to_numpy(), again.iloc[:, 3:].to_numpy()
 print(
-    f"shares of two searches: mean difference "
+    f"fractions of two searches: mean difference "
     f"{np.abs(first - second).mean():.3f}, correlation "
     f"{np.corrcoef(first.ravel(), second.ravel())[0, 1]:.2f}"
 )
 
 """
-Against one network for all, page by page.
+Comparison with a single network for all pages.
 """
 
 keras.utils.set_random_seed(0)
@@ -133,8 +133,8 @@ print(
 )
 
 """
-Look at: whether the two searches agree (where they do not, the flows of one
-say nothing of the data), and whether small pages gain.
-`model.save("autoifs.keras")` keeps the model that is to be served;
-`keras-infnet train` does both stages where `[model]` names AutoIFS.
+What to look at: whether the two searches agree (otherwise the flows reveal
+nothing about the data), and whether small pages gain.
+`model.save("autoifs.keras")` saves the model to serve. `keras-infnet train`
+runs both stages if `[model]` names AutoIFS.
 """

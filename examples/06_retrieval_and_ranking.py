@@ -1,16 +1,16 @@
-"""How do a retrieval model and INFNet make a list together?
+"""How do a retrieval model and INFNet work together?
 
-No ranking model scores a whole catalogue for every request. A two-tower model
-finds some tens of candidates, by one product with the vectors of all items;
-INFNet ranks these, with all that is known of the user, each item and the
-moment. Here the first stage is a model of TensorFlow Recommenders, and both
-are SavedModels that take raw values.
+Scoring a whole catalog for every request is too expensive. A two-tower model
+retrieves a few dozen candidates by the dot product with all item vectors;
+INFNet ranks them with all features of the user, the items and the context.
+Here the first stage is a model of TensorFlow Recommenders, and both stages are
+SavedModels that take raw values.
 
     python -m pip install ".[tensorflow,retrieval]"
     python examples/06_retrieval_and_ranking.py [--data PATH] [--fast]
 
-PATH is the folder of KuaiRand-Pure that holds `data/` (from
-zenodo.org/records/10439422); without it the simulated feed stands in.
+PATH is the directory of KuaiRand-Pure that contains `data/` (from
+zenodo.org/records/10439422); without it, the simulated feed is used.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from keras_infnet import evaluation, experiments, models, serving, training
 from keras_infnet.data import Batches, Encoder, Table
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--data", help="folder of KuaiRand-Pure")
+parser.add_argument("--data", help="directory of KuaiRand-Pure")
 parser.add_argument("--fast", action="store_true", help="few rows")
 options = parser.parse_args()
 missing = [
@@ -41,14 +41,13 @@ missing = [
 ]
 if missing:
     parser.error(
-        f"the first stage needs {' and '.join(missing)}, not installed here: "
+        f"the first stage needs {' and '.join(missing)}. Install with: "
         'python -m pip install ".[tensorflow,retrieval]"'
     )
 
 """
-Every row is an item shown to a user, with histories and statistics of
-strictly earlier events. `two_stage/feeds.py` brings both data sets into one
-form.
+Every row is an item shown to a user, with histories and statistics of strictly
+earlier events. `two_stage/feeds.py` gives both data sets the same columns.
 """
 
 if options.data is None:
@@ -70,9 +69,9 @@ print(
 )
 
 """
-The first stage learns from clicks of the training part alone; those of the
-validation part say when to stop. It runs under Keras 2, in a process of its
-own, and the two meet through files: arrays there, a SavedModel back.
+The first stage is trained on the clicks of the training rows and stopped early
+on those of the validation rows. It needs Keras 2 and runs in a separate
+process, which reads arrays and writes a SavedModel.
 """
 
 folder = pathlib.Path("runs/example_06")
@@ -92,7 +91,7 @@ retrieval = tf.saved_model.load(retrieval_path).signatures["serving_default"]
 
 
 def retrieve(rows: Table, k: int) -> dict[str, np.ndarray]:
-    """The ids of `k` items a row, best first, and their scores."""
+    """Returns the ids of the best `k` items per row, and their scores."""
     parts = []
     for start in range(0, len(rows), 1_024):
         part = feed.queries(rows.slice(start, min(start + 1_024, len(rows))))
@@ -105,15 +104,14 @@ def retrieve(rows: Table, k: int) -> dict[str, np.ndarray]:
 
 
 """
-Recall at k: how often the item of a test click is among the first k, asked
-with what was known of the user before it. The baseline offers everyone the
-items with most training clicks. Nobody knows what users would have clicked
-had it been shown: a model that guesses what the feed of that time would show
-gets a high recall, and one that finds better items gets none for them. On
-the simulated feed two towers had .167, .357 and .474 at 10, 50 and 100,
-popularity .122, .299 and .415; more is hard to get, as a third of the items
-shown have nothing to do with their user. On KuaiRand-Pure it was .053, .206
-and .466 at 10, 50 and 200, and .039, .138 and .318.
+Recall at k: how often the clicked item of a test row is among the first k items
+retrieved. The baseline recommends the items with the most training clicks to
+everyone. Recall is biased towards the logged feed: a model that predicts what
+the feed would show has a high recall, and better items that were never shown do
+not count. On the simulated feed the two-tower model had .167, .357 and .474 at
+10, 50 and 100, popularity .122, .299 and .415; a third of the items shown are
+independent of the user, which limits recall. On KuaiRand-Pure they had .053,
+.206 and .466, and .039, .138 and .318, at 10, 50 and 200.
 """
 
 clicks = feed.clicked(test)
@@ -122,7 +120,7 @@ found = retrieve(clicks, num_candidates)["item_id"]
 ids, counts = np.unique(feed.clicked(train)[feed.item], return_counts=True)
 popular = ids[np.argsort(-counts, kind="stable")][:num_candidates]
 hits, popular_hits = found == wanted[:, None], popular == wanted[:, None]
-print(f"\nfirst stage, {len(clicks)} clicks of the test part")
+print(f"\nfirst stage, {len(clicks)} test clicks")
 recalls = pd.DataFrame(
     {
         "k": depths,
@@ -134,9 +132,9 @@ recalls = pd.DataFrame(
 print(recalls.round(4).to_string(index=False))
 
 """
-The second stage. The schema names what differs between candidates
-(`Schema(candidates=...)`): the item and its statistics. `click` is what the
-list shall be ordered by; `fusion` may be any expression over the tasks.
+The second stage. The schema lists the fields that differ between candidates
+(`Schema(candidates=...)`): the item and its statistics. Candidates are sorted
+by `click`; `fusion` may be any expression of the tasks.
 """
 
 keras.utils.set_random_seed(0)
@@ -170,9 +168,8 @@ version = serving.export(
 ranking = serving.Servable.load(version)
 
 """
-Which of the items that a user was shown were clicked? Here nothing depends
-on what the feed chose to show, and the first stage can be asked too: it has a
-score for every item.
+Which of the items shown to a user were clicked? This comparison of both stages
+is not biased towards the feed, since the first stage can score every item.
 """
 
 users = np.unique(test["user_id"])[: 100 if options.fast else 2_000]
@@ -180,7 +177,7 @@ shown = test.filter(np.isin(test["user_id"], users))
 
 
 def first_stage_scores(rows: Table) -> np.ndarray:
-    """The score of the item of every row; the lowest where it is not known."""
+    """Returns the score of each row's item; the lowest score if unknown."""
     scores = []
     for start in range(0, len(rows), 256):
         part = rows.slice(start, min(start + 256, len(rows)))
@@ -200,9 +197,8 @@ for name, scores in (
     print(f"{name:<18} {value:.4f}")
 
 """
-End to end, for test clicks whose item the first stage found among its
-candidates: where does each stage put it? What candidates share is the row of
-the request without its item; the rest is the table of items at that moment.
+End to end: how high does each stage rank the clicked item? Candidates share the
+features of the request; their own features come from the items at that time.
 """
 
 sample = np.random.default_rng(0).permutation(len(clicks))
@@ -214,7 +210,7 @@ offers = feed.candidates(found.ravel(), moments)
 
 
 def final_order(row: int, k: int) -> np.ndarray:
-    """The ids of the best `k` candidates of a request, ranked."""
+    """Returns the ids of the best `k` candidates of a request."""
     start = row * num_candidates
     offer = offers.slice(start, start + num_candidates)
     index = ranking.rank(requests.slice(row, row + 1), offer, k)["index"]
@@ -228,7 +224,7 @@ lists = {
     "both stages": final,
 }
 discounts = 1 / np.log2(np.arange(10) + 2)
-print(f"\nfirst 10 items for {len(requests)} clicks of the test part")
+print(f"\nfirst 10 items for {len(requests)} test clicks")
 for name, order in lists.items():
     right = order == wanted[:, None]
     print(
@@ -237,19 +233,19 @@ for name, order in lists.items():
     )
 
 """
-The second stage *lowers* the hit rate, and should: it orders by the chance of
-a click on what is shown, and the item that was clicked is one that the feed
-of that time chose to show. The simulated feed shows more of the last category
-and favours popular items, whose users are tired of the category and no fonder
-of what is popular. Only an experiment can tell which list is better; the
-simulator is one, as it knows the chance of a click on any item. There half
-of what popularity or the first stage put first would be clicked, and 80 % of
-what both stages do; their hit rates were .16, .19 and .04 (300 requests).
+The second stage *lowers* the hit rate, as expected: it ranks by the
+probability of a click given an impression, while hits are items that the feed
+chose to show. The simulated feed shows more items of the last category and
+popular items, although users tire of a category and do not prefer popular
+items. Only an experiment can tell which list is better. The simulator is one,
+since it knows the click probability of every item: half of the first ten items
+by popularity or by the first stage would be clicked, and 80 % of those by both
+stages. Their hit rates were .16, .19 and .04 (300 requests).
 """
 
 if options.data is None:
     true_clicks = TrueClicks(train)
-    print("\ntrue share of clicks, were the 10 items shown")
+    print("\ntrue click rate of the 10 items, if shown")
     for name, order in lists.items():
         rows = requests.take(np.repeat(np.arange(len(requests)), 10))
         places = np.searchsorted(feed.items[feed.item], order.ravel())
@@ -258,9 +254,8 @@ if options.data is None:
         print(f"{name:<18} {true_clicks(rows).mean():.4f}")
 
 """
-One request, and what it takes: the median of twenty calls in this process.
-Features are computed from the whole log here; in production they are read
-from a store that is kept up to date.
+Latency of one request: the median of twenty calls in this process. Features are
+computed from the whole log here; in production a feature store serves them.
 """
 
 request = requests.slice(0, 1)
@@ -279,7 +274,7 @@ def milliseconds(call: Callable[[], object]) -> float:
 
 
 newest = {name: request[name][0][-5:].tolist() for name in feed.histories}
-print(f"\nuser {request['user_id'][0]}, the newest of {newest}")
+print(f"\nuser {request['user_id'][0]}, newest events: {newest}")
 columns = [feed.item, *feed.shared]
 listed = feed.items.take(np.searchsorted(feed.items[feed.item], found[0]))
 print(
@@ -301,8 +296,8 @@ for name, call in (
     print(f"{name:<18} {milliseconds(call):.1f} ms, {num_candidates} items")
 
 """
-Look at: recall beside that of popularity, which the first stage must beat to
-be of use (with the rows of `--fast` it does not); GAUC, where both stages
-judge the same items that were shown; the true share of clicks of the lists,
-and not the hit rate, for what the second stage is worth; the time each takes.
+What to look at: the recall of the first stage, which should exceed that of
+popularity (it does not with `--fast`); the GAUC of both stages on the items
+shown; for the value of the second stage, the true click rate and not the hit
+rate; the latency of each stage.
 """

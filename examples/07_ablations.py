@@ -1,15 +1,15 @@
 """Which part of INFNet is worth its cost?
 
-The papers take INFNet apart: without task tokens, without stage 1 (compact
-tokens read the groups), without stage 2 (they gate their group), with all
-tokens attending to all, and with other numbers of compact tokens. Here the
-same is done on simulated data. `keras-infnet compare --config FILE --ablate
-LABEL` does it with your own table: know what to leave out.
+As in the papers, INFNet is trained without task tokens, without stage 1
+(compact tokens aggregate their groups), without stage 2 (compact tokens gate
+their groups), with all-to-all attention, and with other numbers of compact
+tokens, here on simulated data. `keras-infnet compare --config FILE --ablate
+LABEL` does the same for your own table.
 
     python examples/07_ablations.py [--variant proxy] [--seeds 3] [--fast]
 
-With `--towers all` it is the model of the presets, whose towers read the hubs
-or proxies beside the task's token, in place of that of the papers.
+The towers of the papers read the task token only. With `--towers all` they read
+the hubs or proxies too, as in the presets.
 """
 
 import argparse
@@ -29,13 +29,11 @@ if options.seeds < 1:
     parser.error("--seeds must be at least 1")
 
 """
-Everything but the part left out stays as it is: rows and their order, the
-recipe of training, and the towers, which read one vector of the width of a
-token (with `--towers all` the hubs too). Runs are kept: more seeds later are
-only those that are missing.
+Everything else is unchanged: rows and their order, the training recipe and the
+towers. Finished runs are kept, so more seeds only train the missing ones.
 """
 
-WHOLE = "all of INFNet"
+COMPLETE = "complete INFNet"
 settings = experiments.ComparisonSettings.from_dict(
     {
         "directory": f"runs/ablations_{options.variant}_{options.towers}",
@@ -54,7 +52,7 @@ settings = experiments.ComparisonSettings.from_dict(
         },
         "models": [
             {
-                "label": WHOLE,
+                "label": COMPLETE,
                 "name": "INFNet",
                 "preset": "small",
                 "variant": options.variant,
@@ -62,7 +60,7 @@ settings = experiments.ComparisonSettings.from_dict(
             }
         ],
     }
-).ablate(WHOLE)
+).ablate(COMPLETE)
 if options.fast:
     settings = dataclasses.replace(settings, models=settings.models[:2])
 comparison = experiments.compare(settings)
@@ -82,6 +80,6 @@ rows = experiments.comparison_rows(comparison)
 print("\n" + experiments.format_comparison(comparison, rows, markdown=False))
 
 """
-Look at: the distance of each line to the first, whether it is larger than
-the distance between seeds, and whether its interval leaves out zero.
+What to look at: the difference of each line to the first, whether it is larger
+than the differences between seeds, and whether its interval excludes zero.
 """

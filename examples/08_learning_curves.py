@@ -1,17 +1,16 @@
-"""What would more rows or longer histories bring?
+"""How much would more rows or longer histories help?
 
-Models differ in how much data they need. Here some models are trained on a
-quarter, a half and all of the training rows, and then on all rows with
-shorter histories, and scored on the validation rows. The test rows are not
-looked at.
+Models are trained on a quarter, a half and all of the training rows, and on all
+rows with shorter histories, and evaluated on the validation rows. The test rows
+are not read.
 
     python examples/08_learning_curves.py [--fast]
     python examples/08_learning_curves.py \
         --config examples/comparisons/kuairand.toml \
         --label "INFNet hub" --label DCNv2 [--seeds 3]
 
-The settings are those of `keras-infnet compare`, with one of the data sets
-of this package.
+The settings file is one of `keras-infnet compare`, for a data set of this
+package.
 """
 
 import argparse
@@ -27,7 +26,7 @@ HERE = pathlib.Path(__file__).parent
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--config", default=HERE / "comparisons/synthetic.toml")
-parser.add_argument("--label", action="append", help="the reference without it")
+parser.add_argument("--label", action="append", help="default: the reference")
 parser.add_argument("--seeds", type=int, default=1)
 parser.add_argument("--fast", action="store_true", help="few rows")
 options = parser.parse_args()
@@ -57,9 +56,9 @@ if dataset.validation is None:
 print(dataset)
 
 """
-A share is a random part of the training rows, in their order. Histories and
-statistics of a row stay what they are: they are part of the row. The encoder
-is fitted on the share alone, so ids that only other rows have are unknown.
+A share is a random sample of the training rows, in their order. Histories and
+statistics belong to the rows and stay complete. The encoder is fitted to the
+sample, so ids of other rows are unknown.
 """
 
 
@@ -78,7 +77,7 @@ def schema_of(length: int | None) -> Schema:
 
 
 def scores(label: str, share: float, length: int | None) -> str:
-    """Mean AUC and GAUC of the tasks, and their spread over the seeds."""
+    """Returns mean AUC and GAUC over tasks, with deviations over seeds."""
     train = part_of(share)
     encoder = Encoder(schema_of(length)).fit(train)
     data = experiments.ExperimentData(encoder, train, dataset.validation, None)
@@ -102,14 +101,14 @@ def scores(label: str, share: float, length: int | None) -> str:
 
 
 longest = max((b.max_length for b in dataset.schema.behaviors), default=0)
-arms = [(f"{share:.0%} of the rows", share, None) for share in shares]
-arms += [
+variants = [(f"{share:.0%} of the rows", share, None) for share in shares]
+variants += [
     (f"histories of {length}", 1.0, length)
     for length in lengths
-    if length < longest  # others are the histories as they are
+    if length < longest  # longer ones would not change the histories
 ]
 table = [["mean AUC / GAUC", *labels], ["---"] * (1 + len(labels))]
-for words, share, length in arms:
+for words, share, length in variants:
     table.append([words])
     for label in labels:
         table[-1].append(scores(label, share, length))
@@ -117,7 +116,7 @@ for words, share, length in arms:
 print("\n" + "\n".join(f"| {' | '.join(line)} |" for line in table))
 
 """
-Look at: whether a model that is behind with all rows gains faster with their
-number; then more rows may put it in front. Whether shorter histories cost
-anything; if not, serve shorter ones.
+What to look at: whether a model that is worse on all rows improves faster with
+their number, so that it may win with more rows; and whether shorter histories
+reduce quality. If not, serve shorter ones.
 """
