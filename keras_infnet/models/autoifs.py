@@ -77,7 +77,7 @@ class AutoIFS(FeatureRanker):
         scenario_dim: integer. Width of the scenario stage. Defaults to `256`.
         rank: integer. Rank of the parts of scenarios and tasks. Defaults to
             `2`.
-        use_batch_norm: boolean. Whether to normalise in front of the
+        use_batch_norm: boolean. Whether to normalize in front of the
             activations, but not in the selection network. Defaults to
             `False`.
         dropout: float in `[0, 1)`. Rate behind the activations, but not in

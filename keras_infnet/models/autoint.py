@@ -58,10 +58,7 @@ class AutoInt(TrunkRanker):
     - [AutoInt](https://arxiv.org/abs/1810.11921)
     """
 
-    presets = {
-        "small": {"hidden_dims": (128, 64)},
-        "base": {},
-    }
+    presets = {"small": {"hidden_dims": (128, 64)}, "base": {}}
 
     def __init__(
         self,
@@ -74,11 +71,6 @@ class AutoInt(TrunkRanker):
         use_wide: bool = False,
         hidden_dims: Sequence[int] = (512, 256, 128),
         tower_dims: Sequence[int] = (),
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

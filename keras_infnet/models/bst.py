@@ -1,4 +1,4 @@
-"""Behaviour sequence transformer."""
+"""Behavior sequence transformer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,16 +21,16 @@ _POOLINGS = ("target", "mean", "sum")
 
 @export("keras_infnet.models.BST")
 class BST(TrunkRanker):
-    """Predicts from behaviours read by a transformer, the target among them.
+    """Predicts from behaviors read by a transformer, the target among them.
 
-    For every behaviour the fields that share a table with one of its attributes
+    For every behavior the fields that share a table with one of its attributes
     stand behind the events (see `keras_infnet.layers.TargetSequence`), and
     blocks of a transformer pass over this sequence. What `pooling` reads from
     it, all fields, and the means of attributes without such a field go through
     an MLP; a tower a task reads its last hidden layer `h`.
 
     Args:
-        num_blocks: integer. Blocks of the transformer of a behaviour. Defaults
+        num_blocks: integer. Blocks of the transformer of a behavior. Defaults
             to `1`.
         num_heads: integer. Must divide the width of a token: `embedding_dim`
             times one more than the attributes that are paired. Defaults to `2`.
@@ -46,7 +46,7 @@ class BST(TrunkRanker):
 
     Raises:
         ValueError: If an argument is not known or out of range, the schema is
-            not fitted, or no behaviour shares a table with a field.
+            not fitted, or no behavior shares a table with a field.
 
     Example:
 
@@ -65,10 +65,7 @@ class BST(TrunkRanker):
     - [BST](https://arxiv.org/abs/1905.06874)
     """
 
-    presets = {
-        "small": {"hidden_dims": (128, 64)},
-        "base": {},
-    }
+    presets = {"small": {"hidden_dims": (128, 64)}, "base": {}}
 
     def __init__(
         self,
@@ -80,17 +77,13 @@ class BST(TrunkRanker):
         hidden_dims: Sequence[int] = (512, 256, 128),
         tower_dims: Sequence[int] = (),
         activation: Any = "leaky_relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Reads behaviours by a transformer, and an MLP on top."""
+        """Reads behaviors by a transformer, and an MLP on top."""
         check_positive(num_blocks=settings["num_blocks"])
         pooling = settings["pooling"]
         if pooling not in _POOLINGS:
@@ -107,7 +100,7 @@ class BST(TrunkRanker):
 
 
 def _read(view: TargetView, features: Features, settings: Settings) -> Any:
-    """Reads one behaviour, `(batch, width)`."""
+    """Reads one behavior, `(batch, width)`."""
     tokens = TargetSequence(
         view.max_length,
         position_dim=settings["embedding_dim"],

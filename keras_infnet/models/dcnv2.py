@@ -76,11 +76,6 @@ class DCNv2(TrunkRanker):
         structure: str = "parallel",
         hidden_dims: Sequence[int] = (512, 256, 128),
         tower_dims: Sequence[int] = (),
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

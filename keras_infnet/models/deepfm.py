@@ -17,7 +17,7 @@ __all__ = ["DeepFM"]
 
 @export("keras_infnet.models.DeepFM")
 class DeepFM(FeatureRanker):
-    """Predicts by a factorisation machine and an MLP on the same embeddings.
+    """Predicts by a factorization machine and an MLP on the same embeddings.
 
     `logit_m = FM_m + w_m h + b_m`, where `h` is the last hidden layer of an
     MLP over all embeddings side by side. With `tower_dims`,
@@ -48,10 +48,7 @@ class DeepFM(FeatureRanker):
     - [DeepFM](https://arxiv.org/abs/1703.04247)
     """
 
-    presets = {
-        "small": {"hidden_dims": (128, 64)},
-        "base": {},
-    }
+    presets = {"small": {"hidden_dims": (128, 64)}, "base": {}}
 
     def __init__(
         self,
@@ -59,11 +56,6 @@ class DeepFM(FeatureRanker):
         embedding_dim: int = 16,
         hidden_dims: Sequence[int] = (512, 256, 128),
         tower_dims: Sequence[int] = (),
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

@@ -21,13 +21,13 @@ __all__ = ["DIEN"]
 class DIEN(TrunkRanker):
     """Predicts from how the interest in the target has changed.
 
-    For every behaviour one GRU reads the events, and a second one, led by the
+    For every behavior one GRU reads the events, and a second one, led by the
     target, its states (see `keras_infnet.layers.InterestEvolution`). Its last
     state, all fields, and the means of attributes without a field go through
     an MLP; a tower a task reads its last hidden layer `h`.
 
     With `negatives` and `aux_loss_weight`, every state of the first GRU is
-    asked to tell the next event from one that did not happen. A behaviour of
+    asked to tell the next event from one that did not happen. A behavior of
     negatives holds, event by event, something else that was on offer; it is
     read by this loss alone.
 
@@ -41,7 +41,7 @@ class DIEN(TrunkRanker):
         use_sum_pooling: boolean. Whether the MLP also reads the sum over the
             events and its product with the target. Defaults to `False`.
         aux_loss_weight: float. Weight of the auxiliary loss. Defaults to `0.0`.
-        negatives: dict of the name of a behaviour to that of the behaviour of
+        negatives: dict of the name of a behavior to that of the behavior of
             its negatives, which has the same attributes and length. Needed for
             the auxiliary loss. Defaults to `None`.
         hidden_dims: sequence of integers. Widths of the MLP; without any the
@@ -53,8 +53,8 @@ class DIEN(TrunkRanker):
 
     Raises:
         ValueError: If an argument is not known or out of range, the schema is
-            not fitted, no behaviour shares a table with a field, or negatives
-            do not fit their behaviour.
+            not fitted, no behavior shares a table with a field, or negatives
+            do not fit their behavior.
 
     Example:
 
@@ -73,10 +73,7 @@ class DIEN(TrunkRanker):
     - [DIEN](https://arxiv.org/abs/1809.03672)
     """
 
-    presets = {
-        "small": {"hidden_dims": (128, 64)},
-        "base": {},
-    }
+    presets = {"small": {"hidden_dims": (128, 64)}, "base": {}}
 
     def __init__(
         self,
@@ -90,18 +87,13 @@ class DIEN(TrunkRanker):
         negatives: Mapping[str, str] | None = None,
         hidden_dims: Sequence[int] = (200, 80),
         tower_dims: Sequence[int] = (),
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Reads behaviours by two GRUs, and an MLP on top."""
+        """Reads behaviors by two GRUs, and an MLP on top."""
         negatives = dict(settings["negatives"] or {})
         _check_negatives(features.schema, negatives, settings)
         views = {view.name: view for view in features.targets(cls.__name__)}
@@ -127,7 +119,7 @@ def _read(
     features: Features,
     settings: Settings,
 ) -> list[Any]:
-    """Reads one behaviour; tensors of shape `(batch, width)`."""
+    """Reads one behavior; tensors of shape `(batch, width)`."""
     evolve = InterestEvolution(
         settings["gru_type"],
         settings["attention"],
@@ -157,7 +149,7 @@ def _check_negatives(
     if settings["aux_loss_weight"] and not negatives:
         raise ValueError(
             "the auxiliary loss needs events that did not happen: name the "
-            "behaviour of negatives of each behaviour in `negatives`. "
+            "behavior of negatives of each behavior in `negatives`. "
             f"Received: aux_loss_weight={settings['aux_loss_weight']}, "
             "negatives=None."
         )
@@ -173,7 +165,7 @@ def _check_negatives(
         lengths = [known[name].max_length for name in pair]
         if tables[0] != tables[1] or lengths[0] != lengths[1]:
             raise ValueError(
-                f"behaviour {pair[1]!r} holds the negatives of {pair[0]!r}: "
+                f"behavior {pair[1]!r} holds the negatives of {pair[0]!r}: "
                 "both need the same attributes and length. Received: "
                 f"attributes {tables[1]} and {tables[0]}, lengths "
                 f"{lengths[1]} and {lengths[0]}."

@@ -20,15 +20,15 @@ __all__ = ["DIN", "interest_vector"]
 class DIN(TrunkRanker):
     """Predicts from past events weighted by how they fit the target.
 
-    For every behaviour `a_t = MLP([q, h_t, q - h_t, q * h_t])` and
+    For every behavior `a_t = MLP([q, h_t, q - h_t, q * h_t])` and
     `sum_t a_t h_t` (see `keras_infnet.layers.TargetAttention`), where `q` joins
-    the fields that share a table with an attribute of the behaviour. Attributes
-    without such a field are averaged. An MLP reads all fields and behaviours; a
+    the fields that share a table with an attribute of the behavior. Attributes
+    without such a field are averaged. An MLP reads all fields and behaviors; a
     tower a task reads its last hidden layer `h`.
 
     Args:
         attention_dims: sequence of integers. Hidden widths of the attention
-            unit of a behaviour. Defaults to `(64,)`.
+            unit of a behavior. Defaults to `(64,)`.
         attention_activation: string or callable. Activation of the attention
             units; `"dice"` is `keras_infnet.layers.Dice`. Defaults to `"dice"`.
         use_softmax: boolean. Whether the weights of events are a softmax.
@@ -42,7 +42,7 @@ class DIN(TrunkRanker):
 
     Raises:
         ValueError: If an argument is not known or out of range, the schema is
-            not fitted, or no behaviour shares a table with a field.
+            not fitted, or no behavior shares a table with a field.
 
     Example:
 
@@ -75,18 +75,13 @@ class DIN(TrunkRanker):
         use_softmax: bool = False,
         hidden_dims: Sequence[int] = (512, 256, 128),
         tower_dims: Sequence[int] = (),
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Pools behaviours by the target, and an MLP on top."""
+        """Pools behaviors by the target, and an MLP on top."""
         return hidden_layers(
             interest_vector(features, settings, cls.__name__),
             features,

@@ -1,4 +1,4 @@
-"""Factorisation machine."""
+"""Factorization machine."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ class FM(FeatureRanker):
 
     `logit_m = w_m + sum_f linear_m[x_f] + sum_j p_{m,j} v_j`, where `v` adds
     up the element-wise products of the embeddings of all pairs of fields. A
-    behaviour counts as one field an attribute: the mean over its events. With
+    behavior counts as one field an attribute: the mean over its events. With
     one task `p` is one, as in the paper; with several it is learned, starting
     at one. With `tower_dims`, `logit_m = sum_f linear_m[x_f] + Tower_m(v)`.
 
@@ -48,21 +48,13 @@ class FM(FeatureRanker):
     - Rendle, Factorization Machines, ICDM 2010
     """
 
-    presets = {
-        "small": {"embedding_dim": 8},
-        "base": {},
-    }
+    presets = {"small": {"embedding_dim": 8}, "base": {}}
 
     def __init__(
         self,
         schema: Schema,
         embedding_dim: int = 16,
         tower_dims: Sequence[int] = (),
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

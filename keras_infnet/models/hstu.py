@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -25,18 +24,18 @@ class HSTU(TrunkRanker):
     """Predicts from one sequence of past events and the candidate.
 
     The tokens are one for all fields that are not the candidate's, one an event
-    of every behaviour, and last the candidate. An event is the fields that it
+    of every behavior, and last the candidate. An event is the fields that it
     shares tables with, passed through the same dense layer as those of the
-    candidate, and a learned vector for its behaviour; the candidate has none,
+    candidate, and a learned vector for its behavior; the candidate has none,
     because whether there was one is the question. Attributes without a field
     are averaged over the events and belong to the first token.
 
-    Where all behaviours are timed, their events are merged by time: by the
+    Where all behaviors are timed, their events are merged by time: by the
     bucket of the gap to the request, those of unknown time first, and by order
-    of the schema within a bucket. Otherwise one behaviour comes after the
+    of the schema within a bucket. Otherwise one behavior comes after the
     other. Layers of gated attention follow (see
     `keras_infnet.layers.HSTULayer`); a tower a task reads the token of the
-    candidate. Times count in the attention where any behaviour has them.
+    candidate. Times count in the attention where any behavior has them.
 
     Args:
         token_dim: integer. Width of a token. Defaults to `256`.
@@ -52,7 +51,7 @@ class HSTU(TrunkRanker):
 
     Raises:
         ValueError: If an argument is not known or out of range, the schema is
-            not fitted, or no behaviour shares a table with a field.
+            not fitted, or no behavior shares a table with a field.
 
     Example:
 
@@ -83,12 +82,6 @@ class HSTU(TrunkRanker):
         token_dim: int = 256,
         num_layers: int = 3,
         num_heads: int = 2,
-        tower_dims: Sequence[int] = (128, 64),
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
@@ -178,7 +171,7 @@ class _Slots:
     """What an event and the candidate have in common, in one order.
 
     A slot is a field and a number, which tells apart attributes of one
-    behaviour that share the same table.
+    behavior that share the same table.
     """
 
     def __init__(self, schema: Schema) -> None:

@@ -18,7 +18,7 @@ _ABLATIONS = ("task", "aggregate", "broadcast", "hubs")
 
 @export("keras_infnet.models.INFNet")
 class INFNet(FeatureRanker):
-    """Predicts several tasks from fields and behaviours at linear cost.
+    """Predicts several tasks from fields and behaviors at linear cost.
 
     Every categorical field, every past event and every task is a token of
     width `token_dim`. The three groups never attend to each other directly.
@@ -57,9 +57,9 @@ class INFNet(FeatureRanker):
             to `"task"`.
         use_positions: boolean. Whether event tokens carry their position,
             counted back from the request. Defaults to `True`.
-        use_time_gaps: boolean. Whether events of timed behaviours carry the
+        use_time_gaps: boolean. Whether events of timed behaviors carry the
             time between event and request. Defaults to `True`.
-        normalize_tokens: boolean. Whether tokens are normalised before the
+        normalize_tokens: boolean. Whether tokens are normalized before the
             first block; of `"hub"` only those of fields and events. Defaults
             to `True`.
         residual: boolean. Whether the attention results of `"proxy"` are
@@ -67,7 +67,7 @@ class INFNet(FeatureRanker):
             `True`.
         hub_initialization: what categorical and sequence hubs are in front of
             the first block: `"mlp"` of the tokens, `"mean"` (of runs of
-            neighbouring fields, and of each behaviour's events) or
+            neighboring fields, and of each behavior's events) or
             `"random"`, learned and the same for every row. Proxies have
             `"mlp"` alone. Defaults to `"mlp"`.
         ablate: sequence of `"task"` (all towers read one vector, the mean of

@@ -143,7 +143,7 @@ class INFNetGraph:
             case "random":
                 return self._learned(name, count)(fields)
             case "mean":
-                return _means_of_neighbours(fields, count)
+                return _means_of_neighbors(fields, count)
         return TokenCompression(count, **self.hidden, name=name)(fields)
 
     def _pool(self, behaviors: list[tuple[str, Any, Any]]) -> Any:
@@ -318,7 +318,7 @@ def _without_unused(
     }
 
 
-def _means_of_neighbours(tokens: Any, count: int) -> Any:
+def _means_of_neighbors(tokens: Any, count: int) -> Any:
     """Averages as many runs of tokens as there are to be means.
 
     With fewer tokens than means, some means are the same token.

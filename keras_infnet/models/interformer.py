@@ -61,7 +61,7 @@ class InterFormer(TrunkRanker):
         num_pma_tokens: integer. Learned queries that read the events. Defaults
             to `2`.
         num_recent_tokens: integer. Newest events that the fields see as they
-            are; of every behaviour with `merge="time"`. Defaults to `2`.
+            are; of every behavior with `merge="time"`. Defaults to `2`.
         interaction: `"dot"`, `"dcnv2"` or `"dhen"` (both together), see
             `keras_infnet.layers.InteractionArch`. Defaults to `"dhen"`.
         num_interaction_layers: integer. Layers of the interaction in a block;
@@ -85,9 +85,9 @@ class InterFormer(TrunkRanker):
             `True`.
         exchange: `"both"`, `"n2s"` (events read fields only), `"s2n"` (fields
             read events only) or `"none"`. Defaults to `"both"`.
-        merge: `"feature"` (one token of the newest events of all behaviours,
+        merge: `"feature"` (one token of the newest events of all behaviors,
             one of the newest but one, and so on) or `"time"` (one token an
-            event, behaviours one after the other). Defaults to `"feature"`.
+            event, behaviors one after the other). Defaults to `"feature"`.
         hidden_dims: sequence of integers. Widths of the MLP on the summaries.
             Defaults to `(1024, 512, 256)`.
         tower_dims: sequence of integers. Defaults to `()`.
@@ -101,7 +101,7 @@ class InterFormer(TrunkRanker):
 
     Raises:
         ValueError: If an argument is not known or out of range, or the schema
-            is not fitted or has no behaviour.
+            is not fitted or has no behavior.
 
     Example:
 

@@ -20,7 +20,7 @@ class MMoE(FeatureRanker):
 
     `h_m = sum_e softmax(G_m x)_e f_e(x)` and `y_m = sigmoid(Tower_m(h_m))`,
     where `x` joins the embeddings of all fields and the means of the
-    behaviours, or is what `trunk` makes of them.
+    behaviors, or is what `trunk` makes of them.
 
     Args:
         num_experts: integer. Defaults to `8`.
@@ -72,13 +72,7 @@ class MMoE(FeatureRanker):
         num_experts: int = 8,
         expert_dims: Sequence[int] = (512, 256, 128),
         gate_dims: Sequence[int] = (),
-        tower_dims: Sequence[int] = (128, 64),
         trunk: str | Mapping[str, Any] | None = None,
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

@@ -25,13 +25,13 @@ __all__ = ["OneTrans"]
 class OneTrans(TrunkRanker):
     """Predicts from events and fields that pass through one transformer.
 
-    Each behaviour has an MLP that makes a token of an event with all its
+    Each behavior has an MLP that makes a token of an event with all its
     attributes; another MLP makes `num_tokens` tokens of all fields. Where all
-    behaviours are timed, events are merged by time, by the bucket of the gap to
+    behaviors are timed, events are merged by time, by the bucket of the gap to
     the request and by order of the schema within a bucket, and a learned vector
-    tells the behaviour. Otherwise one behaviour comes after the other, with a
+    tells the behavior. Otherwise one behavior comes after the other, with a
     learned token between them. The newest events count, as many as the
-    behaviours can hold together.
+    behaviors can hold together.
 
     Blocks of causal attention follow, in which all events share weights and
     each token of the fields has its own (see
@@ -59,7 +59,7 @@ class OneTrans(TrunkRanker):
 
     Raises:
         ValueError: If an argument is not known or out of range, the schema is
-            not fitted, or has no behaviour.
+            not fitted, or has no behavior.
 
     Example:
 
@@ -99,12 +99,7 @@ class OneTrans(TrunkRanker):
         expansion: int = 4,
         tokenizer_dims: Sequence[int] = (256,),
         pyramid: bool = True,
-        tower_dims: Sequence[int] = (128, 64),
         activation: Any = "gelu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

@@ -86,13 +86,7 @@ class PLE(FeatureRanker):
         num_task_experts: int = 1,
         expert_dims: Sequence[int] = (512, 256, 128),
         gate_dims: Sequence[int] = (),
-        tower_dims: Sequence[int] = (128, 64),
         trunk: str | Mapping[str, Any] | None = None,
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

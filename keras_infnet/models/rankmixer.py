@@ -21,11 +21,11 @@ __all__ = ["RankMixer"]
 class RankMixer(TrunkRanker):
     """Predicts from a few wide tokens that exchange parts.
 
-    All embeddings side by side, every behaviour pooled as in `DIN`, are cut
+    All embeddings side by side, every behavior pooled as in `DIN`, are cut
     into `num_tokens` equal pieces; each becomes a token by weights of its
     own. Blocks follow in which tokens exchange parts without weights and each
     has a network of its own (see `keras_infnet.layers.RankMixerBlock`). A
-    tower a task reads the mean of the tokens. A schema without behaviours
+    tower a task reads the mean of the tokens. A schema without behaviors
     will do.
 
     Args:
@@ -35,7 +35,7 @@ class RankMixer(TrunkRanker):
         expansion: integer. Width of the hidden layers, in tokens. Defaults to
             `2`.
         attention_dims: sequence of integers. Hidden widths of the attention
-            unit of a behaviour. Defaults to `(64,)`.
+            unit of a behavior. Defaults to `(64,)`.
         attention_activation: string or callable. Activation of the attention
             units; `"dice"` is `keras_infnet.layers.Dice`. Defaults to `"dice"`.
         use_softmax: boolean. Whether the weights of events are a softmax.
@@ -82,12 +82,7 @@ class RankMixer(TrunkRanker):
         attention_dims: Sequence[int] = (64,),
         attention_activation: Any = "dice",
         use_softmax: bool = False,
-        tower_dims: Sequence[int] = (128, 64),
         activation: Any = "gelu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

@@ -18,7 +18,7 @@ class SharedBottom(FeatureRanker):
     """Predicts several tasks from one hidden vector that they share.
 
     `h = act(MLP(x))` and `y_m = sigmoid(Tower_m(h))`, where `x` joins the
-    embeddings of all fields and, for each behaviour, the mean over its events
+    embeddings of all fields and, for each behavior, the mean over its events
     of the embedding of each attribute. The baseline that every multi-task
     model has to beat.
 
@@ -62,13 +62,7 @@ class SharedBottom(FeatureRanker):
         schema: Schema,
         embedding_dim: int = 16,
         hidden_dims: Sequence[int] = (512, 256, 128),
-        tower_dims: Sequence[int] = (128, 64),
         trunk: str | Mapping[str, Any] | None = None,
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

@@ -17,7 +17,7 @@ __all__ = ["WuKong"]
 
 @export("keras_infnet.models.WuKong")
 class WuKong(TrunkRanker):
-    """Predicts from stacked factorisation machines.
+    """Predicts from stacked factorization machines.
 
     Layer `l` holds products of up to `2^l` fields (see
     `keras_infnet.layers.WuKongBlock`). An MLP reads the tokens behind the last
@@ -25,14 +25,14 @@ class WuKong(TrunkRanker):
 
     Args:
         num_layers: integer. Defaults to `3`.
-        num_interaction_tokens: integer. Tokens out of the factorisation machine
+        num_interaction_tokens: integer. Tokens out of the factorization machine
             of a layer. Defaults to `40`.
         num_compressed_tokens: integer. Tokens out of the linear compression of
             a layer. Defaults to `40`.
         projection_dim: integer. Columns to which the products of a token with
             all others are compressed. Defaults to `8`.
         interaction_dims: sequence of integers. Hidden widths of the MLP of a
-            factorisation machine. Defaults to `(32, 32)`.
+            factorization machine. Defaults to `(32, 32)`.
         hidden_dims: sequence of integers. Widths of the MLP on top; without
             any the towers read the tokens. Defaults to `(512, 256, 128)`.
         tower_dims: sequence of integers. Defaults to `()`.
@@ -77,18 +77,13 @@ class WuKong(TrunkRanker):
         interaction_dims: Sequence[int] = (32, 32),
         hidden_dims: Sequence[int] = (512, 256, 128),
         tower_dims: Sequence[int] = (),
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        embeddings_initializer: Any = None,
-        loss_weighting: str = "fixed",
-        tower: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Stacks factorisation machines, and an MLP on top."""
+        """Stacks factorization machines, and an MLP on top."""
         check_positive(num_layers=settings["num_layers"])
         tokens = features.tokens()
         for i in range(settings["num_layers"]):

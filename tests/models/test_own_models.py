@@ -88,6 +88,7 @@ def test_own_arguments_and_those_of_the_base_class():
     model = OwnTrunk(SCHEMA, 3, embedding_dim=2, tower_dims=[5])
     assert model.settings["units"] == 3
     assert model.get_layer("click").hidden_dims == (5,)
+    assert model.get_config()["dropout"] == 0.0
     again = OwnTrunk.from_config(model.get_config())
     assert again.get_config() == model.get_config()
     assert "tower_dims" in str(OwnTrunk.__signature__)

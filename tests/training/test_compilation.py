@@ -121,13 +121,15 @@ def test_arguments_by_task_are_dicts(arguments):
         compile_ranker(make_model(), **arguments)
 
 
-def test_a_model_saved_as_h5_is_saved_as_keras_afterwards(tmp_path):
+def test_a_model_saved_as_h5_is_saved_as_keras_afterwards(tmp_path, caplog):
     """Keras takes the optimizer out of what `.keras` files store."""
     model = make_model(learning_rate=0.02)
     x, y, w = make_batches(96)[0]
     model.fit(x, y, sample_weight=w, verbose=0)
     model.save_weights(tmp_path / "a.weights.h5")
-    model.save(tmp_path / "a.h5")
+    with caplog.at_level("WARNING", logger="keras_infnet"):
+        model.save(tmp_path / "a.h5")
+    assert "custom_objects" in caplog.text
     model.save(tmp_path / "a.keras")
     copy = keras.models.load_model(tmp_path / "a.keras")
     assert float(copy.optimizer.learning_rate) == pytest.approx(0.02)

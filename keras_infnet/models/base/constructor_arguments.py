@@ -82,6 +82,10 @@ def record_arguments(constructor: Callable[..., None]) -> Callable[..., None]:
         if outermost:
             # Not as attributes: Keras would track and copy them.
             vars(self)["arguments"] = dict(values)
+        else:
+            # Defaults of the base classes belong to the config as well.
+            defaults = {n: v for n, v in values.items() if n not in given}
+            vars(self)["arguments"] = {**defaults, **self.arguments}
         known = vars(self).get("settings", {})
         vars(self)["settings"] = {**values, **known, **given}
         constructor(self, *args, **kwargs)

@@ -25,10 +25,10 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True)
 class TargetView:
-    """A behaviour beside the fields of the row that it shares tables with.
+    """A behavior beside the fields of the row that it shares tables with.
 
     Args:
-        name: string. Name of the behaviour.
+        name: string. Name of the behavior.
         max_length: integer. Its longest history.
         mask: boolean tensor of shape `(batch, events)`.
         query: tensor of shape `(batch, pairs, dim)`: the fields, or `None`
@@ -84,11 +84,11 @@ class Features:
         )
 
     def tokens(self) -> Any:
-        """Returns all fields, and behaviours as fields: means over events.
+        """Returns all fields, and behaviors as fields: means over events.
 
         Returns:
             Tensor of shape `(batch, fields + attributes, embedding_dim)`. An
-            attribute of a behaviour without events is zero.
+            attribute of a behavior without events is zero.
         """
         return self._with_means(self.fields, self.events)
 
@@ -178,32 +178,32 @@ class Features:
         return ops.one_hot(self.inputs[name], size)[:, 1:]
 
     def check_behaviors(self, model: str) -> None:
-        """Raises where there is no behaviour to read.
+        """Raises where there is no behavior to read.
 
         Args:
             model: string. Name of the model that asks.
 
         Raises:
-            ValueError: If the schema has no behaviour.
+            ValueError: If the schema has no behavior.
         """
         if not self.schema.behaviors:
             raise ValueError(
-                f"{model} reads past behaviour, and the schema has no "
+                f"{model} reads past behavior, and the schema has no "
                 "`behaviors`. Add one, or use a model of fields alone: "
                 "DCNv2, GDCN, AutoInt, WuKong, SharedBottom or INFNet."
             )
 
     def targets(self, model: str) -> list[TargetView]:
-        """Puts every behaviour beside the fields that it shares tables with.
+        """Puts every behavior beside the fields that it shares tables with.
 
         Args:
             model: string. Name of the model that asks.
 
         Returns:
-            List of `TargetView`, one a behaviour.
+            List of `TargetView`, one a behavior.
 
         Raises:
-            ValueError: If there is no behaviour, or none that shares a table
+            ValueError: If there is no behavior, or none that shares a table
                 with a field.
         """
         schema = self.schema
@@ -237,7 +237,7 @@ class Features:
             names = ", ".join(repr(view.name) for view in views)
             raise ValueError(
                 f"{model} compares past events with what is on offer now, but "
-                f"no attribute of the behaviours ({names}) shares a table "
+                f"no attribute of the behaviors ({names}) shares a table "
                 "with a field. Name a field, such as the item's id, among the "
                 "attributes of at least one of them."
             )
@@ -325,7 +325,7 @@ def embed(
 
     Returns:
         The field tokens, `(batch, fields, dim)`, and a dict with one entry a
-        behaviour, `(batch, events, attributes, dim)`.
+        behavior, `(batch, events, attributes, dim)`.
     """
     groups = {
         "fields": [(part.name, part.table_name) for part in schema.fields]
@@ -338,7 +338,7 @@ def embed(
     for behavior in schema.behaviors:
         parts = schema.attributes(behavior)
         names = behavior.columns
-        # The prefix keeps a behaviour called "fields" apart.
+        # The prefix keeps a behavior called "fields" apart.
         groups[f"behavior:{behavior.name}"] = [
             (name, part.table_name)
             for name, part in zip(names, parts, strict=True)

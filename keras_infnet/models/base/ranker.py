@@ -1,6 +1,7 @@
 """What all ranking models have in common."""
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Self
@@ -31,6 +32,8 @@ from keras_infnet.schema import Schema, nearest_name
 from keras_infnet.training.checked_ids import IdChecks
 
 __all__ = ["Ranker"]
+
+_LOG = logging.getLogger("keras_infnet")
 
 
 class Ranker(RowSparseModel):
@@ -253,6 +256,20 @@ class Ranker(RowSparseModel):
             # Earlier versions saved weights that they did not use.
             config = {**config, "loss_weights": None}
         super().compile_from_config(config)
+
+    def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
+        """Saves as `keras.Model`; warns of what `.h5` files lose."""
+        super().save(filepath, *args, **kwargs)
+        if str(filepath).endswith((".h5", ".hdf5")):
+            name = type(self).__name__
+            _LOG.warning(
+                "%s: load this file with keras.saving.load_model(path, "
+                "custom_objects={%r: %s}); the state of the optimizer is "
+                "lost. Files that end in .keras need neither.",
+                filepath,
+                name,
+                name,
+            )
 
     def make_train_function(self, force: bool = False) -> Any:
         """Makes the function that trains on a batch."""

@@ -39,18 +39,18 @@ class RowSparseModel(keras.Model):
         vocabulary.
 
         Args:
-            optimizer: Keras optimiser, or its name, for the dense weights; or
+            optimizer: Keras optimizer, or its name, for the dense weights; or
                 `keras_infnet.optimizers.RowSparseOptimizer` for all. Defaults
                 to `"adamw"`.
             *args: Further arguments of `keras.Model.compile`.
-            embedding_optimizer: optimiser of `keras_infnet.optimizers` for
+            embedding_optimizer: optimizer of `keras_infnet.optimizers` for
                 the tables, `None` for `RowwiseAdagrad`, or `"dense"` to give
                 `optimizer` the whole tables, as Keras does. Defaults to
                 `None`.
             **kwargs: Further arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: If an optimiser is of a wrong kind, or asks for what
+            ValueError: If an optimizer is of a wrong kind, or asks for what
                 tables that are trained by rows do not have.
         """
         optimizer = keras.optimizers.get(optimizer)
@@ -58,13 +58,13 @@ class RowSparseModel(keras.Model):
         if isinstance(embedding_optimizer, str):
             if embedding_optimizer != "dense" or ready:
                 raise ValueError(
-                    "`embedding_optimizer` must be an optimiser of "
+                    "`embedding_optimizer` must be an optimizer of "
                     "`keras_infnet.optimizers`, or 'dense' beside a plain "
-                    f"Keras optimiser. Received: {embedding_optimizer!r}."
+                    f"Keras optimizer. Received: {embedding_optimizer!r}."
                 )
         elif ready and embedding_optimizer is not None:
             raise ValueError(
-                "`optimizer` has an optimiser for the tables already: "
+                "`optimizer` has an optimizer for the tables already: "
                 f"{optimizer.embedding.name}. Received: "
                 f"embedding_optimizer={embedding_optimizer!r}."
             )
@@ -93,7 +93,7 @@ class RowSparseModel(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def train_step(self, *args: Any) -> Any:
-        """One step of training; by rows, where the optimiser does so."""
+        """One step of training; by rows, where the optimizer does so."""
         layers = self._tables_by_rows()
         if not layers:
             return super().train_step(*args)
@@ -120,7 +120,7 @@ class RowSparseModel(keras.Model):
             self.jit_compile = self._compiles
 
     def _tables_by_rows(self) -> list[Any]:
-        """Layers whose tables the optimiser trains by rows."""
+        """Layers whose tables the optimizer trains by rows."""
         if not isinstance(self.optimizer, RowSparseOptimizer):
             return []
         return [

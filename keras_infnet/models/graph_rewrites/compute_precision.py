@@ -1,4 +1,4 @@
-"""Models that compute in another type than they were trained in."""
+"""Trained models that compute in half precision."""
 
 from typing import Any
 
@@ -10,41 +10,21 @@ __all__ = ["in_compute_dtype"]
 
 
 def in_compute_dtype(model: Any, dtype: str) -> Any:
-    """Returns a model with the same weights that computes in another type.
+    """Returns a model with the same weights that computes in `dtype`.
 
-    The layers are made anew from their settings, so that each keeps in
-    float32 what it must, as if the model had been built in mixed precision.
-    The embedding tables are not copied.
-
-    Args:
-        model: functional `keras.Model`.
-        dtype: string. `"bfloat16"` or `"float16"`.
-
-    Returns:
-        `keras.Model` with the same inputs, and outputs in float32.
-
-    Example:
-
-    >>> from keras_infnet.models import SharedBottom
-    >>> from keras_infnet.schema import Categorical, Schema, Task
-    >>> schema = Schema(
-    ...     [Categorical("user"), Categorical("item")],
-    ...     [Task("click")],
-    ...     table_sizes={"user": 5, "item": 9},
-    ... )
-    >>> fast = in_compute_dtype(SharedBottom(schema), "bfloat16")
-    >>> fast.get_layer("embedding").compute_dtype
-    'bfloat16'
+    Every layer is created again from its config with the policy
+    `"mixed_" + dtype`, so that it keeps in float32 what it must. Embedding
+    tables are shared and not copied; outputs stay float32.
     """
     policy = f"mixed_{dtype}"
     made: dict[int, tuple[Any, Any]] = {}
 
-    def made_anew(layer: Any) -> Any:
+    def recreate(layer: Any) -> Any:
         if isinstance(layer, keras.layers.InputLayer):
             return layer
         if isinstance(layer, StackedEmbedding):
-            # It has no parts, and a table that may be large.
-            return _sharing(layer, policy)
+            # Its table may be too large to copy.
+            return _with_same_table(layer, policy)
         if not isinstance(layer, keras.Layer):
             return layer
         config = {**layer.get_config(), "dtype": policy}
@@ -52,14 +32,14 @@ def in_compute_dtype(model: Any, dtype: str) -> Any:
         made[id(layer)] = (layer, new)
         return new
 
-    copy = keras.models.clone_model(model, clone_function=made_anew)
+    copy = keras.models.clone_model(model, clone_function=recreate)
     for layer, new in made.values():
         new.set_weights(layer.get_weights())
     return copy
 
 
-def _sharing(layer: StackedEmbedding, policy: str) -> StackedEmbedding:
-    """A layer that reads the table of another."""
+def _with_same_table(layer: StackedEmbedding, policy: str) -> StackedEmbedding:
+    """Returns a layer that reads the table of `layer`."""
     new = StackedEmbedding.from_config({**layer.get_config(), "dtype": policy})
     new.embeddings = layer.embeddings
     new.built = True

@@ -22,35 +22,8 @@ def share_inputs(model: Any, shared: Collection[str]) -> Any:
     The model uses the layers of `model`, so no weights are copied, and its
     results are equal up to rounding.
 
-    Args:
-        model: functional `keras.Model` with a dict of inputs.
-        shared: names of the inputs with one row per request.
-
-    Returns:
-        `keras.Model` with the inputs of `model`, those in `shared` with one
-        row, and its outputs, one row per candidate. It is for prediction:
-        call it with `training=False`.
-
-    Raises:
-        ValueError: If `shared` holds an unknown name or all inputs.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from keras_infnet.models import SharedBottom
-    >>> from keras_infnet.schema import Categorical, Schema, Task
-    >>> schema = Schema(
-    ...     [Categorical("user"), Categorical("item")],
-    ...     [Task("click")],
-    ...     table_sizes={"user": 5, "item": 9},
-    ... )
-    >>> model = share_inputs(SharedBottom(schema), ["user"])
-    >>> outputs = model(
-    ...     {"user": np.array([1]), "item": np.array([3, 4, 8])},
-    ...     training=False,
-    ... )
-    >>> tuple(outputs["click"].shape)
-    (3, 1)
+    Inputs and outputs have the names of those of `model`; outputs have one
+    row per candidate. Call the model with `training=False`.
     """
     inputs = model.input
     unknown = sorted(set(shared) - set(inputs))
@@ -79,9 +52,7 @@ def share_inputs(model: Any, shared: Collection[str]) -> Any:
 class _Calls:
     """Calls the operations of a graph and tracks the rows of each tensor.
 
-    Args:
-        inputs: dict of symbolic tensors.
-        many: names of the inputs with one row per candidate.
+    `many` names the inputs with one row per candidate.
     """
 
     def __init__(self, inputs: Mapping[str, Any], many: list[str]) -> None:
@@ -105,7 +76,7 @@ class _Calls:
             names = {n for n, t in named.items() if id(t) not in self._many}
             kept, alone = operation.shared_rows(names)
             named = {
-                n: _one_row(t) if n in kept else self._repeated(t, like)
+                n: _OneRow()(t) if n in kept else self._repeated(t, like)
                 for n, t in named.items()
             }
             args, kwargs = ((named,), kwargs) if in_dict else (args, named)
@@ -114,25 +85,16 @@ class _Calls:
                 lambda t: self._repeated(t, like), (args, kwargs)
             )
         outputs = operation(*args, **kwargs)
-        for name, tensor in _named(outputs):
+        named = outputs if isinstance(outputs, Mapping) else {"": outputs}
+        for name, part in named.items():
             if name not in alone:
-                self._many[id(tensor)] = tensor
+                self._many.update((id(t), t) for t in tree.flatten(part))
         return outputs
 
     def _repeated(self, value: Any, like: Any) -> Any:
         if not keras.utils.is_keras_tensor(value) or id(value) in self._many:
             return value
         return _RepeatedRows()([value, like])
-
-
-def _named(outputs: Any) -> list[tuple[str, Any]]:
-    if isinstance(outputs, Mapping):
-        return list(outputs.items())
-    return [("", tensor) for tensor in tree.flatten(outputs)]
-
-
-def _one_row(tensor: Any) -> Any:
-    return _OneRow()(tensor)
 
 
 class _RepeatedRows(keras.layers.Layer):
