@@ -89,6 +89,7 @@ def made(tmp_path, labels=("FM", HARD, "DCNv2"), tasks=None, seeds=(0, 1)):
                 parameters={"embedding": 20, "dense": 100 * (place + 1)},
                 examples_a_second=1000.0 / (1 + place),
                 microseconds=5.0 + place,
+                multiply_adds=1000 * (place + 1),
             )
         )
     settings = ComparisonSettings.from_dict(
@@ -183,8 +184,10 @@ class Page(html.parser.HTMLParser):
 
 
 def read(found):
+    """Parses the page, which has no outside resource and is reproducible."""
     rows = comparison_rows(found)
     text = format_page(found, rows)
+    assert format_page(found, rows) == text
     page = Page(text)
     ids = [a["id"] for _, a in page.found if "id" in a]
     assert len(ids) == len(set(ids))

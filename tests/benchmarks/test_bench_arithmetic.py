@@ -63,11 +63,6 @@ def test_slope_is_the_exponent(power):
     assert slope(sizes, [3 * n**power for n in sizes]) == pytest.approx(power)
 
 
-def test_slope_of_three_points_by_hand():
-    # log2: x = 0, 1, 2 and y = 0, 2, 1. Least squares: 1 / 2.
-    assert slope([1, 2, 4], [1.0, 4.0, 2.0]) == pytest.approx(0.5)
-
-
 @pytest.mark.parametrize(
     ("sizes", "upper"),
     [

@@ -10,7 +10,6 @@ from keras_infnet.evaluation import (
     GradientBoostingBaseline,
     LogisticRegressionBaseline,
     auc,
-    evaluate,
     r2,
 )
 from keras_infnet.evaluation.baseline_features import (
@@ -177,20 +176,6 @@ def test_gradient_boosting_learns_fields(schema, table):
     again = again.fit(encoder, table).predict(table)
     for name, values in predictions.items():
         np.testing.assert_array_equal(values, again[name])
-
-
-def test_predictions_fit_evaluate(schema, table):
-    encoder = Encoder(schema).fit(table)
-    encoded = encoder.encode(table)
-    model = LogisticRegressionBaseline(schema, max_iterations=3)
-    results = evaluate(
-        {task: encoded[f"label:{task}"] for task in schema.task_names},
-        model.fit(encoder, table).predict(table),
-        {task: encoded[f"weight:{task}"] for task in schema.task_names},
-        schema,
-    )
-    assert results["buy"]["rows"] == 570
-    assert np.isnan(results["unseen"]["log_loss"])
 
 
 def test_labels_are_not_needed_to_predict(schema, table):

@@ -113,14 +113,6 @@ def test_report_is_aligned():
     ]
 
 
-def test_report_of_evaluate(schema, rows):
-    table = format_report(evaluate(*rows, schema, np.arange(200) % 7))
-    heading = table.splitlines()[0]
-    for word in ("AUC", "GAUC", "log loss", "NE", "calibration"):
-        assert word in heading
-    assert "undefined" in table
-
-
 def test_report_refuses_unknown_tasks():
     with pytest.raises(ValueError, match="Did you mean 'click'"):
         format_report({"click": {"auc": 0.5}}, {"best": {"clck": 0.8}})

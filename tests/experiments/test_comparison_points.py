@@ -10,13 +10,11 @@ from sklearn.calibration import calibration_curve as sklearn_curve
 
 from keras_infnet.experiments import Compared
 from keras_infnet.experiments.comparison.chart_points import (
-    CalibrationPoints,
-    Curve,
+    Series,
     calibration_points,
     epoch_curve,
     error_ends,
     loss_curve,
-    mean_quality,
     pareto_front,
     spread_out,
     verdict,
@@ -41,10 +39,9 @@ def test_losses_of_runs_at_the_rows_of_all_of_them():
         )
     )
     assert curve.x.tolist() == [100, 200, 300]
-    assert curve.mean.tolist() == [4.0, 2.5, 1.0]
+    assert curve.y.tolist() == [4.0, 2.5, 1.0]
     assert curve.low.tolist() == [3.0, 2.0, 1.0]
     assert curve.high.tolist() == [5.0, 3.0, 1.0]
-    assert curve.runs == 2
 
 
 def test_runs_are_interpolated():
@@ -54,7 +51,7 @@ def test_runs_are_interpolated():
             {"curve": {"rows": [0, 25, 100], "loss": [1.0, 1.0, 1.0]}},
         )
     )
-    assert curve.mean.tolist() == [2.5, (3.5 + 1) / 2, 1.5]
+    assert curve.y.tolist() == [2.5, (3.5 + 1) / 2, 1.5]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +69,7 @@ def test_epochs():
     ]
     curve = epoch_curve(model(*runs), "val_click_auc")
     assert curve.x.tolist() == [1, 2]
-    np.testing.assert_allclose(curve.mean, [0.55, 0.7])
+    np.testing.assert_allclose(curve.y, [0.55, 0.7])
     # One epoch is no course.
     assert epoch_curve(model(runs[1]), "val_click_auc") is None
 
@@ -85,8 +82,8 @@ def test_calibration_is_that_of_scikit_learn_with_wilsons_interval():
     observed, predicted = sklearn_curve(
         labels, scores, n_bins=10, strategy="quantile"
     )
-    np.testing.assert_allclose(found.predicted, predicted)
-    np.testing.assert_allclose(found.observed, observed)
+    np.testing.assert_allclose(found.x, predicted)
+    np.testing.assert_allclose(found.y, observed)
     bins = pd.qcut(scores, 10, labels=False)
     for place in range(10):
         mine = labels[bins == place]
@@ -121,16 +118,16 @@ def test_calibration_of_a_regression():
     found = calibration_points(labels, [scores], binary=False, num_bins=5)
     table = pd.DataFrame({"label": labels, "score": scores}).dropna()
     bins = table.groupby(pd.qcut(table["score"], 5, labels=False))
-    np.testing.assert_allclose(found.predicted, bins["score"].mean())
-    np.testing.assert_allclose(found.observed, bins["label"].mean())
+    np.testing.assert_allclose(found.x, bins["score"].mean())
+    np.testing.assert_allclose(found.y, bins["label"].mean())
     error = bins["label"].std(ddof=0) / np.sqrt(bins["label"].count())
     np.testing.assert_allclose(
-        found.high, found.observed + 1.959964 * error, rtol=1e-6
+        found.high, found.y + 1.959964 * error, rtol=1e-6
     )
     constant = calibration_points(labels, [np.ones(499)], binary=False)
-    assert len(constant.observed) == 1
+    assert len(constant.y) == 1
     nothing = calibration_points(labels * np.nan, [scores], binary=False)
-    assert len(nothing.observed) == 0
+    assert len(nothing.y) == 0
 
 
 def test_pareto_front():
@@ -178,15 +175,6 @@ def test_verdicts():
     assert verdict({"difference": 0.01, "p_value": math.nan}) == ""
 
 
-def test_order_by_error_where_there_is_no_auc():
-    rows = [
-        {"task": "price", "model": "FM", "rmse": 2.0},
-        {"task": "price", "model": "DIN", "rmse": 1.0},
-        {"task": "price", "model": "BST"},
-    ]
-    assert list(mean_quality(rows)) == ["DIN", "FM", "BST"]
-
-
 def test_error_bars_are_intervals_of_differences_or_spreads():
     reference = {"model": "a", "auc": 0.7, "auc_sd": 0.01}
     other = {
@@ -209,11 +197,11 @@ def test_error_bars_are_intervals_of_differences_or_spreads():
 def test_the_steep_start_of_a_loss_is_cut_off_and_no_auc_is():
     x = np.arange(100.0)
     y = np.where(x < 3, 50.0, 1.0 + x / 1000)
-    curve = Curve(x, y, y, y, 1)
+    curve = Series(x, y, y, y)
     low, high = curve_domain([curve], of_loss=True)
     assert 0.98 < low < 1.003 and 1.09 < high < 1.2
     assert curve_domain([curve])[1] > 50
-    flat = Curve(x, x * 0 + 2, x * 0 + 2, x * 0 + 2, 1)
+    flat = Series(x, x * 0 + 2, x * 0 + 2, x * 0 + 2)
     low, high = curve_domain([flat])
     assert low < 2 < high
 
@@ -221,7 +209,7 @@ def test_the_steep_start_of_a_loss_is_cut_off_and_no_auc_is():
 def test_rare_rates_have_logarithmic_axes():
     def points(values):
         values = np.array(values)
-        return CalibrationPoints(values, values, values, values)
+        return Series(values, values, values, values)
 
     assert not is_logarithmic([points([0.2, 0.4, 0.6])])
     assert is_logarithmic([points([0.001, 0.0, 0.1])])

@@ -12,9 +12,8 @@ from keras_infnet.evaluation.observed_rows import select_observed
 from keras_infnet.experiments.comparison.run_comparison import Compared
 
 __all__ = [
-    "CalibrationPoints",
-    "Curve",
     "Rows",
+    "Series",
     "calibration_points",
     "epoch_curve",
     "error_ends",
@@ -36,21 +35,11 @@ _NORMAL = statistics.NormalDist().inv_cdf(0.975)
 _MOST_POINTS = 50
 
 
-class Curve(NamedTuple):
-    """Mean, minimum and maximum over runs."""
+class Series(NamedTuple):
+    """Points of a line, each with a lower and an upper bound."""
 
     x: np.ndarray
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    runs: int
-
-
-class CalibrationPoints(NamedTuple):
-    """Mean prediction and label per bin, with the ends of an interval."""
-
-    predicted: np.ndarray
-    observed: np.ndarray
+    y: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
@@ -118,7 +107,7 @@ def error_ends(
     return row[metric] - spread, row[metric] + spread
 
 
-def loss_curve(model: Compared) -> Curve | None:
+def loss_curve(model: Compared) -> Series | None:
     """Returns the training loss by rows read; `None` if not recorded."""
     lines = []
     for run in model.runs:
@@ -137,7 +126,7 @@ def rows_before(model: Compared) -> int:
     return max(searched)
 
 
-def epoch_curve(model: Compared, name: str) -> Curve | None:
+def epoch_curve(model: Compared, name: str) -> Series | None:
     """Returns a metric of the history by epoch; `None` below two epochs."""
     lines = []
     for run in model.runs:
@@ -147,8 +136,8 @@ def epoch_curve(model: Compared, name: str) -> Curve | None:
     return None if found is None or len(found.x) < 2 else found
 
 
-def _over_runs(lines: Sequence[tuple[Any, Any]]) -> Curve | None:
-    """Averages runs, interpolated at the union of their x values."""
+def _over_runs(lines: Sequence[tuple[Any, Any]]) -> Series | None:
+    """Returns mean, minimum and maximum of runs, interpolated linearly."""
     kept = []
     for x, y in lines:
         length = min(len(x), len(y))  # an interrupted run may lack the last y
@@ -164,16 +153,11 @@ def _over_runs(lines: Sequence[tuple[Any, Any]]) -> Curve | None:
         [np.interp(grid, x, y, left=np.nan, right=np.nan) for x, y in kept]
     )
     parts = np.array_split(np.arange(len(grid)), min(len(grid), _MOST_POINTS))
-    x, mean, low, high = (
-        np.array([column[part].mean() for part in parts])
-        for column in (
-            grid,
-            np.nanmean(stack, axis=0),
-            np.nanmin(stack, axis=0),
-            np.nanmax(stack, axis=0),
-        )
+    columns = [grid]
+    columns += [f(stack, axis=0) for f in (np.nanmean, np.nanmin, np.nanmax)]
+    return Series(
+        *(np.array([c[part].mean() for part in parts]) for c in columns)
     )
-    return Curve(x, mean, low, high, len(kept))
 
 
 def calibration_points(
@@ -182,8 +166,8 @@ def calibration_points(
     weights: Any = None,
     binary: bool = True,
     num_bins: int = 10,
-) -> CalibrationPoints:
-    """Returns the mean prediction and label in bins of equal size.
+) -> Series:
+    """Returns the mean label by mean prediction in bins of equal size.
 
     All runs of a model share the bins. The 95 % intervals hold for the rows of
     one run, assumed independent: Wilson intervals for rates, normal ones for
@@ -196,7 +180,7 @@ def calibration_points(
     truth = np.tile(np.reshape(labels, (-1,)), runs)
     rows = select_observed(truth, scores, weights, binary)
     if not len(rows.labels):
-        return CalibrationPoints(*np.zeros((4, 0)))
+        return Series(*np.zeros((4, 0)))
     inner = np.linspace(0, 1, num_bins + 1)[1:-1]
     edges = np.unique(np.quantile(rows.predictions, inner))
     bins = np.searchsorted(edges, rows.predictions, side="right")
@@ -220,9 +204,8 @@ def calibration_points(
     shrunk = z**2 / count if binary else np.zeros(len(count))
     middle = (mean + shrunk / 2) / (1 + shrunk)
     half = z * np.sqrt(variance / count + shrunk / (4 * count)) / (1 + shrunk)
-    return CalibrationPoints(
-        predicted[used] / total, mean, middle - half, middle + half
-    )
+    x = predicted[used] / total
+    return Series(x, mean, middle - half, middle + half)
 
 
 def pareto_front(costs: Any, qualities: Any) -> np.ndarray:

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_infnet.experiments.comparison.chart_points import (
-    CalibrationPoints,
-    Curve,
     Rows,
+    Series,
     calibration_points,
     epoch_curve,
     error_ends,
@@ -57,14 +56,13 @@ class Chart(NamedTuple):
     title: str
     spec: dict[str, Any]
     panels: list[Panel]
-    runs: int = 1
 
 
 def _chart(
-    template: str, title: str, panels: list[Panel], runs: int = 1, **values: Any
+    template: str, title: str, panels: list[Panel], **values: Any
 ) -> Chart:
     spec = json.loads(render(template, **json_safe(values)))
-    return Chart(title, spec, panels, runs)
+    return Chart(title, spec, panels)
 
 
 def curve_charts(comparison: Comparison, rows: Rows) -> list[Chart]:
@@ -92,14 +90,14 @@ def curve_charts(comparison: Comparison, rows: Rows) -> list[Chart]:
 
 
 def _curve_chart(
-    title: str, x: str, y: str, curves: Mapping[str, Curve], reference: str
+    title: str, x: str, y: str, curves: Mapping[str, Series], reference: str
 ) -> Chart:
     of_loss = y == "loss"
     ends = {}
     for label, curve in curves.items():
         # The loss of a single batch is noisy.
         last = max(1, len(curve.x) // 10) if of_loss else 1
-        ends[label] = float(curve.mean[-last:].mean())
+        ends[label] = float(curve.y[-last:].mean())
     panels = []
     for label, end in ends.items():
         words = f"{label}: {title} ends at {end:.4g}"
@@ -110,7 +108,6 @@ def _curve_chart(
         "comparison_panel.json",
         title,
         panels,
-        max(curve.runs for curve in curves.values()),
         values=_points(curves),
         reference=reference,
         height=120,
@@ -122,11 +119,11 @@ def _curve_chart(
     )
 
 
-def _points(series: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _points(series: Mapping[str, Series]) -> list[dict[str, Any]]:
     return [
         {"model": label, "x": x, "y": y, "low": low, "high": high}
         for label, found in series.items()
-        for x, y, low, high in zip(*found[:4], strict=True)
+        for x, y, low, high in zip(*found, strict=True)
     ]
 
 
@@ -135,7 +132,7 @@ def _scale(low: float, high: float, kind: str = "linear") -> dict[str, Any]:
 
 
 def curve_domain(
-    curves: Sequence[Curve], of_loss: bool = False
+    curves: Sequence[Series], of_loss: bool = False
 ) -> tuple[float, float]:
     """Returns the ends of an axis on which curves differ visibly.
 
@@ -223,7 +220,7 @@ def calibration_chart(
     mine = sorted_rows(rows, task)
     binary = main_metric(mine) == "auc"
     models = {model.label: model for model in comparison.models}
-    points: dict[str, CalibrationPoints] = {}
+    points: dict[str, Series] = {}
     panels = []
     for row in mine:
         label = row["model"]
@@ -233,9 +230,9 @@ def calibration_chart(
         found = calibration_points(
             comparison.labels[task], runs, comparison.weights[task], binary
         )
-        if len(found.predicted):
+        if len(found.x):
             points[label] = found
-            far = np.abs(found.predicted - found.observed).max()
+            far = np.abs(found.x - found.y).max()
             ratio = row.get("calibration")
             note = "" if ratio is None else f"predicted/observed {ratio:.3f}"
             words = f"{label}, {task}: predicted against observed; bins "
@@ -269,7 +266,7 @@ def calibration_chart(
     )
 
 
-def is_logarithmic(points: Sequence[CalibrationPoints]) -> bool:
+def is_logarithmic(points: Sequence[Series]) -> bool:
     """Returns whether rates span more than a factor of 30, as rare labels."""
     seen = np.concatenate([value for p in points for value in p[:2]])
     seen = seen[seen > 0]
