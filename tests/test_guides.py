@@ -4,6 +4,7 @@
 notebooks, and warns of public names that the built pages do not describe.
 """
 
+import json
 import pathlib
 import re
 import sys
@@ -108,6 +109,20 @@ def test_every_settings_key_has_a_line(reference):
 )
 def test_markdown_of_docstrings_becomes_rst(reference, markdown, rst):
     assert reference.to_rst([markdown], "keras_infnet.serving.x") == [rst]
+
+
+@pytest.mark.parametrize("name", ["quickstart", "serving"])
+def test_notebooks_are_stored_without_outputs(name):
+    path = DOCS / "notebooks" / f"{name}.ipynb"
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    cells = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert not any(cell["outputs"] or cell["execution_count"] for cell in cells)
+    # Where the package is installed, the first cell is left out.
+    skipped = [
+        "skip-execution" in cell["metadata"].get("tags", ()) for cell in cells
+    ]
+    assert skipped == [True] + [False] * (len(cells) - 1)
+    assert "%pip install" in "".join(cells[0]["source"])
 
 
 def test_links_between_pages_exist():

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import pkgutil
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -33,6 +34,7 @@ def command_line() -> Iterator[str]:
     """Yields the page of the program, made of what `--help` prints."""
     from keras_infnet.cli import commands, main
 
+    os.environ["COLUMNS"] = "80"  # argparse fills the width of the terminal
     yield "# Command line\n"
     yield "What `keras-infnet --help` prints, and each command with it.\n"
     found = [module.name for module in pkgutil.iter_modules(commands.__path__)]
@@ -44,6 +46,8 @@ def command_line() -> Iterator[str]:
             contextlib.suppress(SystemExit),
         ):
             main([*words, "--help"])
+        if not output.getvalue():
+            continue  # a module that is no command
         yield f"## keras-infnet {' '.join(words)}".rstrip() + "\n"
         yield f"```text\n{output.getvalue().rstrip()}\n```\n"
 

@@ -76,6 +76,7 @@ def reference_pages() -> dict[str, str]:
         elif not inspect.ismodule(find(path)):
             aliases.append(path)
     pages = {
+        "index.md": "\n".join(index_page()),
         "command_line.md": "\n".join(command_line()),
         "settings.md": "\n".join(settings()),
         "model_settings.md": "\n".join(model_settings()),
@@ -94,6 +95,21 @@ def reference_pages() -> dict[str, str]:
 
 def title(text: str) -> list[str]:
     return [text, "=" * len(text), ""]
+
+
+def index_page() -> Iterator[str]:
+    """Yields the lines of the page that lists the folders."""
+    yield "# Reference\n"
+    yield (
+        "One page for every public name, from its docstring. Imports from "
+        "these folders are stable; deeper modules are not public.\n"
+    )
+    yield "| folder | what is in it |\n| --- | --- |"
+    for folder, text in FOLDERS.items():
+        yield f"| [keras_infnet.{folder}]({folder}/index.rst) | {text} |"
+    yield "\n```{toctree}\n:hidden:\n"
+    yield from (f"{folder}/index" for folder in FOLDERS)
+    yield "```"
 
 
 def folder_page(
