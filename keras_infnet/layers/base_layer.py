@@ -1,27 +1,55 @@
-"""What the layers of this package have in common."""
+"""Base class of the layers of this package."""
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
+from keras_infnet.layers.masking import check_masks
+
 __all__ = ["BaseLayer"]
+
+# By the last word of an argument's name: what Keras looks objects up with.
+_OBJECTS: dict[str, Any] = {
+    "activation": (keras.activations.get, keras.activations.serialize),
+    "initializer": (keras.initializers.get, keras.initializers.serialize),
+    "regularizer": (keras.regularizers.get, keras.regularizers.serialize),
+    "constraint": (keras.constraints.get, keras.constraints.serialize),
+}
 
 
 class BaseLayer(keras.layers.Layer):
-    """Layer whose constructor arguments are its config.
+    """Layer whose config is its constructor arguments.
 
-    Every constructor argument is kept in the attribute of its name;
-    `get_config` serializes these attributes.
+    A constructor calls `_store(locals())`, which keeps every argument in the
+    attribute of its name; `get_config` serializes these attributes.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
 
+    def _store(self, arguments: Mapping[str, Any]) -> None:
+        """Keeps constructor arguments, with names of Keras objects resolved."""
+        for name in _constructor_arguments(type(self)):
+            if name not in arguments:
+                continue
+            value = arguments[name]
+            get, _ = _OBJECTS.get(name.rpartition("_")[2], (None, None))
+            if get is not None:
+                value = get(value)
+            if isinstance(value, list):
+                value = tuple(value)
+            setattr(self, name, value)
+
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         for name in _constructor_arguments(type(self)):
-            config[name] = _serialized(getattr(self, name))
+            value = getattr(self, name)
+            _, serialize = _OBJECTS.get(name.rpartition("_")[2], (None, None))
+            if serialize is not None and callable(value):
+                value = serialize(value)
+            config[name] = value
         return config
 
     def build_from_config(self, config: dict[str, Any]) -> None:
@@ -35,6 +63,17 @@ class BaseLayer(keras.layers.Layer):
             config = {"shapes_dict": shapes}
         super().build_from_config(config)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) + len(kwargs) > 1:
+            names = inspect.signature(self.call).parameters
+            given = {**dict(zip(names, args, strict=False)), **kwargs}
+            check_masks({name: given.get(name) for name in names})
+        return super().__call__(*args, **kwargs)
+
+    def compute_output_shape(self, input_shape: Any, *other_shapes: Any) -> Any:
+        """Returns the shape of the first call argument."""
+        return input_shape
+
     def _part(
         self, part_class: Any, name: str, *shapes: Any, **options: Any
     ) -> Any:
@@ -43,6 +82,12 @@ class BaseLayer(keras.layers.Layer):
         part.build(*shapes)
         return part
 
+    def _dense(
+        self, name: str, shape: Any, units: int, activation: Any = None
+    ) -> Any:
+        options = {"units": units, "activation": activation}
+        return self._part(keras.layers.Dense, name, shape, **options)
+
     def _layer_norm(self, name: str, shape: Any) -> Any:
         norm = keras.layers.LayerNormalization
         return self._part(norm, name, shape, epsilon=1e-5)
@@ -50,16 +95,21 @@ class BaseLayer(keras.layers.Layer):
     def _rms_norm(self, name: str, shape: Any) -> Any:
         rms_norm = keras.layers.RMSNormalization
         norm = self._part(rms_norm, name, shape, epsilon=1e-5)
-        norm.supports_masking = True  # as that of other norms of Keras
+        norm.supports_masking = True  # as in Keras's other normalizations
         return norm
 
-    def _kernel(self, name: str, inputs: int, outputs: int) -> Any:
-        return self.add_weight(
-            name=name, shape=(inputs, outputs), initializer="glorot_uniform"
-        )
+    def _weight(
+        self, name: str, *shape: int, initializer: Any = "glorot_uniform"
+    ) -> Any:
+        return self.add_weight(name=name, shape=shape, initializer=initializer)
 
     def _zeros(self, name: str, *shape: int) -> Any:
-        return self.add_weight(name=name, shape=shape, initializer="zeros")
+        return self._weight(name, *shape, initializer="zeros")
+
+    def _small_table(self, name: str, *shape: int) -> Any:
+        """Makes a table of learned vectors, such as those of positions."""
+        normal = keras.initializers.RandomNormal(stddev=0.02)
+        return self._weight(name, *shape, initializer=normal)
 
 
 def _constructor_arguments(layer_class: Any) -> tuple[str, ...]:
@@ -69,15 +119,3 @@ def _constructor_arguments(layer_class: Any) -> tuple[str, ...]:
         for parameter in parameters
         if parameter.kind is not parameter.VAR_KEYWORD
     )
-
-
-def _serialized(value: Any) -> Any:
-    if isinstance(value, keras.initializers.Initializer):
-        return keras.initializers.serialize(value)
-    if isinstance(value, keras.regularizers.Regularizer):
-        return keras.regularizers.serialize(value)
-    if isinstance(value, keras.constraints.Constraint):
-        return keras.constraints.serialize(value)
-    if callable(value):
-        return keras.activations.serialize(value)
-    return value

@@ -1,4 +1,4 @@
-"""Masked task losses and loss weighting."""
+"""Task losses that leave out missing labels, and their weighting."""
 
 from keras_infnet.losses.masked_binary_crossentropy import (
     MaskedBinaryCrossentropy,

@@ -1,4 +1,4 @@
-"""Binary cross-entropy over the observed labels."""
+"""Binary cross-entropy over the rows with a label."""
 
 from typing import Any
 
@@ -6,33 +6,33 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.losses.missing_labels import aligned, observed_labels
+from keras_infnet.losses.missing_labels import MaskedLoss, aligned
+from keras_infnet.utils.argument_checks import check_rate
 
 __all__ = ["MaskedBinaryCrossentropy", "cross_entropy"]
 
 
 @export("keras_infnet.losses.MaskedBinaryCrossentropy")
-class MaskedBinaryCrossentropy(keras.losses.Loss):
-    """Binary cross-entropy, averaged over the observed rows.
+class MaskedBinaryCrossentropy(MaskedLoss):
+    """Binary cross-entropy, averaged over the rows with a label.
 
     `loss = sum(w * l) / sum(w)` with
     `l = -y * log(p) - (1 - y) * log(1 - p)`.
 
-    A row with a NaN label counts as weight 0, and a batch in which every
-    weight is 0 has loss 0. So a missing label equals dropping the row, and
-    the loss of a rarely observed task is as large as that of any other.
+    A row with a NaN label has weight 0, as if the row were dropped, and the
+    loss of a batch without any weight is 0. Since the sum is divided by the
+    total weight, missing labels do not make the loss of a task smaller.
 
-    Probabilities are clipped to `[1e-7, 1 - 1e-7]`
-    (`keras.backend.epsilon()`). The computation is in float32 whatever the
-    dtype of the predictions.
+    Probabilities are clipped to `[1e-7, 1 - 1e-7]` (`keras.config.epsilon()`).
+    Half-precision predictions are cast to `dtype` first.
 
     Args:
         from_logits: boolean. Whether predictions are logits instead of
             probabilities. Defaults to `False`.
-        label_smoothing: float in `[0, 1)`. Labels are moved this part of the
-            way towards one half. Predictions are then no longer calibrated.
+        label_smoothing: float in `[0, 1)`. Moves labels by this fraction
+            toward 0.5, after which predictions are no longer calibrated.
             Defaults to `0.0`.
-        reduction: string or `None`. As for `keras.losses.Loss`. Defaults to
+        reduction: string or `None`. See `keras.losses.Loss`. Defaults to
             `"mean_with_sample_weight"`.
         name: string. Defaults to `"masked_binary_crossentropy"`.
         dtype: dtype of the computation; `None` means `keras.config.floatx()`.
@@ -69,19 +69,9 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-        if not 0.0 <= label_smoothing < 1.0:
-            raise ValueError(
-                "`label_smoothing` must be at least 0 and below 1. "
-                f"Received: label_smoothing={label_smoothing!r}."
-            )
+        check_rate(label_smoothing=label_smoothing)
         self.from_logits = from_logits
         self.label_smoothing = float(label_smoothing)
-
-    def __call__(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> Any:
-        labels, weights = observed_labels(y_true, sample_weight, self.dtype)
-        return super().__call__(labels, ops.convert_to_tensor(y_pred), weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         y_true, y_pred = aligned(y_true, y_pred)  # (batch,)
@@ -99,8 +89,8 @@ class MaskedBinaryCrossentropy(keras.losses.Loss):
 def cross_entropy(labels: Any, predictions: Any, from_logits: bool) -> Any:
     """Computes the binary cross-entropy of every row, of shape `(batch,)`.
 
-    `keras.ops.binary_crossentropy` raises on PyTorch where a prediction is
-    NaN; here the result is NaN on every backend.
+    NaN predictions give NaN on every backend, while
+    `keras.ops.binary_crossentropy` raises on PyTorch.
     """
     if from_logits:
         return ops.softplus(predictions) - labels * predictions

@@ -1,27 +1,26 @@
-"""Squared error over the observed labels."""
+"""Squared error over the rows with a label."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
-from keras_infnet.losses.missing_labels import aligned, observed_labels
+from keras_infnet.losses.missing_labels import MaskedLoss, aligned
 
 __all__ = ["MaskedMeanSquaredError"]
 
 
 @export("keras_infnet.losses.MaskedMeanSquaredError")
-class MaskedMeanSquaredError(keras.losses.Loss):
-    """Squared error, averaged over the observed rows.
+class MaskedMeanSquaredError(MaskedLoss):
+    """Squared error, averaged over the rows with a label.
 
     `loss = sum(w * (p - y)**2) / sum(w)`.
 
-    A row with a NaN label counts as weight 0, and a batch in which every
-    weight is 0 has loss 0: a missing label equals dropping the row.
+    A row with a NaN label has weight 0, as if the row were dropped, and the
+    loss of a batch without any weight is 0.
 
     Args:
-        reduction: string or `None`. As for `keras.losses.Loss`. Defaults to
+        reduction: string or `None`. See `keras.losses.Loss`. Defaults to
             `"mean_with_sample_weight"`.
         name: string. Defaults to `"masked_mean_squared_error"`.
         dtype: dtype of the computation; `None` means `keras.config.floatx()`.
@@ -54,12 +53,6 @@ class MaskedMeanSquaredError(keras.losses.Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
-
-    def __call__(
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> Any:
-        labels, weights = observed_labels(y_true, sample_weight, self.dtype)
-        return super().__call__(labels, ops.convert_to_tensor(y_pred), weights)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         y_true, y_pred = aligned(y_true, y_pred)  # (batch,)

@@ -1,10 +1,21 @@
-"""Which rows count: those that have a label, and a weight above 0."""
+"""Labels and weights of the rows that have a label, for losses and metrics."""
 
 from typing import Any
 
+import keras
 from keras import ops
 
-__all__ = ["aligned", "observed_labels", "observed_rows"]
+__all__ = ["MaskedLoss", "aligned", "observed_labels", "observed_rows"]
+
+
+class MaskedLoss(keras.losses.Loss):
+    """Base of the losses that give rows with a NaN label weight 0."""
+
+    def __call__(
+        self, y_true: Any, y_pred: Any, sample_weight: Any = None
+    ) -> Any:
+        labels, weights = observed_labels(y_true, sample_weight, self.dtype)
+        return super().__call__(labels, ops.convert_to_tensor(y_pred), weights)
 
 
 def aligned(
@@ -12,7 +23,7 @@ def aligned(
 ) -> tuple[Any, Any]:
     """Flattens labels and `values` (called `name` in errors) to `(batch,)`.
 
-    Raises where their numbers differ, which would broadcast silently.
+    Raises `ValueError` if their sizes differ, which would broadcast silently.
 
     >>> labels, predictions = aligned(ops.ones((3,)), ops.ones((3, 1)))
     >>> tuple(labels.shape), tuple(predictions.shape)
@@ -23,9 +34,9 @@ def aligned(
     rows, others = flat[0].shape[0], flat[1].shape[0]
     if rows is not None and others is not None and rows != others:
         raise ValueError(
-            f"labels and {name} must have one value a row. Received: "
+            f"labels and {name} must have one value per row. Received: "
             f"labels of shape {shapes[0]}, {name} of shape {shapes[1]}. "
-            "Give every task one label, one output and one weight a row."
+            "Give every task one label, one output and one weight per row."
         )
     return flat
 
@@ -33,11 +44,11 @@ def aligned(
 def observed_labels(
     labels: Any, sample_weight: Any, dtype: str
 ) -> tuple[Any, Any]:
-    """Replaces NaN labels by 0 and gives them weight 0, of shape `(batch,)`.
+    """Replaces NaN labels by 0; returns labels, and weights `(batch,)`.
 
-    The label is replaced before anything is computed from it: a weight of 0
-    alone would leave `0 * NaN = NaN` in the value and in the gradient. The
-    labels keep their shape; `sample_weight` may be a scalar or `None`.
+    Weight 0 alone would not do, since `0 * NaN = NaN` in the loss and in its
+    gradient. Labels keep their shape; `sample_weight` may be a scalar or
+    `None`.
 
     >>> labels, weights = observed_labels([1.0, float("nan")], 3, "float32")
     >>> [float(v) for v in labels], [float(v) for v in weights]
@@ -60,9 +71,8 @@ def observed_rows(
 ) -> tuple[Any, Any, Any]:
     """Returns labels, predictions and weights of shape `(batch,)`, float32.
 
-    Where the label is NaN or the weight is 0, all three are finite and the
-    weight is 0. A NaN prediction of an observed row stays, so that a diverged
-    model shows.
+    Rows with a NaN label or weight 0 become zeros. A NaN prediction of any
+    other row stays NaN, so that a diverged model is noticed.
 
     >>> rows = observed_rows([1.0, float("nan")], [[0.5], [0.25]])
     >>> [[float(value) for value in column] for column in rows]

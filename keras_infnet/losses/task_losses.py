@@ -1,4 +1,4 @@
-"""The losses of a schema's tasks."""
+"""Losses and loss weights of the tasks of a schema."""
 
 import keras
 
@@ -14,7 +14,7 @@ __all__ = ["task_loss_weights", "task_losses"]
 
 
 def task_losses(schema: Schema) -> dict[str, keras.losses.Loss]:
-    """Builds one masked loss a task, for `Model.compile(loss=...)`.
+    """Builds one masked loss per task, for `Model.compile(loss=...)`.
 
     Args:
         schema: `Schema`.
@@ -44,7 +44,7 @@ def task_losses(schema: Schema) -> dict[str, keras.losses.Loss]:
 
 
 def task_loss_weights(schema: Schema) -> dict[str, float]:
-    """Returns the weight of every task, for `Model.compile`.
+    """Returns the loss weight of every task.
 
     Args:
         schema: `Schema`.

@@ -1,4 +1,4 @@
-"""Task weights learned from the noise of the tasks."""
+"""Loss weights learned from the uncertainty of the tasks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,24 +16,24 @@ _SCALES = {"binary": 1.0, "regression": 0.5}
 
 @export("keras_infnet.losses.UncertaintyWeighting")
 class UncertaintyWeighting(keras.layers.Layer):
-    """Adds up task losses with learned weights.
+    """Weighted sum of task losses, with weights learned from uncertainty.
 
     `loss = sum_k(c_k * exp(-s_k) * L_k + s_k / 2)`, where `s_k` is the
     learned log variance of task `k`, and `c_k` is 1 for a binary task and
-    1/2 for regression. A task that stays noisy gets a large `s_k`, hence a
-    small weight; the second term keeps it from being ignored. At the start
-    every `s_k` is 0.
+    1/2 for regression. A noisy task gets a large `s_k`, hence a small weight;
+    the second term keeps `s_k` from growing without bound. Every `s_k` starts
+    at 0.
 
-    For a fixed loss the best value is `exp(s_k) = 2 * c_k * L_k`, so a task
-    with a small loss ends with a *large* weight: a rare binary task, whose
-    cross-entropy is small because positives are few, is weighted up. The
-    total can be negative. A task without a label for many batches has loss
-    0 there, which pushes its `s_k` down.
+    For a fixed loss the minimum is at `exp(s_k) = 2 * c_k * L_k`, so a task
+    with a small loss ends with a *large* weight. This includes rare binary
+    tasks, whose cross-entropy is small because positives are few. The total
+    can be negative. A task without labels in many batches has loss 0 there,
+    which lowers its `s_k`.
 
     The weights and the sum stay in float32 under mixed precision.
 
     Args:
-        kinds: sequence of `"binary"` and `"regression"`, one a task, in the
+        kinds: sequence of `"binary"` and `"regression"`, one per task, in the
             order of the losses.
         **kwargs: Arguments of the base layer.
 
@@ -45,8 +45,8 @@ class UncertaintyWeighting(keras.layers.Layer):
         A scalar tensor.
 
     Raises:
-        ValueError: If a kind is unknown, or the number of losses is not that
-            of the kinds.
+        ValueError: If a kind is unknown, or the numbers of losses and kinds
+            differ.
 
     Example:
 
@@ -61,12 +61,12 @@ class UncertaintyWeighting(keras.layers.Layer):
     """
 
     def __init__(self, kinds: Sequence[str], **kwargs: Any) -> None:
-        # Losses keep their float32 whatever the policy of the model.
+        # Losses stay in float32 under every dtype policy.
         kwargs.setdefault("autocast", False)
         super().__init__(**kwargs)
         if isinstance(kinds, str) or not kinds:
             raise ValueError(
-                "`kinds` must be a list with one kind a task. "
+                "`kinds` must be a list with one kind per task. "
                 f"Received: kinds={kinds!r}."
             )
         for kind in kinds:
@@ -90,9 +90,8 @@ class UncertaintyWeighting(keras.layers.Layer):
             )
         if tuple(losses.shape) != (len(self.kinds),):
             raise ValueError(
-                f"{type(self).__name__} needs one loss a task, "
-                f"{len(self.kinds)} in all. Received: losses of shape "
-                f"{tuple(losses.shape)}."
+                f"`losses` must hold one loss per task, {len(self.kinds)} in "
+                f"all. Received: losses of shape {tuple(losses.shape)}."
             )
         scales = ops.convert_to_tensor(
             [_SCALES[kind] for kind in self.kinds], dtype="float32"

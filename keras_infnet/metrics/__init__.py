@@ -1,4 +1,4 @@
-"""Streaming metrics that honor weights and missing labels."""
+"""Streaming metrics that respect weights and missing labels."""
 
 from keras_infnet.metrics.auc import AUC
 from keras_infnet.metrics.calibration import Calibration

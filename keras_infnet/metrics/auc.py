@@ -11,28 +11,28 @@ from keras_infnet.metrics.running_sums import RunningSum
 
 __all__ = ["AUC"]
 
-#: Logits beyond this are the same to a float32 probability.
+#: A float32 probability cannot tell larger logits apart.
 _RANGE = 16.0
 
 
 @export("keras_infnet.metrics.AUC")
 class AUC(keras.metrics.Metric):
-    """Area under the ROC curve over all batches, weights honored.
+    """Area under the ROC curve over all batches, with weights.
 
-    `auc = sum_i(p_i * (N_i + n_i / 2))`, where `p_i` and `n_i` are the parts
-    of all positives and negatives that fall into bin `i`, and `N_i` is the
-    part of the negatives below it.
+    `auc = sum_i(p_i * (N_i + n_i / 2))`, where `p_i` and `n_i` are the
+    fractions of all positives and negatives in bin `i`, and `N_i` is the
+    fraction of the negatives in lower bins.
 
-    Predictions are counted in equal bins of their *logit* over `[-16, 16]`,
-    so predictions of a rare event, all of them close to 0, are told apart as
-    well as those around one half. Pairs within one bin count one half. The
-    result is exact but for these: on ten thousand rows the error is under
-    1e-4 unless nearly all predictions lie within a few hundredths of a
-    logit. The cost of a batch does not grow with the number of batches seen.
+    The bins are of equal width in the *logit*, over `[-16, 16]`, so that
+    predictions of a rare event, all of them close to 0, are distinguished as
+    well as those around 0.5. Pairs within a bin count one half; apart from
+    them the result is exact. On ten thousand rows the error is below 1e-4
+    unless nearly all predictions lie within a few hundredths of a logit. The
+    cost of an update does not grow with the number of batches.
 
     Rows with a NaN label or weight 0 are left out. The result is NaN
-    ("undefined") while positives or negatives are absent, and when a
-    prediction is NaN or no probability.
+    ("undefined") without positives or without negatives, and if a prediction
+    is NaN or outside `[0, 1]`.
 
     Args:
         num_bins: integer, at least 2. Defaults to `16384`.
@@ -89,11 +89,9 @@ class AUC(keras.metrics.Metric):
         if not self.from_logits:
             predictions = ops.log(predictions) - ops.log1p(-predictions)
         broken = ops.isnan(predictions)
-        # A NaN weight marks the bin, and thereby the result.
-        weights = ops.where(
-            broken, ops.full_like(weights, float("nan")), weights
-        )
-        logits = ops.where(broken, ops.zeros_like(predictions), predictions)
+        # A NaN weight makes the result NaN.
+        weights = ops.where(broken, float("nan"), weights)
+        logits = ops.where(broken, 0.0, predictions)
         logits = ops.clip(logits, -_RANGE, _RANGE)
         bins = ops.cast(
             (logits + _RANGE) * (self.num_bins / (2 * _RANGE)), "int32"
@@ -109,7 +107,7 @@ class AUC(keras.metrics.Metric):
     def result(self) -> Any:
         histogram = self._histogram.value()
         totals = ops.sum(histogram, axis=1, keepdims=True)
-        # 0 / 0 where a class is absent: NaN, which is what we want to say.
+        # 0 / 0 = NaN if a class is absent, as documented.
         negatives, positives = ops.unstack(histogram / totals, 2, axis=0)
         below = ops.cumsum(negatives) - negatives / 2
         return ops.cast(ops.sum(positives * below), self.dtype)

@@ -1,4 +1,4 @@
-"""Streaming calibration: predicted over observed."""
+"""Streaming calibration: predicted over observed positives."""
 
 from typing import Any
 
@@ -14,12 +14,12 @@ __all__ = ["Calibration"]
 class Calibration(RowSums):
     """Sum of the predictions over the sum of the labels.
 
-    `calibration = sum(w * p) / sum(w * y)`. At 1 the model promises as many
-    positives as there are; above 1 it promises too many. It says nothing of
-    single rows: a constant at the base rate has calibration 1.
+    `calibration = sum(w * p) / sum(w * y)`. Above 1 the model predicts more
+    positives than there are, below 1 fewer. It does not measure how well rows
+    are told apart: a constant prediction of the base rate has calibration 1.
 
     Rows with a NaN label or weight 0 are left out. The result is NaN
-    ("undefined") while there is no positive.
+    ("undefined") without positives.
 
     Args:
         from_logits: boolean. Whether predictions are logits instead of

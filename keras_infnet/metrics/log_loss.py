@@ -11,15 +11,15 @@ __all__ = ["LogLoss"]
 
 @export("keras_infnet.metrics.LogLoss")
 class LogLoss(RowSums):
-    """Mean binary cross-entropy over all batches, weights honored.
+    """Mean binary cross-entropy over all batches, with weights.
 
     `log_loss = sum(w * l) / sum(w)` with
-    `l = -y * log(p) - (1 - y) * log(1 - p)`, over *all* rows seen, not the
-    mean of the means of the batches. Probabilities are clipped to
-    `[1e-7, 1 - 1e-7]` (`keras.backend.epsilon()`).
+    `l = -y * log(p) - (1 - y) * log(1 - p)`, over *all* rows seen instead of
+    the mean over batches. Probabilities are clipped to `[1e-7, 1 - 1e-7]`
+    (`keras.config.epsilon()`).
 
     Rows with a NaN label or weight 0 are left out. The result is NaN
-    ("undefined") before the first row.
+    ("undefined") without rows.
 
     Args:
         from_logits: boolean. Whether predictions are logits instead of

@@ -13,15 +13,15 @@ __all__ = ["NormalizedEntropy"]
 
 @export("keras_infnet.metrics.NormalizedEntropy")
 class NormalizedEntropy(RowSums):
-    """Log loss over the log loss of the base rate.
+    """Log loss relative to the log loss of the base rate.
 
     `ne = log_loss / (-r * log(r) - (1 - r) * log(1 - r))` with the observed
     rate `r = sum(w * y) / sum(w)`. Below 1 the model beats the best
-    constant; unlike the log loss it compares across tasks and days with
-    different rates.
+    constant prediction. Unlike the log loss, the metric can be compared across
+    tasks and days with different rates.
 
     Rows with a NaN label or weight 0 are left out. The result is NaN
-    ("undefined") while positives or negatives are absent.
+    ("undefined") without positives or without negatives.
 
     Args:
         from_logits: boolean. Whether predictions are logits instead of
@@ -66,7 +66,7 @@ class NormalizedEntropy(RowSums):
 
     def _combine(self, losses: Any, positives: Any, negatives: Any) -> Any:
         total = positives + negatives
-        # 0 * log(0) = NaN where a class is absent, as documented.
+        # 0 * log(0) = NaN if a class is absent, as documented.
         entropy = -positives * ops.log(positives / total)
         entropy = entropy - negatives * ops.log(negatives / total)
         return losses / entropy

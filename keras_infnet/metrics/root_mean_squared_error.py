@@ -12,12 +12,12 @@ __all__ = ["RootMeanSquaredError"]
 
 @export("keras_infnet.metrics.RootMeanSquaredError")
 class RootMeanSquaredError(RowSums):
-    """Root of the mean squared error over all batches, weights honored.
+    """Root of the mean squared error over all batches, with weights.
 
     `rmse = sqrt(sum(w * (p - y)**2) / sum(w))`.
 
     Rows with a NaN label or weight 0 are left out. The result is NaN
-    ("undefined") before the first row.
+    ("undefined") without rows.
 
     Args:
         name: string. Defaults to `"rmse"`.

@@ -1,4 +1,4 @@
-"""Sums over many batches, and the metrics that are made of them."""
+"""Sums over many batches, and the base class of metrics made of them."""
 
 import abc
 from typing import Any
@@ -12,11 +12,11 @@ __all__ = ["RowSums", "RunningSum"]
 
 
 class RunningSum:
-    """A float32 sum over many batches that keeps what rounding drops.
+    """Compensated float32 sum over many batches.
 
     A plain float32 count stops growing at 16,777,216 when ones are added,
-    and a sum loses digits long before. Here what every addition rounds off
-    is computed exactly and kept in a second variable of the metric.
+    and a sum loses precision long before. Here the rounding error of every
+    addition is computed exactly and added to a second variable.
 
     >>> metric = keras.metrics.Mean()
     >>> total = RunningSum(metric, "rows")
@@ -45,12 +45,11 @@ class RunningSum:
         value = ops.cast(value, "float32")
         old = ops.convert_to_tensor(self.total)
         new = old + value
-        # What the addition lost, exactly, whichever of the two is larger
-        # (Knuth's two-sum).
-        back = new - old
-        lost = (old - (new - back)) + (value - back)
+        # The exact rounding error, by Knuth's two-sum.
+        rounded = new - old
+        error = (old - (new - rounded)) + (value - rounded)
         self.total.assign(new)
-        self.rest.assign_add(lost)
+        self.rest.assign_add(error)
 
     def value(self) -> Any:
         """Returns the sum."""
@@ -58,11 +57,11 @@ class RunningSum:
 
 
 class RowSums(keras.metrics.Metric, abc.ABC):
-    """Base of the metrics made of weighted sums over the observed rows.
+    """Base of metrics made of weighted sums over the rows with a label.
 
-    A subclass names the sums, says in `_terms` what is summed, in the same
-    order, and in `_combine` how the metric is computed from the sums. Metrics
-    of regression have no `from_logits`.
+    A subclass names the sums, computes what is summed in `_terms`, in the same
+    order, and the metric from the sums in `_combine`. Metrics of regression
+    have no `from_logits`.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class RowSums(keras.metrics.Metric, abc.ABC):
 
     @abc.abstractmethod
     def _terms(self, labels: Any, predictions: Any) -> tuple[Any, ...]:
-        """Returns what is summed: one tensor of shape `(batch,)` a sum."""
+        """Returns what is summed, one tensor of shape `(batch,)` per sum."""
 
     @abc.abstractmethod
     def _combine(self, *sums: Any) -> Any:

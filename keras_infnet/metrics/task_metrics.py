@@ -1,4 +1,4 @@
-"""The metrics of a schema's tasks."""
+"""Metrics of the tasks of a schema."""
 
 import keras
 
@@ -14,8 +14,8 @@ __all__ = ["task_metrics"]
 def task_metrics(schema: Schema) -> dict[str, list[keras.metrics.Metric]]:
     """Builds the metrics of every task.
 
-    Give them to `Model.compile(weighted_metrics=...)`, not `metrics=`:
-    otherwise rows without a label, whose weight is 0, would count.
+    Pass them to `Model.compile(weighted_metrics=...)` instead of `metrics`, so
+    that rows with weight 0, such as those without a label, are left out.
 
     Args:
         schema: `Schema`.

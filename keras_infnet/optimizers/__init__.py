@@ -1,4 +1,4 @@
-"""Optimizers whose cost depends on the batch and not on the tables."""
+"""Optimizers of embedding tables that update only the rows a batch reads."""
 
 from keras_infnet.optimizers.adagrad import EmbeddingAdagrad, RowwiseAdagrad
 from keras_infnet.optimizers.embedding_optimizer import EmbeddingOptimizer

@@ -1,4 +1,4 @@
-"""Adagrad for embedding tables, with an accumulator an element or a row."""
+"""Adagrad for embedding tables, with an accumulator per element or per row."""
 
 from typing import Any
 
@@ -13,29 +13,28 @@ __all__ = ["EmbeddingAdagrad", "RowwiseAdagrad"]
 
 @export("keras_infnet.optimizers.EmbeddingAdagrad")
 class EmbeddingAdagrad(EmbeddingOptimizer):
-    """Adagrad on the rows that a batch has read.
+    """Adagrad on the rows that a batch reads.
 
     `a <- a + g^2` and `w <- w - learning_rate * g / sqrt(a + epsilon)`, where
-    `g` is the sum of the gradients of all places at which a row was read. A
-    row that was not read has a zero gradient and would not move under dense
-    Adagrad either: both compute the same. (The optimizers of Keras on
-    TensorFlow do not: they square the gradients of the places one by one.)
+    `g` is the sum of the gradients of all lookups of a row. The result equals
+    that of dense Adagrad, where rows that are not read have a zero gradient
+    and do not move either. (Keras's optimizers on TensorFlow differ: they
+    square the gradient of each lookup separately.)
 
-    Its state is as large as the table. See `RowwiseAdagrad` for one that is
-    small.
+    The state is as large as the table. See `RowwiseAdagrad` for a smaller one.
 
     Args:
         learning_rate: float or schedule. Defaults to `0.05`.
-        initial_accumulator_value: float. Start of `a`. Gradients of a mean
-            over a batch are small: with the `0.1` of `keras.optimizers` rows
-            seen a few times would hardly move. Defaults to `0.0`.
-        epsilon: float. Added below the root. Defaults to `1e-12`.
+        initial_accumulator_value: float. Initial value of `a`. With the `0.1`
+            of `keras.optimizers.Adagrad`, rows seen a few times would hardly
+            move, because the gradients of a mean over a batch are small.
+            Defaults to `0.0`.
+        epsilon: float. Added under the square root. Defaults to `1e-12`.
         **kwargs: `weight_decay`, `use_ema`, `ema_momentum` and `name` of
             `EmbeddingOptimizer`.
 
     Raises:
-        ValueError: If a number is out of range, or an argument is not
-            supported.
+        ValueError: If a number is out of range, or an argument is unsupported.
 
     Example:
 
@@ -87,32 +86,24 @@ class EmbeddingAdagrad(EmbeddingOptimizer):
 
 @export("keras_infnet.optimizers.RowwiseAdagrad")
 class RowwiseAdagrad(EmbeddingAdagrad):
-    """Adagrad whose accumulator is shared by the elements of a row.
+    """Adagrad with one accumulator per row instead of per element.
 
     `a_r <- a_r + mean(g_r^2)` and
     `w_r <- w_r - learning_rate * g_r / (sqrt(a_r) + epsilon)`, where `g_r` is
-    the sum of the gradients of all places at which row `r` was read, and rows
-    that were not read stay as they are.
+    the sum of the gradients of all lookups of row `r`. Rows that are not read
+    do not change.
 
-    Its state is `4 / (4 * dim)` of the table, that of `EmbeddingAdagrad` as
-    large as the table. All elements of a row get the same step size: where
-    some elements have much larger gradients than others, the small ones move
-    less than under `EmbeddingAdagrad`. Neither differs from what the same
-    rule computes on dense gradients, since a zero gradient changes nothing;
-    `LazyAdam` does.
+    The state is one number per row, while that of `EmbeddingAdagrad` is as
+    large as the table. All elements of a row have the same step size, so that
+    elements with smaller gradients than others of their row move less than
+    with `EmbeddingAdagrad`. The result equals that of the same rule on dense
+    gradients, unlike that of `LazyAdam`.
 
     Args:
-        learning_rate: float or schedule. Defaults to `0.05`.
-        initial_accumulator_value: float. Start of `a`. Gradients of a mean
-            over a batch are small: with the `0.1` of `keras.optimizers` rows
-            seen a few times would hardly move. Defaults to `0.0`.
-        epsilon: float. Added to the root. Defaults to `1e-8`.
-        **kwargs: `weight_decay`, `use_ema`, `ema_momentum` and `name` of
-            `EmbeddingOptimizer`.
+        epsilon: float. Added to the square root. Defaults to `1e-8`.
 
-    Raises:
-        ValueError: If a number is out of range, or an argument is not
-            supported.
+    The other arguments and errors are those of
+    `keras_infnet.optimizers.EmbeddingAdagrad`.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""The base class of the optimizers of embedding tables."""
+"""Base class of optimizers of embedding tables."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,9 +10,9 @@ from keras_infnet.optimizers.row_gradients import DistinctRows, to_rows
 from keras_infnet.optimizers.table_rows import add_up, read_rows, write_rows
 from keras_infnet.utils.argument_checks import check_number
 
-__all__ = ["EmbeddingOptimizer", "swap"]
+__all__ = ["EmbeddingOptimizer", "checked_rate", "swap"]
 
-# What tables have beside the slots of a subclass.
+# Variables of each table in addition to the slots of a subclass.
 _RESERVED = {"average", "averaged", "marks"}
 _CLIP = (
     "Set `global_clipnorm` of `RowSparseOptimizer`, which clips the gradients "
@@ -20,8 +20,8 @@ _CLIP = (
 )
 _REFUSED = {
     **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), _CLIP),
-    "gradient_accumulation_steps": "The gradients of a table are never kept "
-    "as a whole. Use a larger batch.",
+    "gradient_accumulation_steps": "The gradient of a whole table is never "
+    "stored. Use a larger batch.",
     "ema_overwrite_frequency": "Averages replace the rows when training ends.",
     "loss_scale_factor": "Give the dense optimizer of `RowSparseOptimizer` a "
     "`keras.optimizers.LossScaleOptimizer`.",
@@ -29,35 +29,35 @@ _REFUSED = {
 
 
 class EmbeddingOptimizer(keras.optimizers.Optimizer):
-    """Base class: updates the rows of a table that a batch has read.
+    """Base class of optimizers that update only the rows that a batch reads.
 
-    Gradients come as `RowGradients`. Those of a row are added up first, then
-    `update` gets every distinct row once. All other rows stay as they are,
-    and so does their state: time and memory of a step depend on the batch and
-    not on the table. Beside its state a table has four bytes a row for
-    finding repeated ones.
+    Gradients are passed as `RowGradients`. The gradients of each row are summed
+    first, and `update` gets every distinct row once. Other rows and their state
+    do not change, so that time and memory of a step depend on the batch instead
+    of the table. In addition to its state, a table needs four bytes per row to
+    find repeated rows.
 
-    A subclass names its state in `slots` and computes new rows in `update`.
-    The names `"average"`, `"averaged"` and `"marks"` are taken.
+    A subclass defines its state in `slots` and computes new rows in `update`.
+    The names `"average"`, `"averaged"` and `"marks"` are reserved.
 
-    Averages (`use_ema`) are exact: a row that is not read does not change, so
-    its average is brought up to date when it is read next, or when averages
-    are asked for.
+    Averages (`use_ema`) are exact. Since a row that is not read does not
+    change, its average is only updated when it is read again, or when averages
+    are needed.
 
     Args:
         learning_rate: float or schedule.
-        weight_decay: float or `None`. Rows that a batch has read are first
+        weight_decay: float or `None`. Rows that a batch reads are first
             multiplied by `1 - learning_rate * weight_decay`. Defaults to
             `None`.
-        use_ema: boolean. Whether to keep averages of the rows, which replace
-            them at the end of `fit`. Defaults to `False`.
+        use_ema: boolean. Whether to keep moving averages of the rows, which
+            replace them at the end of `fit`. Defaults to `False`.
         ema_momentum: float. Momentum of the averages. Defaults to `0.99`.
         name: string or `None`. Defaults to `None`.
-        **kwargs: Not supported; what Keras knows is refused with a reason.
+        **kwargs: Other arguments of `keras.optimizers.Optimizer` are refused
+            with a reason.
 
     Raises:
-        ValueError: If an argument is not supported, or a number is out of
-            range.
+        ValueError: If an argument is unsupported, or a number is out of range.
     """
 
     use_ema: bool
@@ -74,7 +74,8 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
         for argument, advice in _REFUSED.items():
             if kwargs.pop(argument, None) is not None:
                 raise ValueError(
-                    f"{type(self).__name__} has no `{argument}`. {advice}"
+                    f"{type(self).__name__} does not support `{argument}`. "
+                    f"{advice}"
                 )
         if isinstance(learning_rate, int | float):
             check_number("learning_rate", learning_rate, above=0.0)
@@ -95,14 +96,24 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
             **kwargs,
         )
 
+    @property
+    def learning_rate(self) -> Any:
+        return self._get_current_learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if not callable(value):
+            value = checked_rate(value)
+        keras.optimizers.Optimizer.learning_rate.fset(self, value)
+
     def slots(self, table: Any) -> dict[str, tuple[tuple[int, ...], float]]:
-        """Returns shape and first value of each state variable, by name.
+        """Returns shape and initial value of each state variable, by name.
 
         Args:
             table: `keras.Variable` of shape `(rows, dim)`.
 
         Returns:
-            Dict of `(shape, value)`; the first axis of a shape is the rows.
+            Dict of `(shape, value)`. The first axis of a shape is the rows.
         """
         raise TypeError(f"{type(self).__name__} must define `slots`.")
 
@@ -122,21 +133,21 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
             learning_rate: scalar tensor.
 
         Returns:
-            The rows and the state, as they were received.
+            The new rows and the new state, in the same form.
         """
         raise TypeError(f"{type(self).__name__} must define `update`.")
 
     def build(self, variables: Any) -> None:
-        """Makes the state of every table of the list `variables`.
+        """Creates the state of every table of the list `variables`.
 
         Raises:
-            ValueError: If it has other tables already, or a slot has a
-                reserved name.
+            ValueError: If the optimizer was built for other tables, or a slot
+                has a reserved name.
         """
         if self.built:
             self._check_tables(list(variables))
             return
-        # The base class would make dense averages.
+        # Keep the base class from creating dense averages.
         use_ema, self.use_ema = self.use_ema, False
         super().build(variables)
         self.use_ema = use_ema
@@ -149,9 +160,9 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
             taken = _RESERVED & shapes.keys()
             if taken:
                 raise ValueError(
-                    f"{type(self).__name__} has a slot called "
-                    f"{', '.join(sorted(taken))!r}. This name is taken: give "
-                    "it another one."
+                    "`slots` must not use the reserved names "
+                    f"{sorted(_RESERVED)}. Received: {sorted(taken)} of "
+                    f"{type(self).__name__}. Rename the slots."
                 )
             shapes["marks"] = ((table.shape[0],), "int32", 0)
             if self.use_ema:
@@ -173,17 +184,16 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
         return zip(self._trainable_variables, self._state, strict=True)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
-        """Updates the tables by a list of `RowGradients`, one a table.
+        """Updates the tables from a list of `RowGradients`, one per table.
 
-        Other gradients are taken, too; a dense one counts as reading all rows.
+        A dense gradient counts as that of a batch that reads all rows.
         """
         if trainable_variables is not None and not self.built:
             self.build(list(trainable_variables))
-        distinct = self.add_up(grads, trainable_variables)
-        self.apply_distinct(distinct)
+        self.apply_distinct(self.add_up(grads, trainable_variables))
 
     def add_up(self, grads: Any, tables: Any = None) -> list[DistinctRows]:
-        """Adds up the gradients of every distinct row of every table."""
+        """Sums the gradients of every distinct row of every table."""
         if tables is not None:
             self._check_tables(list(tables))
         result = []
@@ -202,68 +212,59 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
             raise ValueError(
                 f"{type(self).__name__} was built for "
                 f"{[table.path for table in known]}. Received: "
-                f"{[table.path for table in tables]}, of another model or "
-                "frozen since. Make a new optimizer, or compile again."
+                f"{[table.path for table in tables]}. For another model, or "
+                "after freezing a table, make a new optimizer or compile again."
             )
 
     def exclude_from_weight_decay(
         self, var_list: Any = None, var_names: Any = None
     ) -> None:
-        """Raises: this optimizer has nothing but tables to decay."""
+        """Raises `ValueError`, because this optimizer only decays tables."""
         raise ValueError(
-            f"{type(self).__name__} decays the rows of its tables alone. "
-            "Leave `weight_decay` out to exclude them."
+            f"{type(self).__name__} only decays the rows of its tables. Leave "
+            "out `weight_decay` to exclude them."
         )
 
     def apply_distinct(
         self, distinct: list[DistinctRows], scale: Any = None, when: Any = None
     ) -> None:
-        """Updates the tables by the gradients that `add_up` has returned.
+        """Updates the tables from the gradients that `add_up` returned.
 
-        The gradients are multiplied by the scalar `scale`. Where the boolean
+        The gradients are multiplied by the scalar `scale`. If the boolean
         scalar `when` is false, nothing changes.
         """
         rate = ops.cast(self._get_current_learning_rate(), "float32")
-        for table, state, entry in zip(
-            self._trainable_variables, self._state, distinct, strict=True
+        for (table, state), entry in zip(
+            self._with_state(), distinct, strict=True
         ):
-            self._update_table(table, state, entry, rate, scale, when)
+            rows, old = entry.rows, ops.cast(entry.gathered, "float32")
+            gradients = ops.cast(entry.sums, "float32")
+            if scale is not None:
+                gradients = gradients * ops.cast(scale, "float32")
+            slots = {
+                name: read_rows(variable, rows)
+                for name, variable in state.items()
+                if name not in _RESERVED
+            }
+            decayed = old
+            if self.weight_decay:
+                decayed = old * (1.0 - rate * self.weight_decay)
+            new, slots = self.update(decayed, gradients, slots, rate)
+            if self.use_ema:
+                slots = {**slots, **self._average_after(state, rows, old, new)}
+            if when is not None:
+                rows, new, slots = _only_when(when, rows, new, slots, table)
+            write_rows(table, rows, ops.cast(new, table.dtype))
+            for name, values in slots.items():
+                values = ops.cast(values, state[name].dtype)
+                write_rows(state[name], rows, values)
         step = 1 if when is None else ops.cast(when, self._iterations.dtype)
         self._iterations.assign_add(step)
-
-    def _update_table(
-        self,
-        table: Any,
-        state: dict[str, Any],
-        entry: DistinctRows,
-        rate: Any,
-        scale: Any,
-        when: Any,
-    ) -> None:
-        old = ops.cast(entry.gathered, "float32")
-        gradients = ops.cast(entry.sums, "float32")
-        if scale is not None:
-            gradients = gradients * ops.cast(scale, "float32")
-        names = [name for name in state if name not in _RESERVED]
-        slots = {name: read_rows(state[name], entry.rows) for name in names}
-        decayed = old
-        if self.weight_decay:
-            decayed = old * (1.0 - rate * self.weight_decay)
-        new, slots = self.update(decayed, gradients, slots, rate)
-        if self.use_ema:
-            average = self._average_after(state, entry.rows, old, new)
-            slots = {**slots, **average}
-        rows = entry.rows
-        if when is not None:
-            rows, new, slots = _only_when(when, rows, new, slots, table)
-        write_rows(table, rows, ops.cast(new, table.dtype))
-        for name, values in slots.items():
-            write_rows(state[name], rows, ops.cast(values, state[name].dtype))
 
     def _average_after(
         self, state: dict[str, Any], rows: Any, old: Any, new: Any
     ) -> dict[str, Any]:
-        """Averages of rows behind this step, and the step itself."""
+        """Returns the averages of rows after this step, and the step."""
         step = ops.cast(self._iterations, "int32") + 1
         before = _caught_up(
             old,
@@ -272,7 +273,7 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
             step - 1,
             self.ema_momentum,
         )
-        # As in Keras: the average starts as the weights behind the first step.
+        # As in Keras, the average starts as the weights after the first step.
         momentum = ops.cast(step > 1, "float32") * self.ema_momentum
         average = momentum * before + (1.0 - momentum) * new
         return {
@@ -281,9 +282,9 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
         }
 
     def bring_averages_up_to_date(self) -> None:
-        """Makes the stored average of every row that of the last step.
+        """Updates the stored average of every row to the last step.
 
-        Unlike a step, this reads and writes whole tables.
+        Unlike a training step, this reads and writes whole tables.
         """
         step = ops.cast(self._iterations, "int32")
         for table, state in self._with_state():
@@ -299,12 +300,12 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
             averaged.assign(ops.zeros_like(averaged.value) + step)
 
     def swap_averages(self) -> None:
-        """Exchanges the tables and their averages."""
+        """Swaps the tables and their averages."""
         for table, state in self._with_state():
             swap(table, state["average"])
 
     def finalize_variable_values(self, var_list: Any) -> None:
-        """Replaces the tables by their averages, if there are any."""
+        """Replaces the tables by their averages if `use_ema` is set."""
         if self.use_ema:
             self.bring_averages_up_to_date()
             for table, state in self._with_state():
@@ -317,9 +318,22 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
         return config
 
 
+def checked_rate(value: Any) -> float:
+    """Returns a learning rate, a number or scalar tensor, as a float.
+
+    Raises `ValueError` if it is negative or not finite.
+    """
+    try:
+        rate = float(ops.convert_to_numpy(value))
+    except (TypeError, ValueError):
+        rate = value
+    check_number("learning_rate", rate)
+    return rate
+
+
 def swap(first: Any, second: Any) -> None:
-    """Exchanges the values of two variables of one shape and dtype."""
-    # Arrays of JAX do not change; those of others are written to in place.
+    """Swaps the values of two variables of the same shape and dtype."""
+    # JAX arrays are immutable; those of the others are written in place.
     on_jax = keras.backend.backend() == "jax"
     kept = first.value if on_jax else ops.copy(first.value)
     first.assign(second.value)
@@ -329,10 +343,10 @@ def swap(first: Any, second: Any) -> None:
 def _caught_up(
     rows: Any, average: Any, averaged: Any, step: Any, momentum: float
 ) -> Any:
-    """Average at `step` of rows that have not changed since `averaged`.
+    """Average at `step` of rows that have not changed since step `averaged`.
 
-    `a_t = m a_{t-1} + (1 - m) w`, so `a_t - w = m^n (a_{t-n} - w)`. A row that
-    never changed is its own average.
+    `a_t = m a_{t-1} + (1 - m) w`, so `a_t - w = m^n (a_{t-n} - w)`. The average
+    of a row that never changed is the row itself.
     """
     if len(average.shape) > len(averaged.shape):
         averaged = ops.expand_dims(averaged, -1)
@@ -346,7 +360,7 @@ def _caught_up(
 def _only_when(
     when: Any, rows: Any, new: Any, slots: dict[str, Any], table: Any
 ) -> tuple[Any, Any, dict[str, Any]]:
-    """Makes the update touch no row unless `when` holds."""
+    """Makes an update write no row unless `when` is true."""
     if keras.backend.backend() == "jax":
         return ops.where(when, rows, table.shape[0]), new, slots
     count = ops.shape(rows)[0] * ops.cast(when, "int32")

@@ -1,4 +1,4 @@
-"""Adam on the rows that a batch has read."""
+"""Adam on the rows that a batch reads."""
 
 from typing import Any
 
@@ -13,31 +13,29 @@ __all__ = ["LazyAdam"]
 
 @export("keras_infnet.optimizers.LazyAdam")
 class LazyAdam(EmbeddingOptimizer):
-    """Adam whose moments and rows change only where a batch has read.
+    """Adam that updates only the rows that a batch reads, and their moments.
 
     `m <- beta_1 m + (1 - beta_1) g`, `v <- beta_2 v + (1 - beta_2) g^2` and
     `w <- w - learning_rate * m^ / (sqrt(v^) + epsilon)` with
     `m^ = m / (1 - beta_1^t)`, `v^ = v / (1 - beta_2^t)`, where `g` is the sum
-    of the gradients of all places at which a row was read and `t` counts all
-    steps.
+    of the gradients of all lookups of a row and `t` counts all steps.
 
-    This is not dense Adam. There, moments of a row decay in every step and
-    the row keeps moving by its old momentum when nothing reads it; here both
-    wait until it is read again, so that rare rows keep the step size and the
-    direction of their last gradients. Its state is twice as large as the
-    table.
+    The result differs from that of dense Adam. There, the moments of a row
+    decay in every step, and its momentum moves it even when it is not read.
+    Here, both wait until the row is read again, so that rare rows keep the
+    step size and the direction of their last gradients. The state is twice as
+    large as the table.
 
     Args:
         learning_rate: float or schedule. Defaults to `0.001`.
-        beta_1: float in `[0, 1)`. Defaults to `0.9`.
-        beta_2: float in `[0, 1)`. Defaults to `0.999`.
-        epsilon: float. Defaults to `1e-7`.
+        beta_1: float in `[0, 1)`. Decay rate of `m`. Defaults to `0.9`.
+        beta_2: float in `[0, 1)`. Decay rate of `v`. Defaults to `0.999`.
+        epsilon: float. Added to the square root. Defaults to `1e-7`.
         **kwargs: `weight_decay`, `use_ema`, `ema_momentum` and `name` of
             `EmbeddingOptimizer`.
 
     Raises:
-        ValueError: If a number is out of range, or an argument is not
-            supported.
+        ValueError: If a number is out of range, or an argument is unsupported.
 
     Example:
 
@@ -77,7 +75,7 @@ class LazyAdam(EmbeddingOptimizer):
         learning_rate: Any,
     ) -> tuple[Any, dict[str, Any]]:
         step = ops.cast(self._iterations, "float32") + 1.0
-        # beta^t in float32 has lost 1 - beta for beta near 1 and few steps.
+        # Computing 1 - beta^t in float32 would lose precision for beta near 1.
         first = -ops.expm1(step * ops.log(ops.cast(self.beta_1, "float32")))
         second = -ops.expm1(step * ops.log(ops.cast(self.beta_2, "float32")))
         momentum = (

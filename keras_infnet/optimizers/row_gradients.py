@@ -1,4 +1,4 @@
-"""The gradient of a table, as the gradients of the rows that were read."""
+"""Gradients of embedding tables, given as gradients of the rows read."""
 
 import dataclasses
 from typing import Any
@@ -13,15 +13,15 @@ class RowGradients:
     """Gradients of a loss with respect to rows gathered from a table.
 
     They come in any number of pieces, and a row may occur any number of
-    times: its gradient is the sum.
+    times; its gradient is the sum over its lookups.
 
     Args:
-        rows: list of integer tensors of shape `(places,)`, the row read at
-            each place.
-        values: list of float tensors of shape `(places, dim)`, the gradient
-            there.
-        gathered: list of float tensors of shape `(places, dim)`, what was
-            read there, or `None` to read it again. Defaults to `None`.
+        rows: list of integer tensors of shape `(lookups,)`, the index of the
+            row of each lookup.
+        values: list of float tensors of shape `(lookups, dim)`, the gradient
+            of each lookup.
+        gathered: list of float tensors of shape `(lookups, dim)`, the rows
+            that were read, or `None` to read them again. Defaults to `None`.
     """
 
     rows: list[Any]
@@ -31,12 +31,12 @@ class RowGradients:
 
 @dataclasses.dataclass(frozen=True)
 class DistinctRows:
-    """Rows that were read, each once, and their gradients.
+    """Indices of the rows that were read, each once, and their gradients.
 
-    `sums` holds the gradients added up and `gathered` the rows themselves,
-    both of shape `(entries, dim)`. On JAX, whose shapes are static, there are
-    more entries than rows: the others hold the number of rows of the table,
-    which writes nothing, and zero gradients.
+    `sums` holds the summed gradients and `gathered` the rows, both of shape
+    `(entries, dim)`. On JAX, whose shapes are static, there are more entries
+    than rows; the others have zero gradients and an index out of range, which
+    writes nothing.
     """
 
     rows: Any
@@ -45,9 +45,9 @@ class DistinctRows:
 
 
 def to_rows(gradient: Any, table: Any) -> RowGradients | DistinctRows:
-    """Makes gradients of rows from TensorFlow's slices or a dense gradient.
+    """Converts TensorFlow's `IndexedSlices` or a dense gradient.
 
-    A dense gradient, of the shape of the table, counts as reading all rows.
+    A dense gradient counts as that of a batch that reads all rows.
     """
     if isinstance(gradient, RowGradients | DistinctRows):
         return gradient

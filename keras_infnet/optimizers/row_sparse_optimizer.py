@@ -1,4 +1,4 @@
-"""One optimizer for dense weights and one for embedding tables."""
+"""Optimizer with separate rules for dense weights and embedding tables."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from keras_infnet.api_export import export
 from keras_infnet.optimizers.adagrad import RowwiseAdagrad
 from keras_infnet.optimizers.embedding_optimizer import (
     EmbeddingOptimizer,
+    checked_rate,
     swap,
 )
 from keras_infnet.utils.argument_checks import check_number
@@ -20,38 +21,44 @@ _SCHEDULE = keras.optimizers.schedules.LearningRateSchedule
 
 @export("keras_infnet.optimizers.RowSparseOptimizer")
 class RowSparseOptimizer(keras.optimizers.Optimizer):
-    """Trains dense weights with any Keras optimizer and tables by rows.
+    """Updates dense weights with a Keras optimizer and tables row by row.
 
     The tables are the weights of `keras_infnet.layers.StackedEmbedding`.
-    Models of `keras_infnet.models` differentiate by the rows that they read
-    and hand `RowGradients` over, so that a step never holds a gradient as
-    large as a table.
+    Models of `keras_infnet.models` differentiate with respect to the rows that
+    they read and pass `RowGradients`, so that a training step never holds a
+    gradient as large as a table.
 
     `learning_rate` is that of the dense optimizer. Setting it, as the
     callbacks `ReduceLROnPlateau` and `LearningRateScheduler` do, multiplies
-    the rates of both optimizers by the same factor; after `0.0`, the
-    proportion from before returns. To change one rate alone, set that of
-    `dense` or `embedding`. A rate that follows a schedule cannot be set, and
-    a `keras.optimizers.MultiOptimizer` has no rate of its own; give
-    `global_clipnorm` here and not to its parts.
+    the rates of both optimizers by the same factor. Setting it to `0.0` keeps
+    their ratio for later. To change only one rate, set that of `dense` or
+    `embedding`. A rate that follows a schedule cannot be set, and a
+    `keras.optimizers.MultiOptimizer` has no rate.
 
-    Loss scaling for `mixed_float16` covers both: give a
-    `keras.optimizers.LossScaleOptimizer` as `dense`, or let `compile` do it.
-    A step with a gradient that is not finite then changes nothing.
+    Moving averages (`use_ema`) of tables are stored by row and are out of date
+    for rows that were not read lately. Use
+    `keras_infnet.training.AveragedWeights`, which `fit_ranker` adds, instead of
+    `keras.callbacks.SwapEMAWeights`, which would swap only dense weights and
+    raises an error.
+
+    Loss scaling for `mixed_float16` covers both optimizers: pass a
+    `keras.optimizers.LossScaleOptimizer` as `dense`, or let `compile` wrap it.
+    A step with a non-finite gradient then changes nothing.
 
     Args:
         dense: Keras optimizer, its name, or `None` for `AdamW`. Defaults to
             `None`.
         embedding: `EmbeddingOptimizer`, or `None` for `RowwiseAdagrad`.
             Defaults to `None`.
-        global_clipnorm: float or `None`. Largest norm of all gradients
-            together, dense and of distinct rows; larger ones are scaled down.
-            `None` takes that of `dense`. Defaults to `None`.
+        global_clipnorm: float or `None`. Largest norm of all gradients,
+            those of dense weights and of distinct rows; a larger norm is
+            scaled down. `None` takes that of `dense`. Set it here instead of
+            in the parts of a `MultiOptimizer`. Defaults to `None`.
         name: string or `None`. Defaults to `None`.
 
     Raises:
-        ValueError: If an optimizer is of a wrong kind, or asks for what rows
-            do not have.
+        ValueError: If an optimizer has a wrong type, or an option that
+            row-wise updates do not support.
 
     Example:
 
@@ -87,7 +94,7 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         inner = getattr(dense, "inner_optimizer", dense)
         if isinstance(inner, RowSparseOptimizer | EmbeddingOptimizer):
             raise ValueError(
-                "dense weights need a plain Keras optimizer, such as AdamW. "
+                "`dense` must be a plain Keras optimizer, such as AdamW. "
                 f"Received: {type(inner).__name__}."
             )
         for part in _parts(inner):
@@ -96,16 +103,16 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
             global_clipnorm = inner.global_clipnorm
         if global_clipnorm is not None:
             check_number("global_clipnorm", global_clipnorm, above=0.0)
-        # A callable, because a number would become a variable of its own.
+        # A callable, because a number would become a variable.
         super().__init__(lambda: 0.0, name=name)
         self.dense = dense
         self.embedding = embedding
         self.global_clipnorm = global_clipnorm
-        # Embedding rate over dense rate, for when the latter is 0.
+        # Embedding rate over dense rate, kept while the latter is 0.
         self._rate_ratio: float | None = None
 
     def build(self, variables: Any) -> None:
-        """Makes the state of both optimizers for the list `variables`."""
+        """Creates the state of both optimizers for the list `variables`."""
         variables = list(variables)
         if self.built:
             self._check_same(variables)
@@ -116,7 +123,7 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
             self.dense.build(dense)
         if tables:
             self.embedding.build(tables)
-        # In place: what is assigned to an attribute becomes state of its own.
+        # In place, because Keras tracks variables assigned to an attribute.
         self._trainable_variables.extend(variables)
         self._trainable_variables_indices.update(
             {self._var_key(v): i for i, v in enumerate(variables)}
@@ -129,7 +136,7 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
             raise ValueError(_other_weights(variables, known))
 
     def _split(self, values: Any) -> tuple[list[Any], list[Any]]:
-        """Separates what belongs to dense weights from that of tables."""
+        """Separates values of dense weights from those of tables."""
         pairs = list(zip(values, self._is_table, strict=True))
         return (
             [value for value, of_table in pairs if not of_table],
@@ -152,19 +159,21 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
     def learning_rate(self, value: Any) -> None:
         if self.has_scheduled_rate:
             raise TypeError(
-                "`learning_rate` cannot be set where it follows a schedule. "
+                "`learning_rate` cannot be set if it follows a schedule. "
                 f"Received: learning_rate={value!r}. Leave out the schedule "
-                "(of `compile_ranker`, `warmup_steps` and `decay_steps`), or "
+                "(`warmup_steps` and `decay_steps` of `compile_ranker`), or "
                 "the callback that sets the rate."
             )
         if isinstance(value, _SCHEDULE):
             raise TypeError(
-                "`learning_rate` must be a number. Give schedules to `dense` "
+                "`learning_rate` must be a number. Pass schedules to `dense` "
                 f"and `embedding`. Received: learning_rate={value!r}."
             )
-        value, before = _number(value), _number(self.dense.learning_rate)
+        value = checked_rate(value)
+        before = checked_rate(self.dense.learning_rate)
         if before > 0:
-            self._rate_ratio = _number(self.embedding.learning_rate) / before
+            embedding_rate = checked_rate(self.embedding.learning_rate)
+            self._rate_ratio = embedding_rate / before
         self.dense.learning_rate = value
         if self._rate_ratio is not None:
             self.embedding.learning_rate = value * self._rate_ratio
@@ -176,7 +185,7 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         return any(isinstance(part._learning_rate, _SCHEDULE) for part in parts)
 
     def scale_losses(self) -> None:
-        """Wraps the dense optimizer to scale losses, for float16."""
+        """Wraps the dense optimizer in a `LossScaleOptimizer`, for float16."""
         if not isinstance(self.dense, keras.optimizers.LossScaleOptimizer):
             self.dense = keras.optimizers.LossScaleOptimizer(self.dense)
 
@@ -194,7 +203,7 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
             variable.assign(weight)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
-        """Updates all weights; the gradients of tables are `RowGradients`."""
+        """Updates all weights. Gradients of tables are `RowGradients`."""
         if trainable_variables is None:
             trainable_variables = self._trainable_variables
         elif not self.built:
@@ -210,9 +219,9 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
     def stateless_apply(
         self, optimizer_variables: Any, grads: Any, trainable_variables: Any
     ) -> tuple[list[Any], list[Any]]:
-        """Returns new values of the trained variables and of `variables`.
+        """Returns new values of the trainable variables and of `variables`.
 
-        All three arguments are lists of values; the gradients of tables are
+        All three arguments are lists of values. Gradients of tables are
         `RowGradients`.
         """
         if len(grads) != len(self._trainable_variables):
@@ -233,19 +242,15 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
 
         dense, distinct, scale, finite = run(self._prepare, grads)
         if dense:
-            # Optimizers that scale losses need their own stateless form.
+            # `LossScaleOptimizer` needs its own `stateless_apply`.
             variables, _ = self._split(self._trainable_variables)
             values, others = self.dense.stateless_apply(
                 [state[id(v)] for v in self.dense.variables],
                 dense,
                 [state[id(v)] for v in variables],
             )
-            for variable, value in zip(
-                [*variables, *self.dense.variables],
-                [*values, *others],
-                strict=True,
-            ):
-                state[id(variable)] = value
+            keys = [id(v) for v in (*variables, *self.dense.variables)]
+            state |= dict(zip(keys, (*values, *others), strict=True))
         run(self._apply_rows, distinct, scale, finite)
         return (
             [state[id(v)] for v in self._trainable_variables],
@@ -253,41 +258,37 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
         )
 
     def _prepare(self, grads: Any) -> tuple[list[Any], Any, Any, Any]:
-        """Adds rows up, clips, and looks for numbers that are not finite.
+        """Sums the gradients of rows, clips, and checks that all are finite.
 
         Returns the gradients of dense weights, those of distinct rows, and
-        for the latter a factor and whether to use them at all (or `None`s).
+        for the latter a factor and whether to apply them, or `None`.
         """
         dense, of_tables = self._split(grads)
         distinct = self.embedding.add_up(of_tables) if of_tables else []
         scale, finite = None, None
         if isinstance(self.dense, keras.optimizers.LossScaleOptimizer):
             scale = 1.0 / self.dense.dynamic_scale
-            sums = [entry.sums for entry in distinct]
-            finite = _all_finite([*sums, *[g for g in dense if g is not None]])
-            # The dense optimizer sees dense gradients alone.
-            poison = ops.where(finite, 0.0, float("nan"))
-            dense = [
-                g if g is None else g + ops.cast(poison, g.dtype) for g in dense
-            ]
+            tensors = _tensors(dense, distinct)
+            finite = ops.all(
+                ops.stack([ops.all(ops.isfinite(x)) for x in tensors])
+            )
+            # Make the dense optimizer skip the step if a table must.
+            dense = _scaled(dense, ops.where(finite, 1.0, float("nan")))
         if self.global_clipnorm is not None:
             factor = self._clip_factor(dense, distinct, scale)
-            dense = [
-                g if g is None else g * ops.cast(factor, g.dtype) for g in dense
-            ]
+            dense = _scaled(dense, factor)
             scale = factor if scale is None else factor * scale
         return dense, distinct, scale, finite
 
     def _clip_factor(self, dense: Any, distinct: Any, scale: Any) -> Any:
-        parts = [ops.convert_to_tensor(g) for g in dense if g is not None]
-        parts += [entry.sums for entry in distinct]
         squares = [
-            ops.sum(ops.square(ops.cast(part, "float32"))) for part in parts
+            ops.sum(ops.square(ops.cast(x, "float32")))
+            for x in _tensors(dense, distinct)
         ]
         norm = ops.sqrt(sum(squares[1:], squares[0]))
         if scale is not None:
             norm = norm * scale
-        # A norm that is not finite is for the loss scale to deal with.
+        # Loss scaling handles a norm that is not finite.
         return self.global_clipnorm / ops.maximum(norm, self.global_clipnorm)
 
     def _apply_rows(self, distinct: Any, scale: Any, finite: Any) -> None:
@@ -297,17 +298,17 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
 
     @property
     def keeps_averages(self) -> bool:
-        """Whether any part keeps averages of what it trains."""
+        """Whether any part keeps averages of its weights."""
         parts = [*_parts(self.dense), self.embedding]
         return any(part.use_ema for part in parts)
 
     def bring_averages_up_to_date(self) -> None:
-        """Makes the stored averages of tables those of the last step."""
+        """Updates the stored averages of tables to the last step."""
         if self.embedding.use_ema and self.embedding.built:
             self.embedding.bring_averages_up_to_date()
 
     def swap_averages(self) -> None:
-        """Exchanges weights and their averages, where there are any."""
+        """Swaps weights and their averages, where averages are kept."""
         for part in _parts(self.dense):
             if not part.use_ema or not part.built:
                 continue
@@ -321,12 +322,12 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
             self.embedding.swap_averages()
 
     def finalize_variable_values(self, var_list: Any) -> None:
-        """Replaces the weights by their averages, where there are any."""
+        """Replaces weights by their averages, where averages are kept."""
         dense, tables = self._split(self._trainable_variables)
         if dense:
             self.dense.finalize_variable_values(dense)
             if self.keeps_averages:
-                # JAX deletes an array that Keras lets two variables share.
+                # Keras lets two variables share an array, which JAX deletes.
                 for variable in dense:
                     variable.assign(ops.copy(variable.value))
         if tables:
@@ -343,57 +344,55 @@ class RowSparseOptimizer(keras.optimizers.Optimizer):
 
 
 def is_table(variable: Any) -> bool:
-    """Whether a variable is an embedding table, trained by rows."""
+    """Whether a variable is an embedding table with row-wise updates."""
     return bool(getattr(variable, "row_sparse", False))
 
 
 def _parts(optimizer: Any) -> list[Any]:
-    """The optimizers of dense weights, without what wraps them."""
+    """Unwraps the optimizers of dense weights."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     return list(getattr(inner, "optimizers", [inner]))
 
 
 def _check_part(optimizer: Any) -> None:
-    """Refuses options that tables trained by rows do not support."""
-    steps = optimizer.gradient_accumulation_steps
-    if steps:
-        raise ValueError(
-            "tables that are trained by rows have no "
-            "`gradient_accumulation_steps`: their gradients are never kept "
-            "as a whole. Use a larger batch, or compile with "
-            "`embedding_optimizer='dense'`. Received: "
-            f"gradient_accumulation_steps={steps}."
-        )
-    if optimizer.loss_scale_factor:
-        raise ValueError(
-            "tables that are trained by rows have no fixed "
-            "`loss_scale_factor`. Give `dense` as "
-            "keras.optimizers.LossScaleOptimizer(...). Received: "
-            f"loss_scale_factor={optimizer.loss_scale_factor}."
-        )
+    """Raises `ValueError` for options that row-wise updates do not support."""
+    for option, advice in (
+        (
+            "gradient_accumulation_steps",
+            "Use a larger batch, or compile with `embedding_optimizer='dense'`",
+        ),
+        (
+            "loss_scale_factor",
+            "Pass `dense` as keras.optimizers.LossScaleOptimizer(...)",
+        ),
+    ):
+        value = getattr(optimizer, option)
+        if value:
+            raise ValueError(
+                f"`{option}` is not supported with row-wise updates of "
+                f"tables. {advice}. Received: {option}={value}."
+            )
 
 
 def _other_weights(received: Any, known: Any) -> str:
     return (
-        "the weights to train are not those that the optimizer was made for: "
-        f"{len(received)} in place of {len(known)}, or those of another "
-        "model. After freezing layers, call `compile` again; give every model "
-        "an optimizer of its own."
+        f"the optimizer was built for {len(known)} weights. Received: "
+        f"{len(received)} weights, or those of another model. After freezing "
+        "layers, call `compile` again. Give every model its own optimizer."
     )
 
 
-def _number(value: Any) -> float:
-    return float(ops.convert_to_numpy(value))
+def _tensors(dense: list[Any], distinct: list[Any]) -> list[Any]:
+    gradients = [*dense, *(entry.sums for entry in distinct)]
+    return [ops.convert_to_tensor(g) for g in gradients if g is not None]
+
+
+def _scaled(gradients: list[Any], factor: Any) -> list[Any]:
+    return [
+        g if g is None else g * ops.cast(factor, g.dtype) for g in gradients
+    ]
 
 
 def _deserialized(optimizer: Any) -> Any:
-    if isinstance(optimizer, dict):
-        return keras.saving.deserialize_keras_object(optimizer)
-    if isinstance(optimizer, str):
-        return keras.optimizers.get(optimizer)
-    return optimizer
-
-
-def _all_finite(tensors: list[Any]) -> Any:
-    tensors = [ops.convert_to_tensor(tensor) for tensor in tensors]
-    return ops.all(ops.stack([ops.all(ops.isfinite(t)) for t in tensors]))
+    named = isinstance(optimizer, dict | str)
+    return keras.optimizers.get(optimizer) if named else optimizer

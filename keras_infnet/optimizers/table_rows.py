@@ -1,6 +1,6 @@
-"""Reading, adding up and writing rows of tables in place, by backend.
+"""In-place reading and writing of table rows, and sums of their gradients.
 
-`keras.ops` can scatter into tensors only, which copies the table on
+`keras.ops` can only scatter into tensors, which copies the table on
 TensorFlow and PyTorch.
 """
 
@@ -16,12 +16,12 @@ __all__ = ["add_up", "read_rows", "write_rows"]
 
 
 def add_up(marks: Any, gradients: Any, table: Any) -> DistinctRows:
-    """Adds up the gradients of every distinct row.
+    """Sums the gradients of every distinct row.
 
-    Every place writes its number to its row of `marks` and reads it back: the
-    places of one row all see the same number, whoever wrote last. This takes
-    no sorting and no hashing. `marks`, a variable of one integer a row, needs
-    no clearing: its values mean nothing between calls.
+    Every lookup writes its index to its row of `marks`, a variable of one
+    integer per row, and reads it back: all lookups of a row then see the same
+    index, that of the last write. This needs no sorting and no hashing.
+    `marks` need not be cleared between calls.
     """
     match keras.backend.backend():
         case "tensorflow":
@@ -40,13 +40,13 @@ def add_up(marks: Any, gradients: Any, table: Any) -> DistinctRows:
 
 
 def _choose(marks: Any, rows: Any) -> tuple[Any, Any]:
-    """One place for all places of a row, and which places are that one."""
-    places = ops.arange(ops.shape(rows)[0], dtype="int32")
+    """Returns one lookup of the row of each lookup, and which those are."""
+    lookups = ops.arange(ops.shape(rows)[0], dtype="int32")
     if keras.backend.backend() == "torch":
-        places = places.to(rows.device)
-    write_rows(marks, rows, places)
+        lookups = lookups.to(rows.device)
+    write_rows(marks, rows, lookups)
     chosen = read_rows(marks, rows)
-    return chosen, chosen == places
+    return chosen, chosen == lookups
 
 
 def _add_up_on_torch(marks: Any, gradients: Any, table: Any) -> DistinctRows:
@@ -55,14 +55,14 @@ def _add_up_on_torch(marks: Any, gradients: Any, table: Any) -> DistinctRows:
     rows = torch.cat(gradients.rows)
     _, first = _choose(marks, rows)
     distinct = rows[first]
-    # Numbers without gaps: as many sums as there are rows.
-    places = torch.arange(len(distinct), dtype=torch.int32, device=rows.device)
-    write_rows(marks, distinct, places)
+    # Consecutive indices, for as many sums as there are rows.
+    index = torch.arange(len(distinct), dtype=torch.int32, device=rows.device)
+    write_rows(marks, distinct, index)
     values = gradients.values
     sums = values[0].new_zeros((len(distinct), values[0].shape[1]))
     for piece, part in zip(gradients.rows, values, strict=True):
-        # In the order of places: the same sum in every run. Indices of 32
-        # bits take PyTorch a loop 2 to 4 times as slow.
+        # In the order of lookups, so that a CPU always gives the same sum.
+        # With 32-bit indices PyTorch is 2 to 4 times slower.
         sums.index_add_(0, read_rows(marks, piece).long(), part)
     return DistinctRows(distinct, sums, read_rows(table, distinct))
 
@@ -75,8 +75,8 @@ def _add_up_on_tensorflow(
     rows = tf.concat(gradients.rows, axis=0)
     chosen, first = _choose(marks, rows)
     distinct = tf.boolean_mask(rows, first)
-    places = rows.shape[0]
-    if places is not None and table.shape[0] <= places:
+    lookups = rows.shape[0]
+    if lookups is not None and table.shape[0] <= lookups:
         segments, count, wanted = gradients.rows, table.shape[0], distinct
     else:
         segments, count = [chosen], None
@@ -89,10 +89,10 @@ def _add_up_on_tensorflow(
 
 @functools.cache
 def _segment_sums() -> Any:
-    """Function of segments, values and a count: the sums by segment.
+    """Returns a function of segments, values and a count: the segment sums.
 
-    Compiled by XLA, whose loop was 4 to 14 times as fast on two cores as the
-    kernel of TensorFlow.
+    It is compiled by XLA, whose loop is 4 to 14 times as fast on two cores as
+    TensorFlow's kernel.
     """
     import tensorflow as tf
 
@@ -111,11 +111,11 @@ def _segment_sums() -> Any:
 
 
 def read_rows(variable: Any, rows: Any) -> Any:
-    """Reads rows of a variable and nothing else of it."""
+    """Reads rows of a variable without reading the whole variable."""
     value = variable.value
     match keras.backend.backend():
         case "tensorflow":
-            # Reading all of a variable that was scattered to copies it.
+            # Reading the whole variable copies it after a scatter.
             return value.sparse_read(rows)
         case "torch":
             return value.detach().index_select(0, rows)
@@ -124,10 +124,10 @@ def read_rows(variable: Any, rows: Any) -> Any:
 
 
 def write_rows(variable: Any, rows: Any, values: Any) -> None:
-    """Replaces rows of a variable where they are.
+    """Replaces rows of a variable in place.
 
-    Of several entries with the same number, one is written. On JAX, numbers
-    beyond the last row write nothing.
+    One of several entries with the same index is written. On JAX, an index out
+    of range writes nothing.
     """
     value = variable.value
     match keras.backend.backend():

@@ -13,7 +13,6 @@ __all__ = [
     "named",
     "nested",
     "outputs_of",
-    "randomize",
     "same_setting",
     "symbol",
 ]
@@ -134,17 +133,3 @@ def outputs_of(model: Any, arrays: Mapping[str, Any]) -> dict[str, Any]:
         name: np.asarray(ops.convert_to_numpy(y)).astype("float32")
         for name, y in named(outputs).items()
     }
-
-
-def randomize(layer: Any) -> None:
-    """Gives every weight random values, so that no bias is zero."""
-    rng = np.random.default_rng(0)
-    values = []
-    for weight in layer.weights:
-        noise = 0.4 * rng.standard_normal(weight.shape)
-        if weight.path.endswith("gamma"):
-            noise += 1.0
-        if weight.path.endswith("moving_variance"):
-            noise = 0.5 + np.abs(noise)
-        values.append(noise.astype("float32"))
-    layer.set_weights(values)

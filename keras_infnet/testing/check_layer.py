@@ -16,11 +16,11 @@ from keras_infnet.testing.call_arguments import (
     named,
     nested,
     outputs_of,
-    randomize,
     same_setting,
     symbol,
 )
 from keras_infnet.testing.probe_layers import AttachMask, MaskOf, Projection
+from keras_infnet.testing.random_data import randomize
 
 __all__ = ["check_layer"]
 

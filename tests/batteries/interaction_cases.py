@@ -1,4 +1,4 @@
-"""Cases of `check_layer`: crosses, factorisation machines, experts."""
+"""Cases of `check_layer`: crosses, factorization machines, experts."""
 
 from layer_cases import EVENTS, FIELDS, TASKS, D, case, dense, normal, some_mask
 
@@ -19,8 +19,6 @@ CASES = [
         "InterestEvolution",
         {},
         TARGET,
-        # A GRU, a cell, W.
-        3 + 4 + 1,
         3 * (2 * 8 * 8 + 2 * 8) + (3 * (2 * 8 * 8 + 8) + 8) + 8 * 8,
         ({"gru_type": "lstm"}, "`gru_type`"),
         ({"attention": "cosine"}, "`attention`"),
@@ -36,7 +34,6 @@ CASES = [
             "activation": "silu",
         },
         TARGET,
-        3 + 4 + 3,
         3 * (2 * 8 * 8 + 2 * 8)
         + (2 * (2 * 8 * 8 + 8) + 8)
         + dense(4 * 8, 5)
@@ -45,13 +42,11 @@ CASES = [
         **OF_EVENTS,
         empty_is_zero=True,
     ),
-    case("Dice", {}, {"x": normal(EVENTS, W)}, 3, 3 * W),
+    case("Dice", {}, {"x": normal(EVENTS, W)}, 3 * W),
     case(
         "TargetAttention",
         {"hidden_dims": (5, 4)},
         TARGET,
-        # Two of Dice: alpha, mean and variance.
-        2 + 2 * 3 + 2 * 2,
         dense(4 * 2 * D, 5, 4, 1) + 3 * (5 + 4),
         ({"hidden_dims": (0,)}, "`hidden_dims`"),
         **OF_EVENTS,
@@ -61,7 +56,6 @@ CASES = [
         "TargetAttention",
         {"hidden_dims": (5,), "activation": "silu", "use_softmax": True},
         TARGET,
-        3,
         dense(4 * 2 * D, 5) + 5,
         label="_softmax",
         **OF_EVENTS,
@@ -71,23 +65,22 @@ CASES = [
         "TargetSequence",
         {"max_length": 2, "position_dim": 3},
         TARGET,
-        1,
         3 * 3,
         ({"max_length": 0}, "`max_length`"),
     ),
     case(
         "TransformerBlock",
         {"num_heads": 2, "hidden_dim": 5, "activation": "silu"},
-        {"tokens": normal(EVENTS, D)},
-        4 + 4 + 4,
+        {"tokens": normal(EVENTS, D), "mask": some_mask()},
         4 * D * D + dense(D, 5, D) + 4 * D,
         ({"num_heads": 0}, "`num_heads`"),
+        padded=("tokens",),
+        mask="mask",
     ),
     case(
         "TokenDense",
         {"units": 3, "activation": "silu"},
         {"tokens": normal(FIELDS, D)},
-        2,
         FIELDS * dense(D, 3),
         ({"units": 0}, "`units`"),
     ),
@@ -95,7 +88,6 @@ CASES = [
         "RankMixerBlock",
         {"expansion": 3, "activation": "silu"},
         {"tokens": normal(FIELDS, D)},
-        4 + 4,
         FIELDS * dense(D, 3 * D, D) + 4 * D,
         ({"expansion": 0}, "`expansion`"),
     ),
@@ -103,7 +95,6 @@ CASES = [
         "ExpertGate",
         {},
         {"x": normal(W), "experts": normal(EXPERTS, D)},
-        1,
         W * EXPERTS,
         ({"hidden_dims": (0,)}, "`hidden_dims`"),
     ),
@@ -111,7 +102,6 @@ CASES = [
         "ExpertGate",
         {"hidden_dims": (5,), "activation": "silu", "dropout": 0.1},
         {"x": normal(W), "experts": normal(EXPERTS, D)},
-        3,
         dense(W, 5) + 5 * EXPERTS,
         label="_hidden",
     ),
@@ -124,7 +114,6 @@ CASES = [
             "dropout": 0.1,
         },
         {"x": normal(W)},
-        4,
         EXPERTS * dense(W, 5, D),
         ({"num_experts": 0}, "`num_experts`"),
         ({"num_experts": 2, "hidden_dims": ()}, "`hidden_dims`"),
@@ -133,7 +122,6 @@ CASES = [
         "FactorizationMachine",
         {"num_tasks": TASKS},
         {"interaction": normal(D), "linear": normal(FIELDS, TASKS)},
-        2,
         TASKS + D * TASKS,
         ({"num_tasks": 0}, "`num_tasks`"),
     ),
@@ -142,14 +130,12 @@ CASES = [
         {},
         {"interaction": normal(D), "linear": normal(FIELDS, 1)},
         1,
-        1,
         label="_one_task",
     ),
     case(
         "FeatureCross",
         {},
         PAIR,
-        2,
         W * W + W,
         ({"num_experts": 2}, "`projection_dim`"),
         ({"projection_dim": 0}, "`projection_dim`"),
@@ -158,7 +144,6 @@ CASES = [
         "FeatureCross",
         {"projection_dim": 2},
         PAIR,
-        3,
         2 * 2 * W + W,
         label="_low_rank",
     ),
@@ -166,7 +151,6 @@ CASES = [
         "FeatureCross",
         {"projection_dim": 2, "num_experts": EXPERTS},
         PAIR,
-        5,
         EXPERTS * (2 * 2 * W + 2 * 2) + W * EXPERTS + W,
         label="_mixture",
     ),
@@ -174,12 +158,11 @@ CASES = [
         "FieldAttention",
         {"num_heads": 2, "head_dim": 3, "use_scale": True},
         {"tokens": normal(FIELDS, D)},
-        4,
         4 * D * 6,
         ({"head_dim": 0}, "`head_dim`"),
     ),
-    case("GatedCross", {}, PAIR, 3, 2 * W * W + W),
-    case("PairwiseInteraction", {}, {"tokens": normal(FIELDS, D)}, 0, 0),
+    case("GatedCross", {}, PAIR, 2 * W * W + W),
+    case("PairwiseInteraction", {}, {"tokens": normal(FIELDS, D)}, 0),
     case(
         "WuKongBlock",
         {
@@ -191,8 +174,6 @@ CASES = [
             "dropout": 0.1,
         },
         {"tokens": normal(FIELDS, D)},
-        # Y, W_L and R; the norm, an MLP and the last norm.
-        3 + 2 + 4 + 2,
         FIELDS * (2 + 2 + 5)
         + 2 * 2 * FIELDS
         + dense(2 * FIELDS, 7, 3 * D)
@@ -208,7 +189,6 @@ CASES = [
             "hidden_dims": (),
         },
         {"tokens": normal(FIELDS, D)},
-        2 + 2 + 2 + 2,
         FIELDS * (2 + FIELDS - 1)
         + 2 * 2 * FIELDS
         + dense(2 * FIELDS, D)

@@ -49,22 +49,13 @@ def dense(*widths):
     return sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
 
 
-def case(name, kwargs, inputs, weights, parameters, *bad, label="", **more):
-    return pytest.param(
-        getattr(layers, name),
-        kwargs,
-        inputs,
-        weights,
-        parameters,
-        bad,
-        more,
-        id=name + label,
-    )
+def case(name, kwargs, inputs, parameters, *bad, label="", **more):
+    """A case of `check_layer`; the number of parameters is counted by hand."""
+    more |= {"num_parameters": parameters, "bad_arguments": bad}
+    cls = getattr(layers, name)
+    return pytest.param(cls, kwargs, inputs, more, id=name + label)
 
 
 def start_again():
-    """Draws as if nothing had been drawn yet.
-
-    Cases of one file then do not change the inputs of another's.
-    """
+    """Restarts the random numbers, so that files of cases are independent."""
     RNG.bit_generator.state = np.random.default_rng(0).bit_generator.state

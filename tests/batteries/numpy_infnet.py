@@ -187,7 +187,7 @@ class _Forward:
         return x, mask
 
     def behaviors(self):
-        """Tokens and mask of one behaviour after the other."""
+        """Tokens and mask of one behavior after the other."""
         ends = np.cumsum(self.lengths)[:-1]
         tokens = np.split(self.X["sequence"], ends, 1)
         masks = np.split(self.valid["sequence"], ends, 1)

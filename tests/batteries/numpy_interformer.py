@@ -1,6 +1,6 @@
 """InterFormer in NumPy, one row at a time, written from the equations.
 
-A row has no padding: `behaviors` holds, for each behaviour, the attributes of
+A row has no padding: `behaviors` holds, for each behavior, the attributes of
 its events side by side, `(events, width)`, the oldest first. `weights` maps
 the path of a weight to its array.
 """
@@ -20,7 +20,7 @@ def mask_net(c, w, name):
 
 
 def merged(behaviors, names, w, how):
-    """Events of all behaviours and their positions, 1 for the newest."""
+    """Events of all behaviors and their positions, 1 for the newest."""
     if how == "time":
         tokens = [
             mask_net(events, w, f"event_stream/{name}_mask_net")

@@ -174,29 +174,3 @@ def test_dropout_acts_in_training_only():
     np.testing.assert_array_equal(still, ops.convert_to_numpy(layer(x)))
     moved = ops.convert_to_numpy(layer(x, training=True))
     assert np.abs(moved - still).max() > 1e-3
-
-
-@pytest.mark.parametrize(
-    ("name", "kwargs", "argument"),
-    [
-        ("BehaviorPooling", {"hidden_dim": 0}, "hidden_dim"),
-        ("BroadcastGatedUnit", {"expansion": 0}, "expansion"),
-        ("CrossAttention", {"dim": 0}, "dim"),
-        ("EventTokenizer", {"dim": 4, "max_length": 0}, "max_length"),
-        ("HubBlock", {"num_heads": 0}, "num_heads"),
-        ("LearnedTokens", {"num_tokens": 0, "dim": 4}, "num_tokens"),
-        ("LearnedTokens", {"num_tokens": 2, "dim": True}, "dim"),
-        ("MLP", {"units": 2, "hidden_dims": (3, 0)}, "hidden_dims"),
-        ("ProxyGatedUnit", {"expansion": 1.5}, "expansion"),
-        ("TokenCompression", {"num_tokens": "4"}, "num_tokens"),
-    ],
-)
-def test_sizes_must_be_positive(name, kwargs, argument):
-    with pytest.raises(ValueError, match=f"`{argument}`.*Received"):
-        getattr(layers, name)(**kwargs)
-
-
-def test_queries_that_are_not_projected_must_fit():
-    layer = layers.CrossAttention(6, project_query=False)
-    with pytest.raises(ValueError, match="must be `dim` wide"):
-        layer(np.ones((1, 2, 4)), np.ones((1, 3, 6)))

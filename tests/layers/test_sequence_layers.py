@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gradients import projected, run, without_gradient
+from gradients import run
 from keras import ops
 from layer_cases import EVENTS, D, normal, some_mask, symbols
 from tiny import randomize
@@ -105,36 +105,6 @@ def norm(x, w, name):
     x = x - x.mean(-1, keepdims=True)
     x = x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-5)
     return x * w[f"{name}/gamma"] + w[f"{name}/beta"]
-
-
-def test_every_weight_of_the_transformer_learns():
-    layer = layers.TransformerBlock(2, dropout=0.1)
-    inputs = {"tokens": normal(EVENTS, D), "mask": some_mask()}
-    layer(**inputs)
-    randomize(layer)
-    missed = without_gradient(
-        lambda: projected(layer(**inputs)), layer.trainable_weights
-    )
-    assert not missed
-
-
-@pytest.mark.parametrize(
-    ("build", "message"),
-    [
-        (
-            lambda: layers.TransformerBlock(3)(normal(EVENTS, D)),
-            "`num_heads` must divide.*num_heads=3, tokens of width 4",
-        ),
-        (lambda: layers.TransformerBlock(0), "`num_heads`"),
-        (lambda: layers.TransformerBlock(hidden_dim=0), "`hidden_dim`"),
-        (lambda: layers.RankMixerBlock()(normal(3, D)), "3 tokens of width 4"),
-        (lambda: layers.TargetSequence(0), "`max_length`"),
-        (lambda: layers.TargetSequence(position_dim=0), "`position_dim`"),
-    ],
-)
-def test_wrong_sizes_are_named(build, message):
-    with pytest.raises(ValueError, match=message):
-        build()
 
 
 def test_tokens_exchange_parts():

@@ -140,9 +140,9 @@ def test_a_gradient_step_ignores_missing_rows(cls):
 
 @pytest.mark.parametrize("cls", LOSSES)
 def test_rows_must_match(cls):
-    with pytest.raises(ValueError, match=r"one value a row.*\(1,\)"):
+    with pytest.raises(ValueError, match=r"labels of shape \(1,\)"):
         cls()([1.0], [[0.5], [0.5]])
-    with pytest.raises(ValueError, match="labels and weights must have one"):
+    with pytest.raises(ValueError, match=r"weights of shape \(3,\)"):
         cls()([1.0, 0.0], [[0.5], [0.5]], [1.0, 1.0, 1.0])
 
 

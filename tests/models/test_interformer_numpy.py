@@ -372,7 +372,7 @@ def test_embeddings_of_another_width_under_another_model():
         ({"num_summary_tokens": 0}, "`num_summary_tokens`"),
         ({"num_recent_tokens": 0}, "`num_recent_tokens`"),
         ({"interaction": "fm"}, "`interaction` must be one of 'dot'"),
-        ({"interaction": "dot", "num_interaction_layers": 2}, "one layer"),
+        ({"interaction": "dot", "num_interaction_layers": 2}, "num_layers=2"),
         ({"pffn": "film"}, "`pffn` must be one of 'lowrank'"),
         ({"pffn_hidden_dim": 8}, "`hidden_dim`"),
         ({"gate": "open"}, "`gate`"),

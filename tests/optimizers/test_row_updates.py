@@ -9,6 +9,7 @@ from keras_infnet.optimizers import (
     EmbeddingAdagrad,
     LazyAdam,
     RowGradients,
+    RowSparseOptimizer,
     RowwiseAdagrad,
 )
 
@@ -151,6 +152,17 @@ def test_averages_asked_for_on_the_way_change_nothing():
     np.testing.assert_allclose(*results, atol=1e-6)
 
 
+@pytest.mark.parametrize("rate", [-1, float("nan"), np.float32("inf")])
+def test_a_wrong_rate_cannot_be_set(rate):
+    embedding = RowwiseAdagrad(0.1)
+    both = RowSparseOptimizer(keras.optimizers.SGD(0.2), embedding)
+    for optimizer in (embedding, both):
+        with pytest.raises(ValueError, match="`learning_rate`.*Received"):
+            optimizer.learning_rate = rate
+    rates = float(both.learning_rate), float(embedding.learning_rate)
+    assert rates == pytest.approx((0.2, 0.1))
+
+
 def test_dense_gradients_are_taken_too():
     by_rows = train(EmbeddingAdagrad(0.1))
     table = keras.Variable(first_table(), name="table")
@@ -217,5 +229,5 @@ def test_names_of_slots_are_checked():
         def slots(self, table):
             return {"marks": ((table.shape[0],), 0.0)}
 
-    with pytest.raises(ValueError, match="slot called 'marks'"):
+    with pytest.raises(ValueError, match=r"`slots`.*\['marks'\]"):
         train(Taken())

@@ -1,10 +1,11 @@
-"""Attention of few queries over many tokens."""
+"""Attention of a few queries over many tokens."""
 
 from typing import Any
 
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.attention.heads import attend, split_heads
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.masking import masked_softmax
 from keras_infnet.utils.argument_checks import check_positive
@@ -14,29 +15,30 @@ __all__ = ["CrossAttention"]
 
 @export("keras_infnet.layers.CrossAttention")
 class CrossAttention(BaseLayer):
-    """Lets a few query tokens read a source of many tokens.
+    """Multi-head attention of a few query tokens over many source tokens.
 
     `softmax((Q W_Q)(X W_K)^T / sqrt(d_k)) (X W_V)`, head by head, without
     biases.
 
-    With few queries the projections of the source are the cost. They can be
-    folded into the queries without changing the result: `(Q W_Q)(X W_K)^T =
+    With few queries, most of the cost is the projection of the source. It can
+    be folded into the queries without changing the result: `(Q W_Q)(X W_K)^T =
     (Q W_Q W_K^T) X^T` and `A (X W_V) = (A X) W_V`. Then the source is never
     projected. A gate that multiplies every source token by the same vector
-    can be folded the same way. The cheaper path is chosen from the shapes.
+    can be folded in the same way. By default the cheaper path is chosen from
+    the shapes.
 
-    A source of a single token needs no scores: `W_Q` and `W_K` do not exist
-    then.
+    A source of a single token needs no scores, so `W_Q` and `W_K` do not
+    exist.
 
-    A source of one row is read by all rows of the queries, which then are so
-    many more queries of that row: nothing of it is repeated. Queries of one
-    row read every row of a source.
+    A source with a batch size of 1 is attended to by every row of the queries
+    without being repeated. Queries with a batch size of 1 attend to every row
+    of the source.
 
-    Masking: masked tokens of the source are not read, and a row whose source
-    is masked entirely yields zeros. The mask of the query is passed on.
+    Masking: masked tokens of the source are not attended to, and a row whose
+    source is fully masked yields zeros. The mask of the query is passed on.
 
     Args:
-        dim: integer. Width of the result, all heads together.
+        dim: integer. Width of the output, all heads together.
         num_heads: integer. Must divide `dim`. Defaults to `1`.
         project_query: boolean. Whether the layer has its own `W_Q`. Without
             it the queries must be `dim` wide. Defaults to `True`.
@@ -46,12 +48,12 @@ class CrossAttention(BaseLayer):
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        query: tensor of shape `(batch, queries, query_dim)`, or of one row
-            for all.
-        source: tensor of shape `(batch, tokens, source_dim)`, or of one row
-            for all.
-        source_mask: boolean tensor of shape `(batch, tokens)`; of one row
-            where the source is. Optional.
+        query: tensor of shape `(batch, queries, query_dim)` or `(1, queries,
+            query_dim)`.
+        source: tensor of shape `(batch, tokens, source_dim)` or `(1, tokens,
+            source_dim)`.
+        source_mask: boolean tensor with the first two axes of `source`.
+            Optional.
         gate: tensor of shape `(batch, 1, source_dim)` by which every
             source token is multiplied. Optional.
 
@@ -60,8 +62,8 @@ class CrossAttention(BaseLayer):
 
     Raises:
         ValueError: If a size is not a positive integer, `num_heads` does not
-            divide `dim`, or queries that are not projected are not `dim`
-            wide.
+            divide `dim`, or queries are not `dim` wide although they are not
+            projected.
 
     Example:
 
@@ -86,6 +88,7 @@ class CrossAttention(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(dim=dim, num_heads=num_heads)
         if dim % num_heads:
             divisors = [n for n in range(1, dim + 1) if dim % n == 0]
@@ -93,30 +96,26 @@ class CrossAttention(BaseLayer):
                 "`num_heads` must divide `dim`. Received: "
                 f"num_heads={num_heads}, dim={dim}. Use one of {divisors}."
             )
-        self.dim = dim
-        self.num_heads = num_heads
-        self.project_query = project_query
-        self.fold = fold
         self.head_dim = dim // num_heads
         self.supports_masking = True
 
     def build(self, query_shape: Any, source_shape: Any) -> None:
         if not self.project_query and query_shape[-1] != self.dim:
             raise ValueError(
-                "queries that are not projected must be `dim` wide. "
+                "`query` must be `dim` wide if `project_query` is False. "
                 f"Received: query of shape {tuple(query_shape)}, "
                 f"dim={self.dim}."
             )
-        # One token gets all the attention whatever its score.
+        # A single token gets all the attention, whatever its score.
         self.scored, width = source_shape[1] != 1, source_shape[-1]
         self.query_kernel = self.key_kernel = None
         if self.scored:
             if self.project_query:
-                self.query_kernel = self._kernel(
+                self.query_kernel = self._weight(
                     "query_kernel", query_shape[-1], self.dim
                 )
-            self.key_kernel = self._kernel("key_kernel", width, self.dim)
-        self.value_kernel = self._kernel("value_kernel", width, self.dim)
+            self.key_kernel = self._weight("key_kernel", width, self.dim)
+        self.value_kernel = self._weight("value_kernel", width, self.dim)
 
     def call(
         self, query: Any, source: Any, source_mask: Any = None, gate: Any = None
@@ -136,11 +135,11 @@ class CrossAttention(BaseLayer):
     def _folds(self, query: Any, source: Any, gate: Any) -> bool:
         shared = source.shape[0] == 1
         if shared and gate is not None and gate.shape[0] != 1:
-            return True  # multiplying the source would make a copy a row
+            return True  # multiplying the source would copy it for each row
         if self.fold is not None:
             return self.fold
         if shared and query.shape[0] != 1:
-            return False  # projected once, however many rows there are
+            return False  # the source is projected once for all rows
         queries, width = query.shape[1], source.shape[-1]
         if queries is None:
             return False
@@ -168,23 +167,24 @@ class CrossAttention(BaseLayer):
         value = ops.matmul(source, self.value_kernel)
         if self.num_heads == 1:
             return self._read(query, key, value, mask)
-        queries, heads = query.shape[1], (self.num_heads, self.head_dim)
-        query = _with_rows_of(key, query)
-        query = ops.reshape(query, (-1, ops.shape(query)[1], *heads))
-        length = ops.shape(source)[1]
-        key = ops.reshape(key, (-1, length, *heads))
-        value = ops.reshape(value, (-1, length, *heads))
-        scores = ops.einsum("bqhe,blhe->bhql", query, key)
-        weights = self._softmax(scores, mask)
-        result = ops.einsum("bhql,blhe->bqhe", weights, value)
+        queries = query.shape[1]
+        query, key, value = (
+            split_heads(x, self.num_heads)
+            for x in (_with_rows_of(key, query), key, value)
+        )
+        if mask is not None:
+            mask = ops.expand_dims(mask, (1, 2))
+        result = attend(query, key, value, mask)
         return ops.reshape(result, (-1, queries, self.dim))
 
     def _read(self, query: Any, key: Any, value: Any, mask: Any) -> Any:
-        """Attention of one head, scores scaled already."""
+        """Computes the attention of one head from scaled queries."""
         queries = query.shape[1]
         query = _with_rows_of(key, query)
         scores = ops.einsum("bqd,bld->bql", query, key)
-        weights = self._softmax(scores, mask)
+        if mask is not None:
+            mask = ops.expand_dims(mask, 1)
+        weights = masked_softmax(scores, mask)
         result = ops.einsum("bql,bld->bqd", weights, value)
         if result.shape[1] != queries:
             result = ops.reshape(result, (-1, queries, value.shape[-1]))
@@ -195,7 +195,7 @@ class CrossAttention(BaseLayer):
         query = self._into_source(query, queries, width)
         if gate is not None:
             query = query * gate
-        # The heads of a query read the same source: they are more queries.
+        # All heads read the same source, so they count as more queries.
         result = self._read(query, source, source, mask)
         if gate is not None:
             result = result * gate
@@ -220,18 +220,12 @@ class CrossAttention(BaseLayer):
         result = ops.einsum("bqhd,dhe->bqhe", result, kernel)
         return ops.reshape(result, (-1, queries, self.dim))
 
-    def _softmax(self, scores: Any, mask: Any) -> Any:
-        if mask is not None:
-            for _ in range(len(scores.shape) - 2):
-                mask = ops.expand_dims(mask, 1)
-        return masked_softmax(scores, mask)
-
     def compute_output_shape(self, query_shape: Any, source_shape: Any) -> Any:
         return (*query_shape[:-1], self.dim)
 
 
 def _with_rows_of(source: Any, query: Any) -> Any:
-    """Gives queries as many rows as a source has, where one has one row."""
+    """Reshapes queries to the batch size of a source, if either has one row."""
     if query.shape[0] == source.shape[0]:
         return query
     if source.shape[0] == 1:

@@ -1,12 +1,12 @@
-"""Attention of fields to fields."""
+"""Self-attention of fields."""
 
 from typing import Any
 
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.attention.heads import attend, split_heads
 from keras_infnet.layers.base_layer import BaseLayer
-from keras_infnet.layers.masking import masked_softmax
 from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["FieldAttention"]
@@ -14,18 +14,18 @@ __all__ = ["FieldAttention"]
 
 @export("keras_infnet.layers.FieldAttention")
 class FieldAttention(BaseLayer):
-    """One interacting layer of AutoInt.
+    """Interacting layer of AutoInt: self-attention of fields, with a residual.
 
     `E' = relu([head_1, ..., head_H] + E W_res)`, with
-    `head = softmax((E W_Q)(E W_K)^T) (E W_V)`, without biases. Its cost grows
+    `head = softmax((E W_Q)(E W_K)^T) (E W_V)`, without biases. The cost grows
     with the square of the number of fields.
 
-    Masking: masked tokens are not read, and the mask is passed on.
+    Masking: masked tokens are not attended to, and the mask is passed on.
 
     Args:
-        num_heads: integer. Defaults to `1`.
+        num_heads: integer. Number of attention heads. Defaults to `1`.
         head_dim: integer. Width of a head. Defaults to `8`.
-        use_scale: boolean. Whether scores are divided by the root of
+        use_scale: boolean. Whether scores are divided by the square root of
             `head_dim`, which the paper does not do. Defaults to `False`.
         **kwargs: Arguments of the base layer.
 
@@ -37,8 +37,8 @@ class FieldAttention(BaseLayer):
         Tensor of shape `(batch, tokens, num_heads * head_dim)`.
 
     Raises:
-        ValueError: If a size is not a positive integer, or there is one token
-            only.
+        ValueError: If a size is not a positive integer, or there is only one
+            token.
 
     Example:
 
@@ -59,41 +59,35 @@ class FieldAttention(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(num_heads=num_heads, head_dim=head_dim)
-        self.num_heads = num_heads
-        self.head_dim = head_dim
-        self.use_scale = use_scale
         self.supports_masking = True
 
     def build(self, tokens_shape: Any) -> None:
         if tokens_shape[1] == 1:
             raise ValueError(
-                "fields attend to each other: there must be two at least, "
-                "counting attributes of behaviours. Received: one. Use a "
-                "model without attention of fields, such as DCNv2."
+                "`tokens` must hold at least two fields, which attend to each "
+                "other; attributes of behaviors count as fields. Received: "
+                f"tokens of shape {tuple(tokens_shape)}. With one field, use "
+                "a model without self-attention, such as DCNv2."
             )
         width = self.num_heads * self.head_dim
         self.kernels = {
-            name: self._kernel(f"{name}_kernel", tokens_shape[-1], width)
+            name: self._weight(f"{name}_kernel", tokens_shape[-1], width)
             for name in ("query", "key", "value", "residual")
         }
 
     def call(self, tokens: Any, mask: Any = None) -> Any:
-        heads = (-1, ops.shape(tokens)[1], self.num_heads, self.head_dim)
         query, key, value = (
-            ops.reshape(ops.matmul(tokens, self.kernels[name]), heads)
+            split_heads(ops.matmul(tokens, self.kernels[name]), self.num_heads)
             for name in ("query", "key", "value")
         )
-        scores = ops.cast(ops.einsum("bihd,bjhd->bhij", query, key), "float32")
         if self.use_scale:
-            scores = scores / self.head_dim**0.5
+            query = query * self.head_dim**-0.5
         if mask is not None:
             mask = ops.expand_dims(mask, (1, 2))
-        weights = ops.cast(masked_softmax(scores, mask), value.dtype)
-        read = ops.einsum("bhij,bjhd->bihd", weights, value)
-        read = ops.reshape(read, (*heads[:2], self.num_heads * self.head_dim))
-        kept = ops.matmul(tokens, self.kernels["residual"])
-        return ops.relu(read + kept)
+        residual = ops.matmul(tokens, self.kernels["residual"])
+        return ops.relu(attend(query, key, value, mask) + residual)
 
     def compute_output_shape(self, tokens_shape: Any) -> Any:
         return (*tokens_shape[:2], self.num_heads * self.head_dim)

@@ -1,4 +1,4 @@
-"""Past events, weighted by what is on offer now."""
+"""Attention of a target to past events, as in DIN."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,15 +17,15 @@ __all__ = ["TargetAttention"]
 
 @export("keras_infnet.layers.TargetAttention")
 class TargetAttention(BaseLayer):
-    """Adds up the events of a behaviour, each as much as it fits the target.
+    """Weighted sum of past events, with weights from an MLP on the target.
 
     `a_t = MLP([q, h_t, q - h_t, q * h_t])` and `y = sum_t a_t h_t` over the
-    valid events, where `q` and `h_t` are all attributes of the target and of
-    an event side by side. The weights are no distribution unless
-    `use_softmax` makes them one. The first layer is applied to the four parts
-    one by one: they are never put together.
+    valid events, where `q` and `h_t` are the concatenated attributes of the
+    target and of an event. The weights sum to 1 only with `use_softmax`. The
+    first layer is applied to the four parts separately, so that they are
+    never concatenated.
 
-    Masking: masked events do not count. The result has no mask.
+    Masking: masked events have weight 0. The output has no mask.
 
     Args:
         hidden_dims: sequence of integers. Hidden widths of the MLP. Defaults
@@ -39,8 +39,9 @@ class TargetAttention(BaseLayer):
     Call arguments:
         query: tensor of shape `(batch, attributes, dim)`, the target.
         events: tensor of shape `(batch, events, attributes, dim)`.
-        events_mask: boolean tensor, `(batch, events)` or `(batch, events,
-            attributes)`, where any counts. Optional.
+        events_mask: boolean tensor of shape `(batch, events)`, or `(batch,
+            events, attributes)`: an event is valid if any attribute is.
+            Optional.
         training: boolean. Whether `Dice` uses the statistics of the batch.
 
     Returns:
@@ -68,20 +69,18 @@ class TargetAttention(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        # Dice has weights, so that it is a layer and no function.
+        known = None if activation == "dice" else activation
+        self._store({**locals(), "activation": known})
         check_positive(hidden_dims=hidden_dims)
-        self.hidden_dims = tuple(hidden_dims)
-        self.activation = (
-            activation
-            if activation == "dice"
-            else keras.activations.get(activation)
-        )
-        self.use_softmax = use_softmax
+        if activation == "dice":
+            self.activation = activation
 
     def build(self, query_shape: Any, events_shape: Any) -> None:
         width = query_shape[-2] * query_shape[-1]
         widths = (*self.hidden_dims, 1)
-        self.kernel = self._kernel("kernel", 4 * width, widths[0])
-        # A softmax does not see what all scores have in common.
+        self.kernel = self._weight("kernel", 4 * width, widths[0])
+        # Adding the same number to all scores does not change their softmax.
         last = not self.use_softmax
         self.bias = None
         if self.hidden_dims or last:
@@ -144,9 +143,6 @@ class TargetAttention(BaseLayer):
         if self.use_softmax:
             return masked_softmax(scores, mask)
         return scores * ops.cast(mask, "float32")
-
-    def compute_output_shape(self, query_shape: Any, events_shape: Any) -> Any:
-        return query_shape
 
     def compute_mask(self, query: Any, previous_mask: Any) -> Any:
         return None

@@ -1,14 +1,17 @@
-"""Self-attention and a feed-forward network."""
+"""Transformer block with post-normalization."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.attention.heads import (
+    attend,
+    check_heads,
+    split_heads,
+)
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP, seeded_dropouts
-from keras_infnet.layers.masking import masked_softmax
 from keras_infnet.utils.argument_checks import (
     check_positive,
     check_positive_or_none,
@@ -20,22 +23,22 @@ __all__ = ["TransformerBlock"]
 
 @export("keras_infnet.layers.TransformerBlock")
 class TransformerBlock(BaseLayer):
-    """One block of a transformer, normalised behind each part.
+    """Transformer block with layer normalization after each residual.
 
-    `X = LN(X + MHA(X))` and `X = LN(X + FFN(X))`, with one hidden layer and
-    attention without biases.
+    `X = LN(X + MHA(X))` and `X = LN(X + FFN(X))`. The feed-forward network
+    has one hidden layer, and the attention has no biases.
 
-    Masking: padding is never read; what stands there means nothing. The mask is
-    passed on.
+    Masking: padding is not attended to, and outputs at padding have no
+    meaning. The mask is passed on.
 
     Args:
         num_heads: integer. Must divide the width of a token. Defaults to `2`.
         hidden_dim: integer or `None`. Width of the hidden layer; `None` is
-            that of a token. Defaults to `None`.
+            the width of a token. Defaults to `None`.
         activation: string or callable, of hidden layers. Defaults to
             `"leaky_relu"`.
-        dropout: float in `[0, 1)`. Rate of attention weights and behind the
-            hidden layer. Defaults to `0.0`.
+        dropout: float in `[0, 1)`. Dropout rate of the attention weights
+            and of the hidden layer. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
@@ -70,24 +73,17 @@ class TransformerBlock(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(num_heads=num_heads)
         check_positive_or_none(hidden_dim=hidden_dim)
         check_rate(dropout=dropout)
-        self.num_heads = num_heads
-        self.hidden_dim = hidden_dim
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
         self.supports_masking = True
 
     def build(self, tokens_shape: Any) -> None:
         width = tokens_shape[-1]
-        if width % self.num_heads:
-            raise ValueError(
-                "`num_heads` must divide the width of a token. Received: "
-                f"num_heads={self.num_heads}, tokens of width {width}."
-            )
+        check_heads(self.num_heads, width)
         self.kernels = {
-            name: self._kernel(f"{name}_kernel", width, width)
+            name: self._weight(f"{name}_kernel", width, width)
             for name in ("query", "key", "value", "output")
         }
         self.weight_dropouts = seeded_dropouts(
@@ -116,23 +112,13 @@ class TransformerBlock(BaseLayer):
         return self.normalizations[1](tokens + changed)
 
     def _attend(self, tokens: Any, mask: Any, training: bool | None) -> Any:
-        length, width = ops.shape(tokens)[1], tokens.shape[2]
-        heads = (-1, length, self.num_heads, width // self.num_heads)
         query, key, value = (
-            ops.reshape(ops.matmul(tokens, self.kernels[name]), heads)
+            split_heads(ops.matmul(tokens, self.kernels[name]), self.num_heads)
             for name in ("query", "key", "value")
         )
-        scores = ops.cast(ops.einsum("bihd,bjhd->bhij", query, key), "float32")
-        scores = scores / (width // self.num_heads) ** 0.5
+        query = query * query.shape[-1] ** -0.5
         if mask is not None:
             # LiteRT has no slice with two new axes.
             mask = ops.expand_dims(mask, (1, 2))
-        weights = ops.cast(masked_softmax(scores, mask), value.dtype)
-        for dropout in self.weight_dropouts:
-            weights = dropout(weights, training=training)
-        read = ops.einsum("bhij,bjhd->bihd", weights, value)
-        read = ops.reshape(read, (-1, length, width))
+        read = attend(query, key, value, mask, self.weight_dropouts, training)
         return ops.matmul(read, self.kernels["output"])
-
-    def compute_output_shape(self, tokens_shape: Any) -> Any:
-        return tokens_shape

@@ -1,4 +1,4 @@
-"""A dense layer that all groups share, with low-rank parts of their own."""
+"""Dense layer with shared weights and low-rank weights per group."""
 
 import math
 from typing import Any
@@ -15,30 +15,30 @@ __all__ = ["DecoupledDense"]
 
 @export("keras_infnet.layers.DecoupledDense")
 class DecoupledDense(BaseLayer):
-    """Maps a vector by shared weights and, apart, by those of its group.
+    """Dense layer with two outputs: shared, and low-rank per group.
 
     `shared = x W + b` and `specific_g = (x A_g) B_g + b_g` for every group
-    `g`, a scenario or a task. `A_g` and `B_g` meet in `rank` numbers, so a
-    group costs little. All `B_g` start at zero: at first, all groups are
-    alike.
+    `g`, a scenario or a task. `A_g` has `rank` columns and `B_g` as many rows,
+    so that each group adds few weights. All `B_g` start at zero, so that all
+    groups start equal.
 
     Args:
         units: integer. Width of the output.
-        num_groups: integer.
-        rank: integer. Rank of the parts of the groups. Defaults to `2`.
+        num_groups: integer. Number of groups.
+        rank: integer. Rank of the weights of a group. Defaults to `2`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
         x: tensor of shape `(batch, ..., features)`.
-        chosen: tensor of shape `(batch, ..., num_groups)`, 1 at the group of
-            the row and 0 elsewhere; all 0 where it has none. `None` computes
-            all groups. Defaults to `None`.
+        chosen: tensor of shape `(batch, ..., num_groups)`, the one-hot group
+            of each row; all 0 for a row without a group. `None` computes all
+            groups. Defaults to `None`.
 
     Returns:
-        Two tensors: the shared part, of shape `(batch, ..., units)`, and the
-        specific part, of the same shape with `chosen` and of shape
-        `(batch, ..., num_groups, units)` without. A row without a group has
-        zeros there.
+        Two tensors: the shared output, of shape `(batch, ..., units)`, and
+        the specific output, of the same shape with `chosen` and of shape
+        `(batch, ..., num_groups, units)` without. The specific output of a
+        row without a group is zero.
 
     Raises:
         ValueError: If a size is not a positive integer.
@@ -59,37 +59,27 @@ class DecoupledDense(BaseLayer):
         self, units: int, num_groups: int, rank: int = 2, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(units=units, num_groups=num_groups, rank=rank)
-        self.units = units
-        self.num_groups = num_groups
-        self.rank = rank
         self.supports_masking = True
 
     def build(self, x_shape: Any, chosen_shape: Any = None) -> None:
         width = x_shape[-1]
-        # What Glorot's rule says of the matrix of one group: of a tensor with
-        # three axes it would take the first for the size of a window. As in
-        # Keras, what is cut off at two deviations is made up for.
-        deviation = math.sqrt(2.0 / (width + self.rank)) / 0.8796256610342398
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(width, self.units),
-            initializer="glorot_normal",
+        count, rank, units = self.num_groups, self.rank, self.units
+        self.kernel = self._weight(
+            "kernel", width, units, initializer="glorot_normal"
         )
-        self.bias = self._zeros("bias", self.units)
-        self.down_kernels = self.add_weight(
-            name="down_kernels",
-            shape=(self.num_groups, width, self.rank),
-            initializer=keras.initializers.TruncatedNormal(stddev=deviation),
+        self.bias = self._zeros("bias", units)
+        # Glorot's rule for the matrix of one group: Keras would take the first
+        # of three axes for the size of a convolution window. As in Keras, the
+        # divisor corrects for the truncation at two standard deviations.
+        deviation = math.sqrt(2.0 / (width + rank)) / 0.8796256610342398
+        truncated = keras.initializers.TruncatedNormal(stddev=deviation)
+        self.down_kernels = self._weight(
+            "down_kernels", count, width, rank, initializer=truncated
         )
-        self.up_kernels = self.add_weight(
-            name="up_kernels",
-            shape=(self.num_groups, self.rank, self.units),
-            initializer="zeros",
-        )
-        self.group_biases = self._zeros(
-            "group_biases", self.num_groups, self.units
-        )
+        self.up_kernels = self._zeros("up_kernels", count, rank, units)
+        self.group_biases = self._zeros("group_biases", count, units)
 
     def call(self, x: Any, chosen: Any = None) -> tuple[Any, Any]:
         shared = ops.matmul(x, self.kernel) + self.bias
@@ -97,7 +87,7 @@ class DecoupledDense(BaseLayer):
         if chosen is None:
             specific = ops.einsum("...kr,kro->...ko", low, self.up_kernels)
             return shared, specific + self.group_biases
-        # Kernels gathered by the row would take a matrix a row.
+        # Gathering the kernels would take memory for one matrix per row.
         chosen = ops.cast(chosen, low.dtype)
         low = low * ops.expand_dims(chosen, -1)
         specific = ops.einsum("...kr,kro->...o", low, self.up_kernels)

@@ -1,4 +1,4 @@
-"""An activation that adapts to the distribution of its input."""
+"""Dice, the data-adaptive activation of DIN."""
 
 from typing import Any
 
@@ -13,25 +13,27 @@ __all__ = ["Dice"]
 
 @export("keras_infnet.layers.Dice")
 class Dice(BaseLayer):
-    """Lets through what is above the mean of its unit, a share of the rest.
+    """Activation whose threshold follows the mean and variance of its input.
 
     `y = p x + alpha (1 - p) x` with `p = sigmoid(BatchNorm(x))`. `alpha` is
-    learned, one a unit, and starts at 0. The batch norm has neither scale nor
-    offset.
+    learned per unit and starts at 0. The batch normalization has neither scale
+    nor offset.
 
-    Masking: padding counts neither in the mean nor in the variance. The mask is
+    Masking: padding is left out of the mean and the variance. The mask is
     passed on.
 
     Args:
-        momentum: float. Of the moving mean and variance. Defaults to `0.99`.
-        epsilon: float. Defaults to `1e-9`.
+        momentum: float. Momentum of the moving mean and variance. Defaults to
+            `0.99`.
+        epsilon: float. Added to the variance. Defaults to `1e-9`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
         x: tensor of shape `(batch, ..., units)`.
         mask: boolean tensor of the shape of `x` without its last axis.
             Optional.
-        training: boolean. Whether the statistics are those of the batch.
+        training: boolean. Whether to normalize with the statistics of the
+            batch instead of the moving ones.
 
     Returns:
         Tensor of the shape of `x`.
@@ -50,15 +52,14 @@ class Dice(BaseLayer):
         self, momentum: float = 0.99, epsilon: float = 1e-9, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        self.momentum = momentum
-        self.epsilon = epsilon
+        self._store(locals())
         self.supports_masking = True
         self.normalization = keras.layers.BatchNormalization(
             momentum=momentum,
             epsilon=epsilon,
             center=False,
             scale=False,
-            # Half precision does not know the number epsilon.
+            # Half precision cannot represent epsilon.
             dtype="float32",
             name="normalization",
         )
@@ -75,6 +76,3 @@ class Dice(BaseLayer):
         )
         share = ops.cast(ops.sigmoid(normal), x.dtype)
         return x * (share + self.alpha * (1.0 - share))
-
-    def compute_output_shape(self, x_shape: Any) -> Any:
-        return x_shape

@@ -1,4 +1,4 @@
-"""A stack of dense layers."""
+"""Multilayer perceptron."""
 
 import random
 from collections.abc import Sequence
@@ -22,36 +22,34 @@ class MLP(BaseLayer):
     """Hidden dense layers with an activation, then a linear output layer.
 
     `outputs = Dense(units)(act(Dense(h_n)(... act(Dense(h_1)(x)))))`, with
-    dropout behind every activation and, if wished, batch normalisation in
-    front of it.
+    dropout after every activation and optional batch normalization before it.
 
     Args:
-        units: integer or `None`. Width of the output; `None` leaves the
-            output layer out, and the last hidden layer is the result.
+        units: integer or `None`. Width of the output; `None` leaves
+            the output layer out and returns the last hidden layer.
         hidden_dims: sequence of integers. Widths of the hidden layers; may be
-            empty where there is an output layer. Defaults to `()`.
+            empty if there is an output layer. Defaults to `()`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults
+        dropout: float in `[0, 1)`. Rate after every hidden layer. Defaults
             to `0.0`.
         kernel_initializer: initializer of all kernels. Defaults to
             `"glorot_uniform"`.
-        use_batch_norm: boolean. Whether to normalise in front of every
+        use_batch_norm: boolean. Whether to normalize before every
             activation. Defaults to `False`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
         x: tensor of shape `(..., features)`.
-        training: boolean. Whether dropout is active, and batches are
-            normalised by their own mean and variance.
-        mask: boolean tensor of shape `(...)`. What is masked does not count
-            in the batch normalization. Optional.
+        training: boolean. Whether dropout is active and batch normalization
+            uses the statistics of the batch.
+        mask: boolean tensor of shape `(...)`. Masked tokens are left out of
+            the statistics of batch normalization. Optional.
 
     Returns:
         Tensor of shape `(..., units)`.
 
     Raises:
-        ValueError: If a size is not a positive integer, or there is no layer
-            at all.
+        ValueError: If a size is not a positive integer, or there is no layer.
 
     Example:
 
@@ -71,24 +69,19 @@ class MLP(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(hidden_dims=hidden_dims)
         check_positive_or_none(units=units)
         check_rate(dropout=dropout)
         if units is None and not hidden_dims:
             raise ValueError(
-                "`hidden_dims` must name at least one hidden layer where "
-                "there is no output layer. Received: hidden_dims=()."
+                "`hidden_dims` must hold at least one width if `units` is "
+                "None. Received: hidden_dims=(), units=None."
             )
-        self.units = units
-        self.hidden_dims = tuple(hidden_dims)
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.use_batch_norm = use_batch_norm
         self.supports_masking = True
         inside = None if use_batch_norm else self.activation
         self.hidden_layers = [
-            self._dense(width, inside, f"hidden_{i}")
+            self._unbuilt_dense(width, inside, f"hidden_{i}")
             for i, width in enumerate(self.hidden_dims)
         ]
         self.normalizations = [
@@ -100,13 +93,13 @@ class MLP(BaseLayer):
         )
         self.output_layer = None
         if units is not None:
-            self.output_layer = self._dense(units, None, "output")
+            self.output_layer = self._unbuilt_dense(units, None, "output")
 
-    def _dense(self, width: int, activation: Any, name: str) -> Any:
+    def _unbuilt_dense(self, width: int, activation: Any, name: str) -> Any:
         return keras.layers.Dense(
             width,
             activation=activation,
-            # A copy without the seed: no two kernels start equal.
+            # A copy without the seed, so that no two kernels start equal.
             kernel_initializer=self.kernel_initializer.clone(),
             dtype=self.dtype_policy,
             name=name,
@@ -140,9 +133,9 @@ class MLP(BaseLayer):
 
 
 def batch_normalization(dtype: Any, name: str) -> Any:
-    """Makes a layer of batch normalization, with PyTorch's numbers.
+    """Makes a batch normalization layer with the defaults of PyTorch.
 
-    Keras's own move the averages of evaluation ten times as slowly.
+    With those of Keras, moving averages change ten times as slowly.
     """
     return keras.layers.BatchNormalization(
         momentum=0.9, epsilon=1e-5, dtype=dtype, name=name
@@ -152,8 +145,8 @@ def batch_normalization(dtype: Any, name: str) -> Any:
 def seeded_dropouts(count: int, rate: float, dtype: Any) -> list[Any]:
     """Makes dropout layers with seeds, or none at rate 0.
 
-    With a seed their state is a variable on PyTorch, too, so that a run that
-    is resumed leaves out the same.
+    With a seed, their state is a variable on PyTorch too, so that a resumed
+    run drops the same units.
     """
     if not rate:
         return []

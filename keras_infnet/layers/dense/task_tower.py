@@ -1,4 +1,4 @@
-"""The head of one task."""
+"""Output head of one task."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,22 +19,21 @@ class TaskTower(BaseLayer):
     """Predicts one task from one vector.
 
     `y = sigmoid(MLP(x) + offset)` for a binary task and
-    `y = MLP(x) + offset` for regression. The result is float32 whatever the
-    dtype policy: losses need the digits.
+    `y = MLP(x) + offset` for regression. The output is float32 under every
+    dtype policy, because losses need the precision.
 
     Args:
         hidden_dims: sequence of integers, or `None`. Widths of the hidden
-            layers. `None` leaves the MLP out: `x` is the logit. Defaults to
-            `(128, 64)`.
+            layers. `None` leaves the MLP out, so that `x` is the logit.
+            Defaults to `(128, 64)`.
         kind: `"binary"` or `"regression"`. Defaults to `"binary"`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
-        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
+        dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
         x: tensor of shape `(batch, features)`.
-        offset: tensor of shape `(batch, 1)` that is added to the logit.
-            Optional.
+        offset: tensor of shape `(batch, 1)`, added to the logit. Optional.
         training: boolean. Whether dropout is active.
 
     Returns:
@@ -59,19 +58,16 @@ class TaskTower(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_choice("kind", kind, ("binary", "regression"))
         check_rate(dropout=dropout)
-        self.hidden_dims = None if hidden_dims is None else tuple(hidden_dims)
-        self.kind = kind
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
         self.mlp = None
-        if self.hidden_dims is not None:
+        if hidden_dims is not None:
             self.mlp = MLP(
                 1,
-                hidden_dims=self.hidden_dims,
-                activation=self.activation,
-                dropout=dropout,
+                hidden_dims,
+                self.activation,
+                dropout,
                 dtype=self.dtype_policy,
                 name="mlp",
             )

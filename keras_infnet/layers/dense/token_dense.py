@@ -1,8 +1,7 @@
-"""A dense layer of every token's own."""
+"""Dense layer with separate weights for every token."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -15,13 +14,13 @@ __all__ = ["TokenDense"]
 
 @export("keras_infnet.layers.TokenDense")
 class TokenDense(BaseLayer):
-    """Passes every token through weights that belong to its place.
+    """Dense layer with separate weights for every token position.
 
     `y_t = act(x_t W_t + b_t)`
 
     Args:
-        units: integer. Width of the result.
-        activation: string or callable or `None`. Defaults to `None`.
+        units: integer. Width of the output.
+        activation: string, callable or `None`. Defaults to `None`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
@@ -48,17 +47,15 @@ class TokenDense(BaseLayer):
         self, units: int, activation: Any = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(units=units)
-        self.units = units
         self.supports_masking = True
-        self.activation = keras.activations.get(activation)
 
     def build(self, tokens_shape: Any) -> None:
         _, count, width = tokens_shape
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=(count, width, self.units),
-            initializer=glorot_of_each_matrix(width, self.units),
+        glorot = glorot_of_each_matrix(width, self.units)
+        self.kernel = self._weight(
+            "kernel", count, width, self.units, initializer=glorot
         )
         self.bias = self._zeros("bias", count, self.units)
 

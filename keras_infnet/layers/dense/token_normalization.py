@@ -1,4 +1,4 @@
-"""Layer normalisation that keeps padding at zero."""
+"""Layer normalization of tokens that keeps padding at zero."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ __all__ = ["TokenNormalization"]
 
 @export("keras_infnet.layers.TokenNormalization")
 class TokenNormalization(BaseLayer):
-    """Normalises every token on its own.
+    """Layer normalization of every token, with padding kept at zero.
 
     `LN(x) = gamma * (x - mean(x)) / sqrt(var(x) + epsilon) + beta` over the
     width of the token.
 
-    Masking: tokens of padding are zero, since `beta` would make them count,
-    and the mask is passed on.
+    Masking: padding stays zero instead of becoming `beta`, and the mask is
+    passed on.
 
     Args:
         epsilon: float. Added to the variance. Defaults to `1e-5`.
@@ -44,7 +44,7 @@ class TokenNormalization(BaseLayer):
 
     def __init__(self, epsilon: float = 1e-5, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.epsilon = epsilon
+        self._store(locals())
         self.supports_masking = True
         self.normalization = keras.layers.LayerNormalization(
             epsilon=epsilon, dtype=self.dtype_policy, name="normalization"
@@ -55,6 +55,3 @@ class TokenNormalization(BaseLayer):
 
     def call(self, tokens: Any, mask: Any = None) -> Any:
         return zero_padding(self.normalization(tokens), mask)
-
-    def compute_output_shape(self, tokens_shape: Any) -> Any:
-        return tokens_shape

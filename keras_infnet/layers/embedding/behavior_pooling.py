@@ -1,8 +1,7 @@
-"""One token a behaviour."""
+"""Pooling of the events of a behavior."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -18,15 +17,15 @@ __all__ = ["BehaviorPooling"]
 
 @export("keras_infnet.layers.BehaviorPooling")
 class BehaviorPooling(BaseLayer):
-    """Pools the events of a behaviour to one token.
+    """Pools the events of a behavior into one token.
 
-    `outputs = sum_t f(s_t)` or the mean, over the valid events. `f` is linear
-    (`hidden_dim=None`) or has one hidden layer. The output layer of `f` is
-    linear and commutes with the pooling, so it is applied once a behaviour
-    and not once an event: `sum_t (h_t W + b) = (sum_t h_t) W + n b`.
+    `outputs = sum_t f(s_t)`, or the mean, over the valid events. `f` is linear
+    (`hidden_dim=None`) or has one hidden layer. Its output layer is linear and
+    commutes with the pooling, so it is applied once per behavior instead of
+    once per event: `sum_t (h_t W + b) = (sum_t h_t) W + n b`.
 
-    Masking: events of padding do not count. Without any valid event the
-    result is zero. The result has no mask.
+    Masking: padding is left out. Without any valid event the output is zero.
+    The output has no mask.
 
     Args:
         reduction: `"mean"` or `"sum"`. Defaults to `"mean"`.
@@ -64,25 +63,19 @@ class BehaviorPooling(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_choice("reduction", reduction, ("mean", "sum"))
         check_positive_or_none(hidden_dim=hidden_dim)
-        self.reduction = reduction
-        self.hidden_dim = hidden_dim
-        self.activation = keras.activations.get(activation)
 
     def build(self, tokens_shape: Any) -> None:
         width = dim = tokens_shape[-1]
         self.hidden_layer = None
         if self.hidden_dim is not None:
-            self.hidden_layer = self._part(
-                keras.layers.Dense,
-                "hidden",
-                tokens_shape,
-                units=self.hidden_dim,
-                activation=self.activation,
-            )
             width = self.hidden_dim
-        self.kernel = self._kernel("kernel", width, dim)
+            self.hidden_layer = self._dense(
+                "hidden", tokens_shape, width, self.activation
+            )
+        self.kernel = self._weight("kernel", width, dim)
         self.bias = self._zeros("bias", dim)
 
     def call(self, tokens: Any, mask: Any = None) -> Any:
@@ -90,7 +83,7 @@ class BehaviorPooling(BaseLayer):
         if self.hidden_layer is not None:
             tokens = self.hidden_layer(tokens)
         dtype = tokens.dtype
-        # Sums over long behaviours leave the range of half precision.
+        # Sums over long behaviors overflow in half precision.
         counted = ops.cast(ops.expand_dims(mask, 1), "float32")
         count = ops.sum(counted, axis=-1, keepdims=True)  # (batch, 1, 1)
         weights = counted

@@ -1,4 +1,4 @@
-"""Events of all behaviours as one sequence of tokens."""
+"""Merging of the events of all behaviors into one sequence."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,44 +18,45 @@ __all__ = ["EventStream"]
 
 @export("keras_infnet.layers.EventStream")
 class EventStream(BaseLayer):
-    """Merges the events of all behaviours to one sequence of tokens.
+    """Merges the events of all behaviors into one sequence of tokens.
 
-    `merge="feature"`: the newest events of all behaviours make one token, the
-    newest but one the next, and so on; `keras_infnet.layers.MaskNet` merges
-    them. What is short is filled with zeros, and an event exists where any of
-    the behaviours has one. `merge="time"`: each behaviour has a MaskNet of
-    its own for its attributes, and the results follow each other.
+    `merge="feature"`: a `keras_infnet.layers.MaskNet` merges the newest events
+    of all behaviors into one token, the second newest into the next, and so
+    on. Shorter behaviors are filled up with zeros, and a token is valid if any
+    behavior has an event there. `merge="time"`: each behavior has its own
+    MaskNet for its attributes, and the resulting sequences are concatenated.
 
-    Masking: tokens of padding are zero, and the tokens carry the mask.
+    Masking: padding is zero, and the tokens carry the mask.
 
-    A position is the number of valid events of the behaviour at or after the
-    event: the newest has position 1, wherever padding lies.
+    The position of an event is the number of valid events of the behavior at
+    or after it: the newest event has position 1, wherever padding lies.
 
     Args:
-        behaviors: sequence of strings. Names of the behaviours, in order.
+        behaviors: sequence of strings. Names of the behaviors, in order.
         dim: integer. Width of a token. Defaults to `64`.
-        num_recent_tokens: integer. The newest events, of every behaviour with
-            `merge="time"`, that `"recent"` numbers. Defaults to `2`.
+        num_recent_tokens: integer. Number of newest events that `"recent"`
+            numbers; per behavior with `merge="time"`. Defaults to `2`.
         merge: `"feature"` or `"time"`. Defaults to `"feature"`.
         activation: string or callable, of hidden layers. Defaults to `"silu"`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        events: dict of the tensors of the behaviors, each of shape `(batch,
-            events, attributes, width)`.
-        mask: dict of boolean tensors of shape `(batch, events)`, or `(batch,
-            events, attributes)`: an event counts where any attribute does.
-            Without a mask all events of a behavior count. Optional.
+        events: dict of behavior name to tensor of shape `(batch, events,
+            attributes, width)`.
+        mask: dict of behavior name to boolean tensor of shape `(batch,
+            events)`, or `(batch, events, attributes)`: an event is valid if
+            any attribute is. Without a mask all events are valid. Optional.
 
     Returns:
-        Dict: `"tokens"`, `(batch, events, dim)`, zero at padding; `"mask"`,
-        booleans, `(batch, events)`; `"positions"`, integers of that shape, 0
-        at padding; and `"recent"`, the same, which numbers the newest events
-        from 1, the oldest of them first, and is 0 elsewhere.
+        Dict: `"tokens"` of shape `(batch, events, dim)`, zero at padding;
+        boolean `"mask"` of shape `(batch, events)`; integer `"positions"` of
+        the same shape, 0 at padding; and integer `"recent"` of the same shape,
+        which numbers the newest events from 1, oldest first, and is 0
+        elsewhere.
 
     Raises:
         ValueError: If a size is not a positive integer, `merge` is not known,
-            or a behavior is missing in `behaviors`, `events` or `mask`.
+            `behaviors` is empty, or `events` or `mask` has other keys.
 
     Example:
 
@@ -84,17 +85,14 @@ class EventStream(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(dim=dim, num_recent_tokens=num_recent_tokens)
         check_choice("merge", merge, ("feature", "time"))
-        self.behaviors = tuple(behaviors)
         if not self.behaviors:
             raise ValueError(
-                "`behaviors` must name at least one. Received: behaviors=()."
+                "`behaviors` must name at least one behavior. "
+                "Received: behaviors=()."
             )
-        self.dim = dim
-        self.num_recent_tokens = num_recent_tokens
-        self.merge = merge
-        self.activation = keras.activations.get(activation)
 
     def build(self, events_shape: Any) -> None:
         self._check_behaviors("events", events_shape)
@@ -104,20 +102,21 @@ class EventStream(BaseLayer):
             widths[name] = attributes * width
         if self.merge == "feature":
             widths = {"merged": sum(widths.values())}
-        self.mask_nets = {}
-        for name, width in widths.items():
-            self.mask_nets[name] = self._part(
+        self.mask_nets = {
+            name: self._part(
                 MaskNet,
                 f"{name}_mask_net",
                 (None, None, width),
                 dim=self.dim,
                 activation=self.activation,
             )
+            for name, width in widths.items()
+        }
 
     def _check_behaviors(self, argument: str, values: Any) -> None:
         if set(values) != set(self.behaviors):
             raise ValueError(
-                f"`{argument}` must have the behaviors as its keys. Received: "
+                f"`{argument}` must have `behaviors` as its keys. Received: "
                 f"{argument} of {sorted(values)}, "
                 f"behaviors={self.behaviors}."
             )
@@ -144,7 +143,7 @@ class EventStream(BaseLayer):
 
     def compute_mask(self, events: Any, previous_mask: Any) -> Any:
         if keras.utils.is_keras_tensor(events[self.behaviors[0]]):
-            # The mask itself is computed anew when the graph runs.
+            # The mask itself is computed when the graph runs.
             mask = self.compute_output_spec(events)["mask"]
         else:
             positions = self._positions(events, previous_mask)
@@ -156,43 +155,43 @@ class EventStream(BaseLayer):
         return {**outputs, "tokens": mask}
 
     def _by_feature(self, events: list[Any], positions: list[Any]) -> Any:
-        merged, place = events[0], positions[0]
+        merged, position = events[0], positions[0]
         if len(events) > 1:
             slots = _slots(positions)
             parts = []
-            for x, position in zip(events, positions, strict=True):
-                # (batch, slots, events): a one, at most, a slot.
-                chosen = ops.expand_dims(position, 1) == slots
+            for x, own in zip(events, positions, strict=True):
+                # (batch, slots, events), one event at most per slot
+                chosen = ops.expand_dims(own, 1) == slots
                 weights = ops.cast(chosen, x.dtype)
                 parts.append(ops.einsum("bst,btw->bsw", weights, x))
             merged = ops.concatenate(parts, axis=-1)
-            place = _merged_positions(positions)
-        mask = place > 0
+            position = _merged_positions(positions)
+        mask = position > 0
         return {
             "tokens": self.mask_nets["merged"](merged, mask=mask),
             "mask": mask,
-            "positions": place,
-            "recent": self._recent(place, 0),
+            "positions": position,
+            "recent": self._recent(position, 0),
         }
 
     def _by_time(self, events: list[Any], positions: list[Any]) -> Any:
         tokens = [
-            self.mask_nets[name](x, mask=place > 0)
-            for name, x, place in zip(
+            self.mask_nets[name](x, mask=position > 0)
+            for name, x, position in zip(
                 self.behaviors, events, positions, strict=True
             )
         ]
-        recent = [self._recent(place, i) for i, place in enumerate(positions)]
-        place = ops.concatenate(positions, axis=1)
+        recent = [self._recent(p, i) for i, p in enumerate(positions)]
+        position = ops.concatenate(positions, axis=1)
         return {
             "tokens": ops.concatenate(tokens, axis=1),
-            "mask": place > 0,
-            "positions": place,
+            "mask": position > 0,
+            "positions": position,
             "recent": ops.concatenate(recent, axis=1),
         }
 
     def _recent(self, positions: Any, behavior: int) -> Any:
-        """Numbers the newest events of a behaviour, the oldest first."""
+        """Numbers the newest events of a behavior, oldest first."""
         count = self.num_recent_tokens
         taken = ops.logical_and(positions > 0, positions <= count)
         number = (behavior + 1) * count + 1 - positions
@@ -213,24 +212,22 @@ class EventStream(BaseLayer):
 
 
 def _merged_positions(positions: list[Any]) -> Any:
-    """Positions of slots; one exists where any behavior has an event."""
+    """Positions of merged tokens, 0 where no behavior has an event."""
     if len(positions) == 1:
         return positions[0]
     slots = _slots(positions)
-    known = ops.any(ops.expand_dims(positions[0], 1) == slots, axis=-1)
-    for other in positions[1:]:
-        there = ops.any(ops.expand_dims(other, 1) == slots, axis=-1)
-        known = ops.logical_or(known, there)
+    every = ops.concatenate(positions, axis=1)
+    known = ops.any(ops.expand_dims(every, 1) == slots, axis=-1)
     return ops.cast(known, "int32") * slots[:, 0]
 
 
 def _slots(positions: list[Any]) -> Any:
-    """Positions of the longest behaviour, oldest first, `(slots, 1)`."""
+    """Positions of the longest behavior, oldest first, `(slots, 1)`."""
     longest = ops.shape(positions[0])[1]
     for other in positions[1:]:
         length = ops.shape(other)[1]
         if isinstance(longest, int) and isinstance(length, int):
             longest = max(longest, length)
-        else:  # known when a graph of TensorFlow's runs
+        else:  # only known when TensorFlow runs the graph
             longest = ops.maximum(longest, length)
     return ops.expand_dims(ops.arange(longest, 0, -1, dtype="int32"), -1)

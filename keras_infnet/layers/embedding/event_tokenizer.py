@@ -1,4 +1,4 @@
-"""One token an event of a behaviour."""
+"""Tokens of the events of a behavior."""
 
 from typing import Any
 
@@ -20,20 +20,20 @@ __all__ = ["EventTokenizer"]
 
 @export("keras_infnet.layers.EventTokenizer")
 class EventTokenizer(BaseLayer):
-    """Combines the attributes of every event of a behaviour to one token.
+    """Combines the attributes of every event of a behavior into one token.
 
-    `s_t = Dense([e_1 ; ... ; e_A]) + position(t) + gap(t)`. The position is
-    counted back from the request: the newest event has index 0, wherever the
-    padding lies. The gap is the bucket of the time between the event and the
-    request. Both are learned.
+    `s_t = Dense([e_1 ; ... ; e_A]) + position(t) + gap(t)`, with learned
+    vectors for positions and gaps. Positions count back from the request: the
+    newest event has position 0, wherever padding lies. The gap is the bucket
+    of the time between the event and the request.
 
-    Masking: tokens of padding are zero, and the mask is passed on.
+    Masking: padding is zero, and the mask is passed on.
 
     Args:
         dim: integer. Width of a token.
         max_length: integer. Number of learned positions; older events share
             the last one. Defaults to `50`.
-        num_gaps: integer. Number of gap buckets, "unknown" included. `0`
+        num_gaps: integer. Number of gap buckets, including "unknown". `0`
             leaves gaps out. Defaults to `0`.
         use_positions: boolean. Whether to add positions. Defaults to `True`.
         **kwargs: Arguments of the base layer.
@@ -41,18 +41,18 @@ class EventTokenizer(BaseLayer):
     Call arguments:
         attributes: tensor of shape `(batch, events, attributes, width)`.
         mask: boolean tensor of shape `(batch, events)`, or `(batch, events,
-            attributes)`: an event counts where any attribute does. Optional.
-        gap: integer tensor of shape `(batch, events)`, bucket of the time
-            gap. Needed if `num_gaps` is not 0.
+            attributes)`: an event is valid if any attribute is. Optional.
+        gap: integer tensor of shape `(batch, events)`, the bucket of the time
+            gap. Required if `num_gaps` is not 0.
         attributes_mask: the same as `mask`. Keras sets it from the mask of
-            `attributes` where `gap` is given too.
+            `attributes` if `gap` is given too.
 
     Returns:
         Tensor of shape `(batch, events, dim)`.
 
     Raises:
-        ValueError: If a size is not a positive integer, or `gap` is missing or
-            of no use.
+        ValueError: If a size is not a positive integer, or `gap` is missing
+            or unused.
 
     Example:
 
@@ -75,12 +75,9 @@ class EventTokenizer(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(dim=dim, max_length=max_length)
         check_number("num_gaps", num_gaps, kind=int)
-        self.dim = dim
-        self.max_length = max_length
-        self.num_gaps = num_gaps
-        self.use_positions = use_positions
         self.supports_masking = True
         self.projection = keras.layers.Dense(
             dim, dtype=self.dtype_policy, name="projection"
@@ -92,17 +89,11 @@ class EventTokenizer(BaseLayer):
             (None, None, attributes_shape[-2] * attributes_shape[-1])
         )
         if self.use_positions:
-            self.positions = self.add_weight(
-                name="positions",
-                shape=(self.max_length, self.dim),
-                initializer=keras.initializers.RandomNormal(stddev=0.02),
+            self.positions = self._small_table(
+                "positions", self.max_length, self.dim
             )
         if self.num_gaps:
-            self.gaps = self.add_weight(
-                name="gaps",
-                shape=(self.num_gaps, self.dim),
-                initializer=keras.initializers.RandomNormal(stddev=0.02),
-            )
+            self.gaps = self._small_table("gaps", self.num_gaps, self.dim)
 
     def call(
         self,

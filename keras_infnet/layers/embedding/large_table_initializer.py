@@ -1,4 +1,4 @@
-"""First values of tables that are too large to be drawn at once."""
+"""Initialization of tables that are too large to be drawn at once."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from keras import ops
 
 __all__ = ["drawn_in_pieces"]
 
-# Elements: 64 MiB of float32.
+# Number of elements of a piece: 64 MiB of float32.
 _PIECE = 2**24
-# Each element is drawn alone: a table is as good as its pieces.
+# These draw elements independently, so that tables can be drawn in pieces.
 _KINDS = (
     keras.initializers.RandomNormal,
     keras.initializers.RandomUniform,
@@ -20,8 +20,8 @@ _KINDS = (
 def drawn_in_pieces(initializer: Any) -> Any:
     """Returns an initializer that draws a large table piece by piece.
 
-    Backends draw random numbers with several arrays of the size of the
-    result. In pieces this needs the table twice at the peak.
+    Backends need several arrays of the size of the result to draw random
+    numbers. In pieces, the peak memory is twice the table.
     """
     if not isinstance(initializer, _KINDS):
         return initializer

@@ -1,8 +1,7 @@
-"""Tokens that do not depend on the row."""
+"""Learned tokens that are the same for every row."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -14,9 +13,9 @@ __all__ = ["LearnedTokens"]
 
 @export("keras_infnet.layers.LearnedTokens")
 class LearnedTokens(BaseLayer):
-    """Gives every row the same learned tokens.
+    """Repeats the same learned tokens for every row.
 
-    The task tokens and the shared task tokens of INFNet.
+    INFNet uses it for its task tokens and shared task tokens.
 
     Args:
         num_tokens: integer. Number of tokens.
@@ -26,7 +25,7 @@ class LearnedTokens(BaseLayer):
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        like: tensor of shape `(batch, ...)`, which tells the batch size.
+        like: tensor of shape `(batch, ...)`. Only its batch size is used.
 
     Returns:
         Tensor of shape `(batch, num_tokens, dim)`.
@@ -52,21 +51,17 @@ class LearnedTokens(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(num_tokens=num_tokens, dim=dim)
-        self.num_tokens = num_tokens
-        self.dim = dim
-        self.initializer = keras.initializers.get(initializer)
 
     @property
     def is_constant(self) -> bool:
-        """Whether all rows are alike, whatever is read: they are."""
+        """Whether all rows of the output are equal, always `True`."""
         return True
 
     def build(self, like_shape: Any) -> None:
-        self.tokens = self.add_weight(
-            name="tokens",
-            shape=(self.num_tokens, self.dim),
-            initializer=self.initializer,
+        self.tokens = self._weight(
+            "tokens", self.num_tokens, self.dim, initializer=self.initializer
         )
 
     def call(self, like: Any) -> Any:

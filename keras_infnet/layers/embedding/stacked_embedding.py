@@ -1,10 +1,9 @@
-"""All embedding tables as one."""
+"""One variable for all embedding tables."""
 
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -19,37 +18,36 @@ __all__ = ["StackedEmbedding"]
 
 @export("keras_infnet.layers.StackedEmbedding")
 class StackedEmbedding(BaseLayer):
-    """Embeds the ids of a row from one table.
+    """Embeds all features with embedding tables stacked in one variable.
 
-    The tables of all features lie below each other in one variable; a
-    feature's ids are shifted by the offset of its table. Features that share
-    a table share a range of rows. Row 0 of a range stands for "missing or
-    unknown" and is trained like any other.
+    The ids of a feature are shifted by the offset of its table. Features that
+    share a table share its rows. Row 0 of a table stands for "missing or
+    unknown" and is trained like any other row.
 
-    A multi-valued feature is the mean over its non-zero ids, or row 0 where
-    it has none.
+    The embedding of a multi-valued feature is the mean over its non-zero ids,
+    or row 0 if it has none.
 
     Args:
-        table_sizes: mapping of table name to rows, row 0 included.
+        table_sizes: mapping of table name to number of rows, including row 0.
         groups: mapping of group name to a list of `(input, table)` pairs.
-            The inputs of a group have the same shape, up to the axis of the
-            values of a multi-valued feature, which is the last one.
-        multivalued: names of the inputs with an axis of values. Defaults to
-            `()`.
+            The inputs of a group have the same shape, except that
+            multi-valued inputs have a last axis of values.
+        multivalued: sequence of strings. Names of the multi-valued inputs.
+            Defaults to `()`.
         dim: integer. Width of an embedding. Defaults to `64`.
-        row_multiple: integer. The table is padded to a multiple of this many
-            rows, so that it can be sharded by rows. Defaults to `8`.
+        row_multiple: integer. The variable is padded to a multiple of this
+            many rows, so that it can be sharded by rows. Defaults to `8`.
         embeddings_initializer: initializer of the table. Defaults to
             `"uniform"`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        inputs: dict of integer tensors of shape `(batch, ...)`, ids from 0 to
-            the size of their table, exclusive.
+        inputs: dict of integer tensors of shape `(batch, ...)`, ids that are
+            at least 0 and below the size of their table.
 
     Returns:
-        Dict with one tensor a group: `(batch, ..., inputs, dim)`, the inputs
-        stacked in the order of the group.
+        Dict of group name to tensor of shape `(batch, ..., inputs, dim)`, with
+        inputs in the order of the group.
 
     Raises:
         ValueError: If a group names a table that does not exist, or a size is
@@ -86,26 +84,21 @@ class StackedEmbedding(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(dim=dim, row_multiple=row_multiple)
         self.table_sizes = dict(table_sizes)
         self.groups = {
             group: [(name, table) for name, table in members]
             for group, members in groups.items()
         }
-        self.multivalued = tuple(multivalued)
-        self.dim = dim
-        self.row_multiple = row_multiple
-        self.embeddings_initializer = keras.initializers.get(
-            embeddings_initializer
-        )
         self._reader: Callable[[list[Any]], list[Any]] | None = None
         self.offsets: dict[str, int] = {}
         rows = 0
         for table, size in self.table_sizes.items():
             self.offsets[table] = rows
             rows += size
-        # On PyTorch, Keras builds models with ids of 1, which a last table of
-        # one row does not have.
+        # On PyTorch, Keras builds models with ids of 1, which would be out of
+        # range for a last table of one row.
         if list(self.table_sizes.values())[-1:] == [1]:
             rows += 1
         self.num_rows = -(-rows // row_multiple) * row_multiple
@@ -123,11 +116,11 @@ class StackedEmbedding(BaseLayer):
             name="embeddings",
             shape=(self.num_rows, self.dim),
             initializer=drawn_in_pieces(self.embeddings_initializer),
-            # Casting would copy the whole table in every step: the gathered
+            # Casting would copy the whole table in every step; the gathered
             # rows are cast instead.
             autocast=False,
         )
-        # Optimisers of `keras_infnet.optimizers` update it by rows.
+        # Makes `keras_infnet.optimizers` update only the rows of a batch.
         self.embeddings.row_sparse = True
 
     def call(self, inputs: Any) -> Any:
@@ -140,14 +133,14 @@ class StackedEmbedding(BaseLayer):
         }
 
     def shared_rows(self, names: Collection[str]) -> tuple[set[str], set[str]]:
-        """Tells what may have one row where other inputs have many.
+        """Tells which inputs of one row need not be repeated.
 
         Args:
-            names: names of inputs of one row.
+            names: names of the inputs with a batch size of 1.
 
         Returns:
-            The inputs that may keep it, those of groups that have no other,
-            and the groups that have one row then.
+            The inputs among them that can stay so, because all inputs of
+            their groups have one row, and the groups that then have one row.
         """
         apart = {
             name
@@ -163,15 +156,14 @@ class StackedEmbedding(BaseLayer):
         return set(names) - apart, alone
 
     def rows(self, inputs: Any) -> list[Any]:
-        """Returns the numbers of the rows that a batch reads.
+        """Returns the indices of the table rows that a batch reads.
 
         Args:
             inputs: dict of integer tensors, as for a call.
 
         Returns:
-            List of integer tensors. Features of a group with one value each
-            are read together, those with several values one value after the
-            other.
+            List of integer tensors: one for adjacent single-valued features
+            of a group, and one for each value of a multi-valued feature.
         """
         result = []
         for members in self.groups.values():
@@ -202,8 +194,8 @@ class StackedEmbedding(BaseLayer):
         """
         value = self.embeddings.value
         if hasattr(value, "sparse_read"):
-            # A variable of TensorFlow: reading all of one whose rows were
-            # updated in place copies it.
+            # On TensorFlow, reading the whole variable copies it if rows were
+            # updated in place.
             return [value.sparse_read(numbers) for numbers in rows]
         return [ops.take(value, numbers, axis=0) for numbers in rows]
 
@@ -211,13 +203,14 @@ class StackedEmbedding(BaseLayer):
     def reading_by(
         self, reader: Callable[[list[Any]], list[Any]]
     ) -> Iterator[None]:
-        """Makes calls read rows in another way than `read`.
+        """Replaces `read` within a `with` block.
 
-        What trains the table by rows needs the gradient of what was read,
-        where differentiating by the table gives one as large as the table.
+        The row-sparse training step differentiates with respect to the rows
+        that were read, since the gradient of the table would be as large as
+        the table.
 
         Args:
-            reader: function that takes and returns what `read` does.
+            reader: callable with the argument and the result of `read`.
         """
         self._reader = reader
         try:
@@ -226,7 +219,7 @@ class StackedEmbedding(BaseLayer):
             self._reader = None
 
     def _runs(self, members: Any) -> list[list[tuple[str, str]]]:
-        """Neighbours with one value each stay together: few pieces."""
+        """Splits a group; adjacent single-valued features stay together."""
         runs: list[list[tuple[str, str]]] = []
         alone = True
         for name, table in members:
@@ -237,7 +230,7 @@ class StackedEmbedding(BaseLayer):
         return runs
 
     def _combine(self, inputs: Any, members: Any, vectors: Any) -> Any:
-        """Averages multiple values and puts the parts of a group together."""
+        """Averages multiple values and concatenates the parts of a group."""
         parts = []
         for run in self._runs(members):
             name, _ = run[0]
@@ -264,13 +257,13 @@ class StackedEmbedding(BaseLayer):
 def _mean_of_values(slots: list[Any], ids: Any, dtype: Any) -> Any:
     """Mean over the slots whose id is not 0.
 
-    Slot by slot: a gather, a product and a sum become one loop under XLA,
-    where a tensor with an axis of values would have to be written first.
+    Computed slot by slot, because XLA fuses gather, product and sum into one
+    loop, but would first write a tensor with an axis of values to memory.
     """
     known = ops.cast(ops.not_equal(ids, 0), dtype)
     count = ops.sum(known, axis=-1, keepdims=True)
     weights = known / ops.maximum(count, 1)
-    # Without any value the first slot, row 0, stands for "missing".
+    # Without any value, the first slot holds row 0, "missing".
     empty = ops.cast(ops.equal(count, 0), dtype)
     total = ops.cast(slots[0], dtype) * (weights[..., :1] + empty)
     for i, slot in enumerate(slots[1:], 1):

@@ -1,9 +1,8 @@
-"""A mixture of experts, chosen by the row."""
+"""Softmax gate over the outputs of experts."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -16,20 +15,20 @@ __all__ = ["ExpertGate"]
 
 @export("keras_infnet.layers.ExpertGate")
 class ExpertGate(BaseLayer):
-    """Mixes the outputs of experts by a softmax over them.
+    """Weighted sum of the outputs of experts, with softmax weights.
 
     `y = sum_e softmax(MLP(x) W)_e experts_e`. Without hidden layers the gate
-    is linear, as in the paper of MMoE.
+    is linear, as in the MMoE paper.
 
     Args:
         hidden_dims: sequence of integers. Hidden widths of the gate. Defaults
             to `()`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
-        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
+        dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        x: tensor of shape `(batch, features)`, what the gate looks at.
+        x: tensor of shape `(batch, features)`, the input of the gate.
         experts: tensor of shape `(batch, experts, dim)`.
         training: boolean. Whether dropout is active.
 
@@ -37,8 +36,8 @@ class ExpertGate(BaseLayer):
         Tensor of shape `(batch, dim)`.
 
     Raises:
-        ValueError: If a size is not a positive integer, or there is one
-            expert only.
+        ValueError: If a size is not a positive integer, or there is only
+            one expert.
 
     Example:
 
@@ -59,17 +58,15 @@ class ExpertGate(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_rate(dropout=dropout)
-        self.hidden_dims = tuple(hidden_dims)
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
         self.hidden = None
         if self.hidden_dims:
             self.hidden = MLP(
                 None,
-                hidden_dims=self.hidden_dims,
-                activation=self.activation,
-                dropout=dropout,
+                hidden_dims,
+                self.activation,
+                dropout,
                 dtype=self.dtype_policy,
                 name="hidden",
             )
@@ -77,16 +74,16 @@ class ExpertGate(BaseLayer):
     def build(self, x_shape: Any, experts_shape: Any) -> None:
         if experts_shape[1] < 2:
             raise ValueError(
-                "a gate chooses between experts: there must be two at least. "
-                "Received: one. Raise the number of experts, or use "
-                "SharedBottom."
+                "`experts` must hold the outputs of at least two experts. "
+                f"Received: experts of shape {tuple(experts_shape)}. Raise "
+                "the number of experts, or use SharedBottom."
             )
         width = x_shape[-1]
         if self.hidden is not None:
             self.hidden.build(x_shape)
             width = self.hidden_dims[-1]
         # Without a bias: the paper's gate is a linear map.
-        self.kernel = self._kernel("kernel", width, experts_shape[1])
+        self.kernel = self._weight("kernel", width, experts_shape[1])
 
     def call(self, x: Any, experts: Any, training: bool | None = None) -> Any:
         if self.hidden is not None:

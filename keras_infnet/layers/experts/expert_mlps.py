@@ -1,9 +1,8 @@
-"""Several MLPs of the same shape, computed together."""
+"""Parallel MLPs of the same shape."""
 
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -17,18 +16,18 @@ __all__ = ["ExpertMLPs"]
 
 @export("keras_infnet.layers.ExpertMLPs")
 class ExpertMLPs(BaseLayer):
-    """Passes one vector through several MLPs with weights of their own.
+    """Applies several MLPs with separate weights to the same vector.
 
     `y_e = act(... act(x W_{e,1} + b_{e,1}) ...)` for every expert `e`. The
-    first layers of all experts are one product of matrices.
+    first layers of all experts are one matrix product.
 
     Args:
-        num_experts: integer.
-        hidden_dims: sequence of integers, one at least. Widths of the layers
+        num_experts: integer. Number of experts.
+        hidden_dims: sequence of integers, not empty. Widths of the layers
             of an expert. Defaults to `(512, 256, 128)`.
         activation: string or callable. Activation of all layers. Defaults to
             `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind every layer. Defaults to
+        dropout: float in `[0, 1)`. Rate after every layer. Defaults to
             `0.0`.
         **kwargs: Arguments of the base layer.
 
@@ -62,17 +61,14 @@ class ExpertMLPs(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(num_experts=num_experts, hidden_dims=hidden_dims)
         check_rate(dropout=dropout)
         if not hidden_dims:
             raise ValueError(
-                "`hidden_dims` must name at least one layer of an expert. "
+                "`hidden_dims` must hold at least one width. "
                 "Received: hidden_dims=()."
             )
-        self.num_experts = num_experts
-        self.hidden_dims = tuple(hidden_dims)
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
         self.dropout_layers = seeded_dropouts(
             len(self.hidden_dims), dropout, self.dtype_policy
         )
@@ -80,17 +76,14 @@ class ExpertMLPs(BaseLayer):
     def build(self, x_shape: Any) -> None:
         self.kernels, self.biases = [], []
         inputs = x_shape[-1]
+        count = self.num_experts
         for i, outputs in enumerate(self.hidden_dims):
-            self.kernels.append(
-                self.add_weight(
-                    name=f"kernel_{i}",
-                    shape=(self.num_experts, inputs, outputs),
-                    initializer=glorot_of_each_matrix(inputs, outputs),
-                )
+            glorot = glorot_of_each_matrix(inputs, outputs)
+            kernel = self._weight(
+                f"kernel_{i}", count, inputs, outputs, initializer=glorot
             )
-            self.biases.append(
-                self._zeros(f"bias_{i}", self.num_experts, outputs)
-            )
+            self.kernels.append(kernel)
+            self.biases.append(self._zeros(f"bias_{i}", count, outputs))
             inputs = outputs
 
     def call(self, x: Any, training: bool | None = None) -> Any:

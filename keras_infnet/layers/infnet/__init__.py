@@ -1,1 +1,1 @@
-"""Blocks of INFNet and what they are compared with."""
+"""Blocks of INFNet, and the all-to-all attention that they replace."""

@@ -1,4 +1,4 @@
-"""Every token reads every token: the quadratic comparison to hubs."""
+"""Self-attention over all tokens, the quadratic alternative to hubs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,37 +31,30 @@ class AllToAllBlock(TokenGroupBlock):
     X_g' = unit(X^_g, mean(X^_g))
     ```
 
-    `norm` and `unit` are those of the variant that the block stands in for:
-    `"hub"` normalises and uses `BroadcastGatedUnit`, `"proxy"` does not
-    normalise and uses `ProxyGatedUnit`. Time and memory grow with the square
-    of the number of tokens; the block exists to measure what hubs save.
+    `norm` and `unit` are those of the block that this one replaces: `"hub"`
+    normalizes and uses `BroadcastGatedUnit`, `"proxy"` does not normalize and
+    uses `ProxyGatedUnit`. Time and memory grow with the square of the number
+    of tokens; the block exists to measure what hubs save.
 
-    Masking: padding is not read, and stays zero.
+    Masking: padding is not attended to, and stays zero.
 
     Args:
         variant: `"hub"` or `"proxy"`. Defaults to `"hub"`.
         updates: sequence of `"categorical"`, `"sequence"`, `"task"`. Groups
             whose tokens are updated. Defaults to all three.
-        broadcasts: sequence of groups that pass through a unit; they must be
-            among `updates`. Defaults to all three.
-        num_heads: integer. Heads of the attention. Defaults to `1`.
-        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
-        activation: string or callable, of hidden layers. Defaults to `"relu"`.
-        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
-        **kwargs: Arguments of the base layer.
+        broadcasts: sequence of groups that pass through a unit, a subset of
+            `updates`. Defaults to all three.
+
+    The other arguments and errors are those of `keras_infnet.layers.HubBlock`.
 
     Call arguments:
         sequence, categorical, task: tensors of shape `(batch, tokens, dim)`,
-            the tokens of the groups that exist.
+            the tokens of each group; at least those in `updates`.
         sequence_mask: boolean tensor of shape `(batch, tokens)`. Optional.
         training: boolean. Whether dropout is active.
 
     Returns:
-        Dict with the groups that changed.
-
-    Raises:
-        ValueError: If an argument is not known, or a size is not a positive
-            integer.
+        Dict with the groups in `updates`.
 
     Example:
 
@@ -86,17 +79,9 @@ class AllToAllBlock(TokenGroupBlock):
         dropout: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            updates,
-            broadcasts,
-            num_heads,
-            expansion,
-            activation,
-            dropout,
-            **kwargs,
-        )
+        super().__init__(**kwargs)
+        self._store(locals())
         check_choice("variant", variant, ("hub", "proxy"))
-        self.variant = variant
 
     def build(
         self,
@@ -140,12 +125,8 @@ class AllToAllBlock(TokenGroupBlock):
         mask: Any = None,
         training: bool | None = None,
     ) -> Any:
-        tokens = {
-            "categorical": categorical,
-            "sequence": sequence,
-            "task": task,
-        }
-        # Keras gives `mask` where the sequence comes alone.
+        tokens = dict(zip(GROUPS, (categorical, sequence, task), strict=True))
+        # Keras passes `mask` if the sequence is the only tensor.
         masks = {"sequence": mask if sequence_mask is None else sequence_mask}
         source = ops.concatenate([tokens[g] for g in self.sources], axis=1)
         source_mask = None

@@ -1,4 +1,4 @@
-"""Affine broadcast of hubs to their tokens."""
+"""Affine broadcast of hubs to the tokens of their group."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ __all__ = ["BroadcastGatedUnit"]
 
 @export("keras_infnet.layers.BroadcastGatedUnit")
 class BroadcastGatedUnit(FlatMLP):
-    """Scales and shifts all tokens of a group by what its hubs say.
+    """Scales and shifts the tokens of a group by vectors computed from hubs.
 
     `[a ; b] = MLP(flatten(H))` and `BGU(X, H) = LN(X + X * sigmoid(a) + b)`,
     with one hidden layer and the same `(a, b)` for every token of the group.
 
-    Masking: tokens of padding are zero, and the mask is passed on.
+    Masking: padding is zero, and the mask is passed on.
 
     Args:
         expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
-        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
+        dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
@@ -67,9 +67,6 @@ class BroadcastGatedUnit(FlatMLP):
         scale, shift = ops.split(affine, 2, axis=-1)  # (batch, 1, dim)
         tokens = tokens * (1.0 + ops.sigmoid(scale)) + shift
         return self.normalization(tokens, mask=tokens_mask)
-
-    def compute_output_shape(self, tokens_shape: Any, hubs_shape: Any) -> Any:
-        return tokens_shape
 
     def compute_mask(self, tokens: Any, previous_mask: Any) -> Any:
         return previous_mask

@@ -1,4 +1,4 @@
-"""Aggregate and broadcast: one block of INFNet's second version."""
+"""Block of INFNet, version 2: aggregation to hubs and broadcast."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ __all__ = ["HubBlock"]
 
 @export("keras_infnet.layers.HubBlock")
 class HubBlock(TokenGroupBlock):
-    """Every group's hubs read all groups, then change their own tokens.
+    """Hubs aggregate the tokens of all groups and broadcast to their own.
 
     With token groups `X_s` and hubs `H_g`:
 
@@ -29,36 +29,37 @@ class HubBlock(TokenGroupBlock):
     X_g' = LN(X_g + X_g * sigmoid(a_g) + b_g),  [a_g ; b_g] = MLP_g(H_g')
     ```
 
-    Keys and values of a source are shared by the hubs of all groups, so all
-    hubs read a source in one attention. A source of a single token has no
+    The hubs of all groups share the keys and values of a source, so that one
+    attention per source serves all hubs. A source of a single token has no
     `W_K`, and without a longer source there is no `W_Q`.
 
     Args:
         updates: sequence of `"categorical"`, `"sequence"`, `"task"`. Groups
             whose hubs are updated. Defaults to all three.
-        broadcasts: sequence of groups whose tokens are updated; they must be
-            among `updates`. Defaults to all three.
-        num_heads: integer. Heads of every attention. Defaults to `1`.
-        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
+        broadcasts: sequence of groups whose tokens are updated, a subset of
+            `updates`. Defaults to all three.
+        num_heads: integer. Number of attention heads. Defaults to `1`.
+        expansion: integer. Width of hidden layers as a multiple of the token
+            width. Defaults to `4`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
-        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
+        dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         fold: boolean or `None`. See `CrossAttention`. Defaults to `None`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
         sequence, categorical, task: tensors of shape `(batch, tokens, dim)`,
-            the tokens of the groups that exist.
+            the tokens of each group; at least those in `updates`.
         sequence_hubs, categorical_hubs, task_hubs: tensors of shape
-            `(batch, hubs, dim)`, the hubs of the groups updated.
+            `(batch, hubs, dim)`, the hubs of the groups in `updates`.
         sequence_mask: boolean tensor of shape `(batch, tokens)`. Optional.
         training: boolean. Whether dropout is active.
 
     Returns:
-        Dict with the tensors that changed, under the names of the arguments.
+        Dict of the updated tensors, by the names of the call arguments.
 
     Raises:
-        ValueError: If a group is not known, not given, or broadcast without
-            an update, or a size is not a positive integer.
+        ValueError: If a group is unknown, missing, or broadcast but not
+            updated, or a size is not a positive integer.
 
     Example:
 
@@ -86,16 +87,8 @@ class HubBlock(TokenGroupBlock):
         fold: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            updates,
-            broadcasts,
-            num_heads,
-            expansion,
-            activation,
-            dropout,
-            **kwargs,
-        )
-        self.fold = fold
+        super().__init__(**kwargs)
+        self._store(locals())
 
     def build(
         self,
@@ -130,16 +123,16 @@ class HubBlock(TokenGroupBlock):
             )
             for source in sources
         }
-        # Sources of one token each are read without queries.
+        # Sources of a single token need no queries.
         scored = any(layer.scored for layer in self.attentions.values())
         self.query_kernels, self.output_kernels = {}, {}
         self.hub_normalizations, self.units = {}, {}
         for group, shape in hubs.items():
             if scored:
-                self.query_kernels[group] = self._kernel(
+                self.query_kernels[group] = self._weight(
                     f"{group}_query_kernel", dim, dim
                 )
-            self.output_kernels[group] = self._kernel(
+            self.output_kernels[group] = self._weight(
                 f"{group}_output_kernel", len(sources) * dim, dim
             )
             self.hub_normalizations[group] = self._layer_norm(
@@ -161,21 +154,14 @@ class HubBlock(TokenGroupBlock):
         sequence_mask: Any = None,
         training: bool | None = None,
     ) -> Any:
-        tokens = {
-            "categorical": categorical,
-            "sequence": sequence,
-            "task": task,
-        }
-        hubs = {
-            "categorical": categorical_hubs,
-            "sequence": sequence_hubs,
-            "task": task_hubs,
-        }
+        tokens = dict(zip(GROUPS, (categorical, sequence, task), strict=True))
+        compact = categorical_hubs, sequence_hubs, task_hubs
+        hubs = dict(zip(GROUPS, compact, strict=True))
         masks = {"sequence": sequence_mask}
-        queries = _join(
+        queries = ops.concatenate(
             [self._query(group, hubs[group]) for group in self.updates], axis=1
         )
-        views = _join(
+        views = ops.concatenate(
             [
                 attention(
                     queries, tokens[source], source_mask=masks.get(source)
@@ -207,15 +193,9 @@ class HubBlock(TokenGroupBlock):
         return ops.matmul(hubs, self.query_kernels[group])
 
     def shared_rows(self, names: Collection[str]) -> tuple[set[str], set[str]]:
-        """Tells which arguments may have one row where others have many.
+        """Tells which call arguments of one row need not be repeated.
 
-        Returns those of `names` that may keep it, events and tasks that all
-        rows read, and an empty set: all that comes out has many rows.
+        Returns those among `names`, and an empty set, because every output
+        has as many rows as the other arguments.
         """
         return set(names) & {"sequence", "sequence_mask", "task"}, set()
-
-
-def _join(tensors: list[Any], axis: int) -> Any:
-    if len(tensors) == 1:
-        return tensors[0]
-    return ops.concatenate(tensors, axis=axis)

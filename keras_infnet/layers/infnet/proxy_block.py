@@ -1,4 +1,4 @@
-"""Heterogeneous, then homogeneous flow: one block of INFNet's first version."""
+"""Block of INFNet, version 1: attention of proxies and gating."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ __all__ = ["ProxyBlock"]
 
 @export("keras_infnet.layers.ProxyBlock")
 class ProxyBlock(TokenGroupBlock):
-    """Proxies read the other groups, then gate their own.
+    """Proxies attend to the other groups and gate the tokens of their own.
 
     With token groups `C`, `S`, `T` and proxies `C~`, `S~`, `T~`:
 
@@ -29,41 +29,33 @@ class ProxyBlock(TokenGroupBlock):
     C' = PGU(C, C~')    S' = PGU(S, S~')    T' = PGU(T^, T~')
     ```
 
-    Every attention has weights of its own. The gate of `S` is carried as a
-    vector a row instead of being multiplied into the tokens, so that no block
+    Each attention has its own weights. The gate of `S` is returned as a vector
+    per row instead of being multiplied into the tokens, so that no block
     copies the sequence: `S' = S * sequence_gate`.
 
     Args:
         updates: sequence of `"categorical"`, `"sequence"`, `"task"`. Groups
             whose proxies are updated. Defaults to all three.
-        broadcasts: sequence of groups that are gated; they must be among
+        broadcasts: sequence of groups whose tokens are gated, a subset of
             `updates`. Defaults to all three.
-        residual: boolean. Whether the sums above keep the first term.
+        residual: boolean. Whether the sums above include their first term.
             Defaults to `True`.
-        num_heads: integer. Heads of every attention. Defaults to `1`.
-        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
-        activation: string or callable, of hidden layers. Defaults to `"relu"`.
-        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
-        fold: boolean or `None`. See `CrossAttention`. Defaults to `None`.
-        **kwargs: Arguments of the base layer.
+
+    The other arguments and errors are those of `keras_infnet.layers.HubBlock`.
 
     Call arguments:
         sequence, categorical, task: tensors of shape `(batch, tokens, dim)`,
-            the tokens of the groups that exist.
+            the tokens of each group; at least those in `updates`.
         sequence_proxies, categorical_proxies, task_proxies: tensors of shape
-            `(batch, proxies, dim)`, the proxies of the groups updated.
-        sequence_gate: tensor of shape `(batch, 1, dim)`, the gate that an
-            earlier block gave. Optional.
+            `(batch, proxies, dim)`, the proxies of the groups in `updates`.
+        sequence_gate: tensor of shape `(batch, 1, dim)`, the gate that the
+            previous block returned. Optional.
         sequence_mask: boolean tensor of shape `(batch, tokens)`. Optional.
         training: boolean. Whether dropout is active.
 
     Returns:
-        Dict with the tensors that changed, under the names of the arguments;
-        for a gated sequence `"sequence_gate"`.
-
-    Raises:
-        ValueError: If a group is not known, not given, or gated without an
-            update, or a size is not a positive integer.
+        Dict of the updated tensors, by the names of the call arguments; for
+        a gated sequence `"sequence_gate"`.
 
     Example:
 
@@ -91,17 +83,8 @@ class ProxyBlock(TokenGroupBlock):
         fold: bool | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            updates,
-            broadcasts,
-            num_heads,
-            expansion,
-            activation,
-            dropout,
-            **kwargs,
-        )
-        self.residual = residual
-        self.fold = fold
+        super().__init__(**kwargs)
+        self._store(locals())
 
     def build(
         self,
@@ -121,23 +104,23 @@ class ProxyBlock(TokenGroupBlock):
             task_proxies=task_proxies_shape,
         )
         present, dim = self._checked(shapes)
-        readers = {f"{g}_proxies": g for g in self.updates}
+        queries = {f"{g}_proxies": g for g in self.updates}
         if "task" in present:
-            readers["task"] = "task"
-        # Every reader attends to all groups but its own.
+            queries["task"] = "task"
+        # Each attends to all groups but its own.
         self.sources = {
-            reader: [source for source in present if source != own]
-            for reader, own in readers.items()
+            query: [source for source in present if source != own]
+            for query, own in queries.items()
         }
         # One flat dict: Keras does not track layers in nested ones.
         self.attentions = {}
-        for reader, sources in self.sources.items():
+        for query, sources in self.sources.items():
             for source in sources:
-                name = f"{reader}_to_{source}"
+                name = f"{query}_to_{source}"
                 self.attentions[name] = self._part(
                     CrossAttention,
                     name,
-                    shapes[reader],
+                    shapes[query],
                     shapes[source],
                     dim=dim,
                     num_heads=self.num_heads,
@@ -162,27 +145,23 @@ class ProxyBlock(TokenGroupBlock):
         sequence_mask: Any = None,
         training: bool | None = None,
     ) -> Any:
-        tokens = {
-            "categorical": categorical,
-            "sequence": sequence,
-            "task": task,
-            "categorical_proxies": categorical_proxies,
-            "sequence_proxies": sequence_proxies,
-            "task_proxies": task_proxies,
-        }
+        tokens = dict(zip(GROUPS, (categorical, sequence, task), strict=True))
+        tokens["categorical_proxies"] = categorical_proxies
+        tokens["sequence_proxies"] = sequence_proxies
+        tokens["task_proxies"] = task_proxies
         changed = {}
-        for reader, sources in self.sources.items():
-            views = [tokens[reader]] if self.residual else []
+        for query, sources in self.sources.items():
+            terms = [tokens[query]] if self.residual else []
             for source in sources:
                 options = {}
                 if source == "sequence":
                     options = {"source_mask": sequence_mask}
                     options["gate"] = sequence_gate
-                attention = self.attentions[f"{reader}_to_{source}"]
-                views.append(
-                    attention(tokens[reader], tokens[source], **options)
+                attention = self.attentions[f"{query}_to_{source}"]
+                terms.append(
+                    attention(tokens[query], tokens[source], **options)
                 )
-            changed[reader] = sum(views[1:], views[0])
+            changed[query] = sum(terms[1:], terms[0])
         for group, unit in self.units.items():
             proxies = changed[f"{group}_proxies"]
             if group == "sequence":
@@ -196,17 +175,17 @@ class ProxyBlock(TokenGroupBlock):
         return changed
 
     def shared_rows(self, names: Collection[str]) -> tuple[set[str], set[str]]:
-        """Tells which arguments may have one row where others have many.
+        """Tells which call arguments of one row need not be repeated.
 
-        Returns those of `names` that may keep it, all but the fields and
-        their proxies, and an empty set: all that comes out has many rows.
+        Returns those among `names`, and an empty set, because every output
+        has as many rows as the fields.
         """
         fields = {"categorical", "categorical_proxies"}
         return set(names) - fields, set()
 
     def _changed(self) -> list[str]:
-        read = set(self.sources)
-        return [*self.sources, *(g for g in self.broadcasts if g not in read)]
+        gated = [g for g in self.broadcasts if g not in self.sources]
+        return [*self.sources, *gated]
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         specs = super().compute_output_spec(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Gating of tokens by their proxies."""
+"""Gating of the tokens of a group by its proxies."""
 
 from typing import Any
 
@@ -12,20 +12,19 @@ __all__ = ["ProxyGatedUnit"]
 
 @export("keras_infnet.layers.ProxyGatedUnit")
 class ProxyGatedUnit(FlatMLP):
-    """Scales all tokens of a group by one gate made from its proxies.
+    """Scales all tokens of a group by one gate computed from its proxies.
 
     `PGU(X, X~) = X * sigmoid(MLP(flatten(X~)))`, with one hidden layer.
 
-    Since all tokens of a row share the gate, a stack of units multiplies the
-    first tokens by the product of the gates; `gate` gives it without making
-    the tokens.
+    All tokens of a row share the gate, so a stack of units multiplies the
+    tokens by the product of its gates. `gate` computes a gate alone.
 
     Masking: a zero token stays zero, and the mask is passed on.
 
     Args:
         expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
-        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
+        dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
@@ -64,11 +63,6 @@ class ProxyGatedUnit(FlatMLP):
         self, tokens: Any, proxies: Any, training: bool | None = None
     ) -> Any:
         return tokens * self.gate(proxies, training=training)
-
-    def compute_output_shape(
-        self, tokens_shape: Any, proxies_shape: Any
-    ) -> Any:
-        return tokens_shape
 
     def compute_mask(self, tokens: Any, previous_mask: Any) -> Any:
         return previous_mask

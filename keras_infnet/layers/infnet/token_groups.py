@@ -1,7 +1,7 @@
-"""What the blocks of INFNet have in common: groups of tokens."""
+"""Base class of the blocks of INFNet, which update groups of tokens."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -15,42 +15,29 @@ GROUPS = ("categorical", "sequence", "task")
 
 
 class TokenGroupBlock(BaseLayer):
-    """Base of blocks that update some groups of tokens from all of them."""
+    """Base of blocks that update groups of tokens from all groups."""
 
-    #: What the compact tokens of a group are called, if there are any.
+    #: Name of the few tokens that represent a group, if there are any.
     suffix = ""
 
-    def __init__(
-        self,
-        updates: Sequence[str] = GROUPS,
-        broadcasts: Sequence[str] = GROUPS,
-        num_heads: int = 1,
-        expansion: int = 4,
-        activation: Any = "relu",
-        dropout: float = 0.0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
+    def _store(self, arguments: Mapping[str, Any]) -> None:
+        super()._store(arguments)
+        self.updates: tuple[str, ...] = tuple(arguments["updates"])
+        self.broadcasts: tuple[str, ...] = tuple(arguments["broadcasts"])
         for name, groups, known in (
-            ("updates", updates, GROUPS),
-            ("broadcasts", broadcasts, updates),
+            ("updates", self.updates, GROUPS),
+            ("broadcasts", self.broadcasts, self.updates),
         ):
             if not set(groups) <= set(known):
                 raise ValueError(
-                    f"`{name}` must be among {tuple(known)}. "
-                    f"Received: {name}={tuple(groups)}."
+                    f"`{name}` must be among {known}. "
+                    f"Received: {name}={groups}."
                 )
-        check_positive(num_heads=num_heads, expansion=expansion)
-        check_rate(dropout=dropout)
-        self.updates = tuple(updates)
-        self.broadcasts = tuple(broadcasts)
-        self.num_heads = num_heads
-        self.expansion = expansion
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
+        check_positive(num_heads=self.num_heads, expansion=self.expansion)
+        check_rate(dropout=self.dropout)
 
     def _checked(self, shapes: dict[str, Any]) -> tuple[list[str], int]:
-        """The groups that are given and the width of their tokens."""
+        """Returns the given groups and the width of their tokens."""
         needed = list(self.updates)
         if self.suffix:
             needed += [f"{group}_{self.suffix}" for group in self.updates]
@@ -58,7 +45,7 @@ class TokenGroupBlock(BaseLayer):
             if name not in shapes:
                 raise ValueError(
                     f"`{name}` must be given, because the block updates it. "
-                    f"Received: updates={self.updates}, and of the arguments "
+                    f"Received: updates={self.updates}, and call arguments "
                     f"{', '.join(shapes) or 'none'}."
                 )
         widths = {name: shape[-1] for name, shape in shapes.items()}
@@ -71,20 +58,22 @@ class TokenGroupBlock(BaseLayer):
         groups = [group for group in GROUPS if group in shapes]
         return groups, next(iter(widths.values()))
 
-    def _unit(self, unit_class: Any, group: str, shapes: Any, read: Any) -> Any:
-        """A unit that changes the tokens of a group by what it reads."""
+    def _unit(
+        self, unit_class: Any, group: str, shapes: Any, source_shape: Any
+    ) -> Any:
+        """Makes the unit that updates the tokens of a group from a source."""
         return self._part(
             unit_class,
             f"{group}_unit",
             shapes[group],
-            read,
+            source_shape,
             expansion=self.expansion,
             activation=self.activation,
             dropout=self.dropout,
         )
 
     def _changed(self) -> list[str]:
-        """Names of the call arguments that the block gives anew."""
+        """Returns the names of the updated tensors."""
         compact = [f"{group}_{self.suffix}" for group in self.updates]
         return [*compact, *self.broadcasts]
 
@@ -92,7 +81,7 @@ class TokenGroupBlock(BaseLayer):
         bound = inspect.signature(self.call).bind(*args, **kwargs)
         tensors = bound.arguments
         shapes = {n: tuple(tensors[n].shape) for n in self._changed()}
-        # Tokens of one row become tokens of as many as read them.
+        # Tokens with a batch size of 1 get that of the others.
         batches = {shape[0] for shape in shapes.values()} - {1}
         batch = batches.pop() if batches else 1
         return {
@@ -106,5 +95,5 @@ class TokenGroupBlock(BaseLayer):
 
 
 def given(**values: Any) -> dict[str, Any]:
-    """The arguments that are not `None`."""
+    """Returns the arguments that are not `None`."""
     return {n: value for n, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Factorisation machines of several tasks over one set of embeddings."""
+"""Factorization machines of several tasks with shared embeddings."""
 
 from typing import Any
 
@@ -14,21 +14,22 @@ __all__ = ["FactorizationMachine"]
 
 @export("keras_infnet.layers.FactorizationMachine")
 class FactorizationMachine(BaseLayer):
-    """Logits of a factorisation machine, one a task.
+    """Logits of factorization machines, one per task.
 
     `logit_m = w_m + sum_f linear_{f,m} + sum_j p_{m,j} v_j`, where `v` is the
     sum of the products of all pairs (see `PairwiseInteraction`). The weights
-    `p_m` start as ones. With one task they are ones, as in the paper.
+    `p_m` start at one; with a single task they are fixed to one, as in the
+    paper.
 
     Args:
-        num_tasks: integer. Defaults to `1`.
+        num_tasks: integer. Number of tasks. Defaults to `1`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
-        interaction: tensor of shape `(batch, dim)`, the `v`.
+        interaction: tensor of shape `(batch, dim)`, `v` in the formula.
         linear: tensor of shape `(batch, fields, num_tasks)`.
         linear_mask: boolean tensor of shape `(batch, fields)`. Masked fields
-            do not count. Optional.
+            are left out. Optional.
 
     Returns:
         Tensor of shape `(batch, num_tasks)`.
@@ -50,16 +51,15 @@ class FactorizationMachine(BaseLayer):
 
     def __init__(self, num_tasks: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(num_tasks=num_tasks)
-        self.num_tasks = num_tasks
 
     def build(self, interaction_shape: Any, linear_shape: Any) -> None:
         self.bias = self._zeros("bias", self.num_tasks)
         if self.num_tasks > 1:
-            self.kernel = self.add_weight(
-                name="kernel",
-                shape=(interaction_shape[-1], self.num_tasks),
-                initializer="ones",
+            width = interaction_shape[-1]
+            self.kernel = self._weight(
+                "kernel", width, self.num_tasks, initializer="ones"
             )
 
     def call(

@@ -1,4 +1,4 @@
-"""Explicit crosses of all features, of a degree that grows by one a layer."""
+"""Cross layer of DCNv2."""
 
 from typing import Any
 
@@ -19,9 +19,9 @@ __all__ = ["FeatureCross"]
 
 @export("keras_infnet.layers.FeatureCross")
 class FeatureCross(BaseLayer):
-    """One cross layer of DCNv2: full, of low rank, or a mixture of such.
+    """Cross layer of DCNv2: full, low-rank, or a mixture of low-rank experts.
 
-    With the input of the first layer `x0` and that of this one `x`:
+    With the input `x0` of the first cross layer and the input `x` of this one:
 
     ```
     full:      y = x0 * (W x + b) + x
@@ -30,23 +30,25 @@ class FeatureCross(BaseLayer):
                g = softmax(G x)
     ```
 
-    `*` is element-wise. The bias is common to the experts of a mixture. With
-    `diag_scale`, that many times `x` is added to what multiplies `x0`, and
-    `pre_activation` is applied before that.
+    `*` is element-wise. The experts of a mixture share the bias.
+    `pre_activation` is applied to the factor of `x0`, to which
+    `diag_scale * x` is then added.
 
-    Why not `keras_rs.layers.FeatureCross`: it has no mixture, and the package
-    needs Keras alone. Its arguments mean the same here.
+    The arguments that `keras_rs.layers.FeatureCross` has mean the same here.
+    That layer has no mixture.
 
-    Masking: features are the last axis. A mask of other axes is passed on.
+    Masking: the mask is passed on. Features, the last axis, are not masked.
 
     Args:
-        projection_dim: integer or `None`. The rank. `None` is the full form.
+        projection_dim: integer or `None`. The rank; `None` is the full form.
             Defaults to `None`.
-        num_experts: integer. More than one is a mixture, which needs a rank.
-            Defaults to `1`.
-        diag_scale: float, at least 0. Defaults to `0.0`.
-        use_bias: boolean. Whether there is a `b`. Defaults to `True`.
-        pre_activation: string or callable or `None`. Defaults to `None`.
+        num_experts: integer. More than one expert requires a rank. Defaults
+            to `1`.
+        diag_scale: float, at least 0. Multiple of `x` added to the factor of
+            `x0`. Defaults to `0.0`.
+        use_bias: boolean. Whether to add the bias `b`. Defaults to `True`.
+        pre_activation: string, callable or `None`. Activation of the factor
+            of `x0`. Defaults to `None`.
         kernel_initializer: initializer of all kernels. Defaults to
             `"glorot_uniform"`.
         bias_initializer: initializer. Defaults to `"zeros"`.
@@ -58,8 +60,8 @@ class FeatureCross(BaseLayer):
 
     Call arguments:
         x0: tensor of shape `(batch, ..., features)`.
-        x: tensor of the same shape. `None` is `x0`, the first layer. Defaults
-            to `None`.
+        x: tensor of the same shape. `None` stands for `x0`, as in the first
+            layer. Defaults to `None`.
 
     Returns:
         Tensor of the same shape.
@@ -95,42 +97,32 @@ class FeatureCross(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(num_experts=num_experts)
         check_positive_or_none(projection_dim=projection_dim)
         check_number("diag_scale", diag_scale)
         if projection_dim is None and num_experts > 1:
             raise ValueError(
-                "`num_experts` above 1 mixes crosses of low rank: give "
-                "`projection_dim` too. Received: "
+                "`projection_dim` must be given if `num_experts` is above 1, "
+                "because experts have low rank. Received: "
                 f"num_experts={num_experts}, projection_dim=None."
             )
-        self.projection_dim = projection_dim
-        self.num_experts = num_experts
-        self.diag_scale = diag_scale
-        self.use_bias = use_bias
-        self.pre_activation = keras.activations.get(pre_activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.bias_initializer = keras.initializers.get(bias_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
-        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
-        self.kernel_constraint = keras.constraints.get(kernel_constraint)
-        self.bias_constraint = keras.constraints.get(bias_constraint)
         self.supports_masking = True
 
     def build(self, x0_shape: Any, x_shape: Any = None) -> None:
         if x_shape is not None and x_shape[-1] != x0_shape[-1]:
             raise ValueError(
-                "`x0` and `x` must be equally wide. Received: x0 of shape "
+                "`x0` and `x` must have the same width. Received: x0 of shape "
                 f"{tuple(x0_shape)}, x of shape {tuple(x_shape)}."
             )
         width, rank = x0_shape[-1], self.projection_dim
         if rank is None:
-            self.kernel = self._weight("kernel", width, width)
+            self.kernel = self._cross_weight("kernel", width, width)
         else:
-            self.down = self._weight("down_kernel", width, rank)
-            self.up = self._weight("up_kernel", rank, width)
+            self.down = self._cross_weight("down_kernel", width, rank)
+            self.up = self._cross_weight("up_kernel", rank, width)
         if self.num_experts > 1:
-            self.inner = self._weight("inner_kernel", rank, rank)
+            self.inner = self._cross_weight("inner_kernel", rank, rank)
             self.gate = self.add_weight(
                 name="gate_kernel",
                 shape=(width, self.num_experts),
@@ -148,10 +140,10 @@ class FeatureCross(BaseLayer):
                 constraint=self.bias_constraint,
             )
 
-    def _weight(self, name: str, inputs: Any, outputs: Any) -> Any:
-        """A kernel, or one of every expert."""
+    def _cross_weight(self, name: str, inputs: Any, outputs: Any) -> Any:
+        """Makes a kernel, or a stack of one per expert."""
         shape: tuple[Any, ...] = (inputs, outputs)
-        # A copy without the seed: no two kernels start equal.
+        # A copy without the seed, so that no two kernels start equal.
         initializer = self.kernel_initializer.clone()
         if self.num_experts > 1:
             shape = (self.num_experts, *shape)
@@ -183,6 +175,3 @@ class FeatureCross(BaseLayer):
         if self.diag_scale:
             crossed = crossed + self.diag_scale * x
         return x0 * crossed + x
-
-    def compute_output_shape(self, x0_shape: Any, x_shape: Any = None) -> Any:
-        return x0_shape

@@ -1,8 +1,7 @@
-"""What the layers share that read all tokens of a row in one MLP."""
+"""Base class of layers that flatten the tokens of a row into one MLP."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.layers.base_layer import BaseLayer
@@ -13,7 +12,7 @@ __all__ = ["FlatMLP"]
 
 
 class FlatMLP(BaseLayer):
-    """Base of the layers with `MLP(flatten(X))`, with one hidden layer."""
+    """Base of layers with `MLP(flatten(X))`; the MLP has one hidden layer."""
 
     def __init__(
         self,
@@ -23,16 +22,14 @@ class FlatMLP(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(expansion=expansion)
         check_rate(dropout=dropout)
-        self.expansion = expansion
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
 
     def _build_mlp(self, tokens_shape: Any, num_outputs: int, dim: int) -> None:
         """Builds the MLP, from tokens to `num_outputs` vectors of width `dim`.
 
-        Its hidden layer is `expansion` such vectors wide.
+        The width of its hidden layer is `expansion * dim`.
         """
         _, count, width = tokens_shape
         self.mlp = self._part(

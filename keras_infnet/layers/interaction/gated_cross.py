@@ -1,4 +1,4 @@
-"""Explicit crosses whose information gate lets little through."""
+"""Gated cross layer of GDCN."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ __all__ = ["GatedCross"]
 
 @export("keras_infnet.layers.GatedCross")
 class GatedCross(BaseLayer):
-    """One gated cross layer of GDCN.
+    """Gated cross layer of GDCN.
 
-    `y = x0 * (W_c x + b) * sigmoid(W_g x) + x`, with the input of the first
-    layer `x0` and that of this one `x`.
+    `y = x0 * (W_c x + b) * sigmoid(W_g x) + x`, with the input `x0` of the
+    first cross layer and the input `x` of this one.
 
     Args:
         **kwargs: Arguments of the base layer.
@@ -44,13 +44,10 @@ class GatedCross(BaseLayer):
 
     def build(self, x0_shape: Any, x_shape: Any) -> None:
         width = x_shape[-1]
-        self.kernel = self._kernel("kernel", width, width)
-        self.gate_kernel = self._kernel("gate_kernel", width, width)
+        self.kernel = self._weight("kernel", width, width)
+        self.gate_kernel = self._weight("gate_kernel", width, width)
         self.bias = self._zeros("bias", width)
 
     def call(self, x0: Any, x: Any) -> Any:
         gate = ops.sigmoid(ops.matmul(x, self.gate_kernel))
         return x0 * (ops.matmul(x, self.kernel) + self.bias) * gate + x
-
-    def compute_output_shape(self, x0_shape: Any, x_shape: Any) -> Any:
-        return x_shape

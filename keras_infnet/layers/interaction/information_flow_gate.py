@@ -1,4 +1,4 @@
-"""Gates that remove flows of information."""
+"""Gates of AutoIFS that remove information flows between units."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +14,8 @@ from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["FLOWS", "InformationFlowGate"]
 
-#: What a gate belongs to, in the order of the last axis: scenario unit to
-#: task unit.
+#: The flow of each gate, in the order of the last axis: from a scenario unit
+#: to a task unit.
 FLOWS = (
     "shared_to_shared",
     "specific_to_specific",
@@ -26,25 +26,25 @@ FLOWS = (
 
 @export("keras_infnet.layers.InformationFlowGate")
 class InformationFlowGate(BaseLayer):
-    """Decides for every task which of four flows of information to remove.
+    """Gates that choose which of four information flows to remove per task.
 
-    With scores `w = MLP(x) W + b`, four a task, a gate is
-    `sigmoid(temperature * w)` while flows are searched and `1` where `w > 0`,
-    else `0`, once they are chosen (`hard`). **A gate of 1 removes the flow, 0
-    keeps it.** Hard gates have no gradient.
+    With scores `w = MLP(x) W + b`, four per task, a gate is
+    `sigmoid(temperature * w)` during the search. Once the flows are chosen
+    (`hard`), it is `1` where `w > 0`, else `0`. **A gate of 1 removes the flow,
+    0 keeps it.** Hard gates have no gradient.
 
-    `temperature` is a weight that is not trained; it starts at 1 and rises
-    during a search, so that the gates come close to 0 and 1.
+    `temperature` is a non-trainable weight; it starts at 1 and rises during a
+    search, so that the gates approach 0 and 1.
 
     Args:
-        num_tasks: integer.
-        hidden_dims: sequence of integers, or `None` for no network: then `x`
-            is an indicator of the scenario, and every scenario and task has
-            four scores, which start at 0. Defaults to `None`.
+        num_tasks: integer. Number of tasks.
+        hidden_dims: sequence of integers, or `None` to replace the MLP by a
+            table: then `x` is the one-hot scenario, and every scenario and
+            task has four scores, which start at 0. Defaults to `None`.
         hard: boolean. Whether gates are 0 or 1. Defaults to `False`.
-        penalties: sequence of floats, one a task, or `None`. Weights of the
+        penalties: sequence of floats, one per task, or `None`. Weights of the
             mean gate of a task in the loss: positive ones keep more flows.
-            Not with `hard`. Defaults to `None`.
+            Ignored with `hard`. Defaults to `None`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
         **kwargs: Arguments of the base layer.
 
@@ -59,8 +59,8 @@ class InformationFlowGate(BaseLayer):
         the row's scenario to the shared unit.
 
     Raises:
-        ValueError: If a size is not a positive integer, or there is not one
-            penalty a task.
+        ValueError: If a size is not a positive integer, or the number of
+            penalties is not `num_tasks`.
 
     Example:
 
@@ -83,23 +83,19 @@ class InformationFlowGate(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(num_tasks=num_tasks)
         if penalties is not None and len(penalties) != num_tasks:
             raise ValueError(
-                "`penalties` must have one number a task. Received: "
+                "`penalties` must have one number per task. Received: "
                 f"penalties={penalties!r} for {num_tasks} tasks."
             )
-        self.num_tasks = num_tasks
-        self.hidden_dims = None if hidden_dims is None else tuple(hidden_dims)
-        self.hard = hard
-        self.penalties = None if penalties is None else tuple(penalties)
-        self.activation = keras.activations.get(activation)
         self.scores = None
-        if self.hidden_dims is not None:
+        if hidden_dims is not None:
             self.scores = MLP(
                 num_tasks * len(FLOWS),
-                hidden_dims=self.hidden_dims,
-                activation=self.activation,
+                hidden_dims,
+                self.activation,
                 kernel_initializer=torch_uniform(),
                 dtype=self.dtype_policy,
                 name="scores",
@@ -117,7 +113,7 @@ class InformationFlowGate(BaseLayer):
             shape=(),
             initializer="ones",
             trainable=False,
-            # Beyond 256, half precision has steps that are too coarse.
+            # Above 256, the steps of half precision are too coarse.
             autocast=False,
         )
 

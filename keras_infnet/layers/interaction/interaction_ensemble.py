@@ -1,8 +1,7 @@
-"""Several kinds of interaction of the same tokens, added up."""
+"""Interaction layer of DHEN."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -15,17 +14,17 @@ __all__ = ["InteractionEnsemble", "pair_products"]
 
 @export("keras_infnet.layers.InteractionEnsemble")
 class InteractionEnsemble(BaseLayer):
-    """One layer of DHEN: products of pairs beside a cross of low rank.
+    """Interaction layer of DHEN: pairwise products plus a low-rank cross.
 
     ```
     Y = LN(reshape(Dense(p) + Dense(z1)) + W^T Z)
     p = all <z_i, z_j>, i < j          z1 = z0 * (U (V z0) + b) + z0
     ```
 
-    `z0` holds the tokens `Z` side by side. `W` maps the axis of tokens.
+    `z0` is the flattened `Z`, the tokens. `W` maps the axis of tokens.
 
     Args:
-        num_tokens: integer. Tokens out.
+        num_tokens: integer. Number of output tokens.
         cross_rank: integer. Rank of the cross. Defaults to `32`.
         **kwargs: Arguments of the base layer.
 
@@ -55,32 +54,24 @@ class InteractionEnsemble(BaseLayer):
         self, num_tokens: int, cross_rank: int = 32, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(num_tokens=num_tokens, cross_rank=cross_rank)
-        self.num_tokens = num_tokens
-        self.cross_rank = cross_rank
 
     def build(self, tokens_shape: Any) -> None:
         _, count, dim = tokens_shape
         if count < 2:
             raise ValueError(
-                "products of pairs need two tokens. Received: tokens of "
-                f"shape {tuple(tokens_shape)}."
+                "`tokens` must hold at least two tokens to multiply. "
+                f"Received: tokens of shape {tuple(tokens_shape)}."
             )
-        units = self.num_tokens * dim
-        self.pair_layer = self._part(
-            keras.layers.Dense,
-            "pairs",
-            (None, count * (count - 1) // 2),
-            units=units,
-        )
+        units, pairs = self.num_tokens * dim, count * (count - 1) // 2
+        self.pair_layer = self._dense("pairs", (None, pairs), units)
         flat = (None, count * dim)
         self.cross = self._part(
             FeatureCross, "cross", flat, flat, projection_dim=self.cross_rank
         )
-        self.cross_layer = self._part(
-            keras.layers.Dense, "crosses", flat, units=units
-        )
-        self.shortcut = self._kernel("shortcut", count, self.num_tokens)
+        self.cross_layer = self._dense("crosses", flat, units)
+        self.shortcut = self._weight("shortcut", count, self.num_tokens)
         self.normalization = self._layer_norm(
             "normalization", (None, self.num_tokens, dim)
         )
@@ -91,8 +82,8 @@ class InteractionEnsemble(BaseLayer):
         mixed = self.pair_layer(pair_products(tokens))
         mixed = mixed + self.cross_layer(self.cross(flat, flat))
         mixed = ops.reshape(mixed, (-1, self.num_tokens, dim))
-        kept = ops.einsum("btd,tn->bnd", tokens, self.shortcut)
-        return self.normalization(mixed + kept)
+        residual = ops.einsum("btd,tn->bnd", tokens, self.shortcut)
+        return self.normalization(mixed + residual)
 
     def compute_output_shape(self, tokens_shape: Any) -> Any:
         return (tokens_shape[0], self.num_tokens, tokens_shape[2])
@@ -101,13 +92,13 @@ class InteractionEnsemble(BaseLayer):
 def pair_products(tokens: Any) -> Any:
     """Inner products of all pairs of tokens, `(batch, pairs)`.
 
-    Not `keras_rs.layers.DotInteraction`: that takes a list of tensors, and
-    sums in half precision where the dtype policy says so.
+    `keras_rs.layers.DotInteraction` takes a list of tensors, and sums in half
+    precision under a mixed dtype policy.
     """
     count = tokens.shape[1]
-    # Wide tokens: the sums leave the range of half precision.
+    # Sums over wide tokens overflow in half precision.
     wide = ops.cast(tokens, "float32")
     products = ops.matmul(wide, ops.transpose(wide, (0, 2, 1)))
-    places = [i * count + j for i in range(count) for j in range(i + 1, count)]
+    upper = [i * count + j for i in range(count) for j in range(i + 1, count)]
     products = ops.reshape(products, (-1, count * count))
-    return ops.cast(ops.take(products, places, axis=1), tokens.dtype)
+    return ops.cast(ops.take(products, upper, axis=1), tokens.dtype)

@@ -1,4 +1,4 @@
-"""All products of two fields, added up at linear cost."""
+"""Sum of the products of all pairs of fields, at linear cost."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ __all__ = ["PairwiseInteraction"]
 
 @export("keras_infnet.layers.PairwiseInteraction")
 class PairwiseInteraction(BaseLayer):
-    """Adds up the element-wise products of all pairs of tokens.
+    """Sums the element-wise products of all pairs of tokens.
 
     `v = sum_{i<j} e_i * e_j = ((sum_i e_i)^2 - sum_i e_i^2) / 2`
 
-    The inner products of the pairs apart are `keras_rs.layers.DotInteraction`.
+    See `keras_rs.layers.DotInteraction` for the separate inner products.
 
-    Masking: masked tokens do not count. The result has no mask.
+    Masking: masked tokens are left out. The output has no mask.
 
     Args:
         **kwargs: Arguments of the base layer.
@@ -44,7 +44,7 @@ class PairwiseInteraction(BaseLayer):
 
     def call(self, tokens: Any, mask: Any = None) -> Any:
         tokens = zero_padding(tokens, mask)
-        # The difference of two large sums would lose the digits of a half.
+        # The difference of two large sums would lose precision in float16.
         wide = ops.cast(tokens, "float32")
         total = ops.square(ops.sum(wide, axis=1))
         total = total - ops.sum(ops.square(wide), axis=1)

@@ -1,8 +1,7 @@
-"""Tokens that exchange parts, and a network for each."""
+"""Block of RankMixer: token mixing and per-token networks."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -15,11 +14,11 @@ __all__ = ["RankMixerBlock"]
 
 @export("keras_infnet.layers.RankMixerBlock")
 class RankMixerBlock(BaseLayer):
-    """One block of RankMixer.
+    """Block of RankMixer: token mixing, then a network for each token.
 
     `S = LN(mix(X) + X)` and `X' = LN(W2_t act(W1_t S_t + b1_t) + b2_t + S)`.
-    `mix` has no weights: every token is split into as many parts as there are
-    tokens, and token `h` of the result joins part `h` of all tokens.
+    `mix` has no weights: it splits every token into as many parts as there are
+    tokens, and concatenates part `h` of all tokens into token `h`.
 
     Args:
         expansion: integer. Width of hidden layers in tokens. Defaults to `2`.
@@ -51,16 +50,15 @@ class RankMixerBlock(BaseLayer):
         self, expansion: int = 2, activation: Any = "gelu", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(expansion=expansion)
-        self.expansion = expansion
-        self.activation = keras.activations.get(activation)
 
     def build(self, tokens_shape: Any) -> None:
         _, count, width = tokens_shape
         if width % count:
             raise ValueError(
-                "the number of tokens must divide their width, because every "
-                "token gives a part to every other. Received: "
+                "the number of tokens must divide their width, because token "
+                "mixing splits each into that many parts. Received: "
                 f"{count} tokens of width {width}."
             )
         hidden_dim = self.expansion * width
@@ -88,6 +86,3 @@ class RankMixerBlock(BaseLayer):
         tokens = self.normalizations[0](mixed + tokens)
         changed = self.output_layer(self.hidden(tokens))
         return self.normalizations[1](changed + tokens)
-
-    def compute_output_shape(self, tokens_shape: Any) -> Any:
-        return tokens_shape

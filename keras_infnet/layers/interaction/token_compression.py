@@ -1,4 +1,4 @@
-"""Few tokens out of many fields."""
+"""Compression of many tokens into a few."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ __all__ = ["TokenCompression"]
 
 @export("keras_infnet.layers.TokenCompression")
 class TokenCompression(FlatMLP):
-    """Compresses a fixed number of tokens to fewer ones.
+    """Compresses a fixed number of tokens into fewer tokens.
 
-    `outputs = reshape(MLP(flatten(x)))`, one hidden layer: the categorical
-    proxies and hubs of INFNet.
+    `outputs = reshape(MLP(flatten(x)))`, with one hidden layer. INFNet makes
+    its categorical proxies and hubs with it.
 
     Args:
-        num_tokens: integer. Number of tokens of the result.
+        num_tokens: integer. Number of output tokens.
         expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
-        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
+        dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
@@ -43,7 +43,7 @@ class TokenCompression(FlatMLP):
     (2, 4, 8)
 
     Reference:
-    - [INFNet](https://arxiv.org/abs/2508.11565), proxy initialisation
+    - [INFNet](https://arxiv.org/abs/2508.11565), proxy initialization
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class TokenCompression(FlatMLP):
         **kwargs: Any,
     ) -> None:
         super().__init__(expansion, activation, dropout, **kwargs)
+        self._store(locals())
         check_positive(num_tokens=num_tokens)
-        self.num_tokens = num_tokens
 
     def build(self, x_shape: Any) -> None:
         self._build_mlp(x_shape, self.num_tokens, x_shape[-1])

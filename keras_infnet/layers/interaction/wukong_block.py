@@ -1,4 +1,4 @@
-"""Stacked factorisation machines."""
+"""Layer of WuKong, built from factorization machines."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ __all__ = ["WuKongBlock"]
 
 @export("keras_infnet.layers.WuKongBlock")
 class WuKongBlock(BaseLayer):
-    """One layer of WuKong: products of pairs beside linear compression.
+    """Layer of WuKong: pairwise products plus linear compression.
 
     ```
     X' = LN([FMB(X) ; LCB(X)] + R(X))
@@ -25,17 +25,19 @@ class WuKongBlock(BaseLayer):
 
     `X (X^T Y)` holds the products of all pairs of tokens, compressed to
     `projection_dim` columns by the learned `Y`, at linear cost. `R` is the
-    identity where the number of tokens stays, else a linear map of tokens.
+    identity if the number of tokens does not change, else a linear map of
+    tokens.
 
     Args:
-        num_interaction_tokens: integer. Tokens out of `FMB`. Defaults to
+        num_interaction_tokens: integer. Output tokens of `FMB`. Defaults to
             `40`.
-        num_compressed_tokens: integer. Tokens out of `LCB`. Defaults to `40`.
+        num_compressed_tokens: integer. Output tokens of `LCB`. Defaults to
+            `40`.
         projection_dim: integer. Columns of `Y`. Defaults to `8`.
         hidden_dims: sequence of integers. Hidden widths of the MLP. Defaults
             to `(32, 32)`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
-        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
+        dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
@@ -71,25 +73,20 @@ class WuKongBlock(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(
             num_interaction_tokens=num_interaction_tokens,
             num_compressed_tokens=num_compressed_tokens,
             projection_dim=projection_dim,
             hidden_dims=hidden_dims,
         )
-        self.num_interaction_tokens = num_interaction_tokens
-        self.num_compressed_tokens = num_compressed_tokens
-        self.projection_dim = projection_dim
-        self.hidden_dims = tuple(hidden_dims)
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
 
     def build(self, tokens_shape: Any) -> None:
         _, count, dim = tokens_shape
         total = self.num_interaction_tokens + self.num_compressed_tokens
 
         def tokens_kernel(name: str, units: int) -> Any:
-            # Tokens are on the last axis here.
+            # The inputs are transposed, with tokens on the last axis.
             return self._part(
                 keras.layers.Dense,
                 name,
@@ -124,17 +121,17 @@ class WuKongBlock(BaseLayer):
 
     def call(self, tokens: Any, training: bool | None = None) -> Any:
         _, count, dim = tokens.shape
-        turned = ops.transpose(tokens, (0, 2, 1))
-        products = ops.matmul(tokens, self.projection(turned))
+        transposed = ops.transpose(tokens, (0, 2, 1))
+        products = ops.matmul(tokens, self.projection(transposed))
         flat = ops.reshape(products, (-1, count * self.projection_dim))
         mixed = self.mlp(self.product_normalization(flat), training=training)
         mixed = ops.reshape(mixed, (-1, self.num_interaction_tokens, dim))
-        compressed = ops.transpose(self.compression(turned), (0, 2, 1))
-        kept = tokens
+        compressed = ops.transpose(self.compression(transposed), (0, 2, 1))
+        residual = tokens
         if self.residual is not None:
-            kept = ops.transpose(self.residual(turned), (0, 2, 1))
+            residual = ops.transpose(self.residual(transposed), (0, 2, 1))
         joined = ops.concatenate([mixed, compressed], axis=1)
-        return self.normalization(joined + kept)
+        return self.normalization(joined + residual)
 
     def compute_output_shape(self, tokens_shape: Any) -> Any:
         total = self.num_interaction_tokens + self.num_compressed_tokens

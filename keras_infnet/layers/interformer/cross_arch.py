@@ -1,8 +1,7 @@
-"""Short summaries of both modes of InterFormer."""
+"""Cross arch of InterFormer: summaries of fields and of events."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -14,12 +13,12 @@ from keras_infnet.layers.masking import event_mask
 from keras_infnet.layers.sequence.positions import count_back
 from keras_infnet.utils.argument_checks import check_choice, check_positive
 
-__all__ = ["CrossArch", "known_with_cls"]
+__all__ = ["CrossArch", "mask_with_cls"]
 
 
 @export("keras_infnet.layers.CrossArch")
 class CrossArch(BaseLayer):
-    """Sums up the fields for the events, and the events for the fields.
+    """Summarizes the fields for the events, and the events for the fields.
 
     With the fields `X` and the stream `S = [cls ; events]`:
 
@@ -29,17 +28,18 @@ class CrossArch(BaseLayer):
     ```
 
     `W` maps the axis of tokens, `Q` are learned queries, and `recent` are the
-    newest events; one that does not exist is zero. `Gate` is
-    `keras_infnet.layers.SelfGate`, one for each of the two.
+    newest events, or zeros in a row with fewer events. Each summary has its
+    own `keras_infnet.layers.SelfGate`.
 
-    Masking: padding is never read. The sums have no mask.
+    Masking: padding is not attended to. The summaries have no mask.
 
     Args:
-        num_summary_tokens: integer. Tokens of `X_sum`. Defaults to `4`.
-        num_pma_tokens: integer. Learned queries. Defaults to `2`.
-        num_recent_tokens: integer. Newest events in `S_sum`, all behaviours
-            together. Defaults to `2`.
-        num_heads: integer. Heads of the attention. Defaults to `4`.
+        num_summary_tokens: integer. Number of tokens of `X_sum`. Defaults to
+            `4`.
+        num_pma_tokens: integer. Number of learned queries. Defaults to `2`.
+        num_recent_tokens: integer. Number of newest events in `S_sum`, over
+            all behaviors. Defaults to `2`.
+        num_heads: integer. Number of attention heads. Defaults to `4`.
         summarize: `"both"`, `"tokens"` for `X_sum` alone or `"sequence"` for
             `S_sum` alone. Defaults to `"both"`.
         gate: `"self"` or `"paper"`, see `SelfGate`. Defaults to `"self"`.
@@ -52,11 +52,11 @@ class CrossArch(BaseLayer):
         tokens: tensor of shape `(batch, tokens, dim)`, the fields.
         events: tensor of shape `(batch, events, dim)`.
         events_mask: boolean tensor of shape `(batch, events)`. Optional.
-        recent: integer tensor of shape `(batch, events)`. The place of an
-            event among the `num_recent_tokens`, from 1; 0 for all others.
-            `None` takes the last valid events. Defaults to `None`.
-        cls: tensor of shape `(batch, num_cls, dim)`. Without it `X_sum`
-            stands in, as in the first block. Optional.
+        recent: integer tensor of shape `(batch, events)`. Number of an event
+            among the `num_recent_tokens`, from 1; 0 for all others. `None`
+            takes the last valid events. Defaults to `None`.
+        cls: tensor of shape `(batch, num_cls, dim)`. `None` uses `X_sum`, as
+            in the first block. Defaults to `None`.
 
     Returns:
         Dict: `"tokens"`, `X_sum` of shape `(batch, num_summary_tokens, dim)`;
@@ -64,15 +64,15 @@ class CrossArch(BaseLayer):
         `(batch, num_cls + num_pma_tokens + num_recent_tokens, dim)`.
 
     Raises:
-        ValueError: If a size is not a positive integer, a choice is not
-            known, or `cls` is missing where there is no `X_sum`.
+        ValueError: If a size is not a positive integer, a choice is
+            unknown, or `cls` is missing if there is no `X_sum`.
 
     Example:
 
     >>> import numpy as np
     >>> fields, events = np.ones((2, 3, 8)), np.ones((2, 5, 8))
-    >>> sums = CrossArch()(fields, events)
-    >>> tuple(sums["tokens"].shape), tuple(sums["sequence"].shape)
+    >>> summaries = CrossArch()(fields, events)
+    >>> tuple(summaries["tokens"].shape), tuple(summaries["sequence"].shape)
     ((2, 4, 8), (2, 8, 8))
 
     Reference:
@@ -92,6 +92,7 @@ class CrossArch(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(
             num_summary_tokens=num_summary_tokens,
             num_pma_tokens=num_pma_tokens,
@@ -100,27 +101,19 @@ class CrossArch(BaseLayer):
         )
         check_choice("summarize", summarize, ("both", "tokens", "sequence"))
         check_choice("gate", gate, ("self", "paper"))
-        self.num_summary_tokens = num_summary_tokens
-        self.num_pma_tokens = num_pma_tokens
-        self.num_recent_tokens = num_recent_tokens
-        self.num_heads = num_heads
-        self.summarize = summarize
-        self.gate = gate
-        self.gate_activation = keras.activations.get(gate_activation)
-        self.activation = keras.activations.get(activation)
 
     def build(
         self, tokens_shape: Any, events_shape: Any, cls_shape: Any = None
     ) -> None:
         dim = events_shape[-1]
         if self.summarize != "sequence":
-            self.kernel = self._kernel(
+            self.kernel = self._weight(
                 "kernel", tokens_shape[1], self.num_summary_tokens
             )
             self.token_gate = self._gate("token_gate", dim)
         elif cls_shape is None:
             raise ValueError(
-                "`cls` must be given where the fields are not summed up. "
+                "`cls` must be given if the fields are not summarized. "
                 "Received: summarize='sequence', cls=None."
             )
         if self.summarize != "tokens":
@@ -159,17 +152,17 @@ class CrossArch(BaseLayer):
         recent: Any = None,
         cls: Any = None,
     ) -> Any:
-        sums = {}
+        summaries = {}
         if self.summarize != "sequence":
             mixed = ops.einsum("btd,ts->bsd", tokens, self.kernel)
-            sums["tokens"] = self.token_gate(mixed)
+            summaries["tokens"] = self.token_gate(mixed)
         if self.summarize != "tokens":
-            cls = sums["tokens"] if cls is None else cls
+            cls = summaries["tokens"] if cls is None else cls
             mask = event_mask(events, events_mask)
-            sums["sequence"] = self._sum_up(cls, events, mask, recent)
-        return sums
+            summaries["sequence"] = self._summary(cls, events, mask, recent)
+        return summaries
 
-    def _sum_up(self, cls: Any, events: Any, mask: Any, recent: Any) -> Any:
+    def _summary(self, cls: Any, events: Any, mask: Any, recent: Any) -> Any:
         if recent is None:
             back = count_back(mask)
             recent = ops.where(
@@ -179,21 +172,21 @@ class CrossArch(BaseLayer):
             )
         stream = ops.concatenate([cls, events], axis=1)
         read = self.attention(
-            self.queries(stream), stream, known_with_cls(cls, mask)
+            self.queries(stream), stream, mask_with_cls(cls, mask)
         )
-        places = ops.arange(1, self.num_recent_tokens + 1, dtype="int32")
+        numbers = ops.arange(1, self.num_recent_tokens + 1, dtype="int32")
         chosen = ops.logical_and(
             ops.expand_dims(ops.cast(recent, "int32"), 1)
-            == ops.expand_dims(places, -1),
+            == ops.expand_dims(numbers, -1),
             ops.expand_dims(mask, 1),
-        )  # (batch, recent, events): a one, at most, a place
+        )  # (batch, recent, events), one event at most per number
         newest = ops.matmul(ops.cast(chosen, events.dtype), events)
         gated = self.sequence_gate(ops.concatenate([cls, read, newest], axis=1))
         if self.gate == "self":
-            return gated  # zero where no event is
-        there = ops.cast(ops.any(chosen, -1, keepdims=True), gated.dtype)
+            return gated  # zero without an event
+        exists = ops.cast(ops.any(chosen, -1, keepdims=True), gated.dtype)
         others = ops.ones_like(gated[:, : -self.num_recent_tokens, :1])
-        return gated * ops.concatenate([others, there], axis=1)
+        return gated * ops.concatenate([others, exists], axis=1)
 
     def compute_output_shape(
         self, tokens_shape: Any, events_shape: Any, cls_shape: Any = None
@@ -212,7 +205,7 @@ class CrossArch(BaseLayer):
         return None
 
 
-def known_with_cls(cls: Any, mask: Any) -> Any:
-    """The mask of events with the CLS tokens in front, which always count."""
-    known = ops.ones_like(cls[..., 0], dtype="bool")
-    return ops.concatenate([known, ops.cast(mask, "bool")], axis=1)
+def mask_with_cls(cls: Any, mask: Any) -> Any:
+    """The mask of the CLS tokens, all valid, followed by that of events."""
+    valid = ops.ones_like(cls[..., 0], dtype="bool")
+    return ops.concatenate([valid, ops.cast(mask, "bool")], axis=1)

@@ -1,8 +1,7 @@
-"""Interaction of the fields with a summary of the events."""
+"""Interaction arch of InterFormer."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -19,7 +18,7 @@ __all__ = ["InteractionArch"]
 
 @export("keras_infnet.layers.InteractionArch")
 class InteractionArch(BaseLayer):
-    """Lets the fields interact with each other and with past behaviour.
+    """Interaction of the fields with each other and a summary of the events.
 
     With the fields `X` (N tokens) and `Z = [X ; S_sum]` (P tokens):
 
@@ -31,15 +30,15 @@ class InteractionArch(BaseLayer):
     dhen:   keras_infnet.layers.InteractionEnsemble, P to N tokens
     ```
 
-    Further layers of `"dhen"` come first, from P to P tokens.
+    With more layers of `"dhen"`, all but the last map P to P tokens.
 
     Args:
         interaction: `"dot"`, `"dcnv2"` or `"dhen"`. Defaults to `"dhen"`.
-        num_layers: integer. Crosses of `"dcnv2"`, layers of `"dhen"`; 1 with
-            `"dot"`. Defaults to `1`.
+        num_layers: integer. Number of crosses of `"dcnv2"` or layers of
+            `"dhen"`; 1 with `"dot"`. Defaults to `1`.
         cross_rank: integer. Rank of the crosses. Defaults to `32`.
-        residual: boolean. `False` leaves `X` and the norm out, as the paper
-            writes it. Defaults to `True`.
+        residual: boolean. Whether to add `X` and normalize, which the paper
+            does not mention. Defaults to `True`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
@@ -52,7 +51,7 @@ class InteractionArch(BaseLayer):
 
     Raises:
         ValueError: If a size is not a positive integer, the interaction is
-            not known or has no such layers, or there are no pairs of tokens.
+            unknown or has only one layer, or there are no pairs of tokens.
 
     Example:
 
@@ -75,86 +74,70 @@ class InteractionArch(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_choice("interaction", interaction, ("dot", "dcnv2", "dhen"))
         check_positive(num_layers=num_layers, cross_rank=cross_rank)
         if interaction == "dot" and num_layers > 1:
             raise ValueError(
-                "interaction='dot' has one layer. Received: "
+                "`num_layers` must be 1 with interaction='dot'. Received: "
                 f"num_layers={num_layers}. Use 'dcnv2' or 'dhen' for more."
             )
-        self.interaction = interaction
-        self.num_layers = num_layers
-        self.cross_rank = cross_rank
-        self.residual = residual
 
     def build(self, tokens_shape: Any, summary_shape: Any = None) -> None:
         _, count, dim = tokens_shape
-        seen = count + (0 if summary_shape is None else summary_shape[1])
-        if seen < 2 and self.interaction != "dcnv2":
+        total = count + (0 if summary_shape is None else summary_shape[1])
+        if total < 2 and self.interaction != "dcnv2":
             raise ValueError(
                 f"interaction={self.interaction!r} multiplies pairs of tokens. "
-                f"Received: {seen} token. Use 'dcnv2' instead."
+                f"Received: {total} token. Use 'dcnv2' instead."
             )
         if self.interaction == "dhen":
-            self._build_ensembles(seen, count, dim)
-        else:
-            self._build_plain(seen, count, dim)
-        if self.residual:
-            self.normalization = self._layer_norm("normalization", tokens_shape)
-
-    def _build_ensembles(self, seen: int, count: int, dim: int) -> None:
-        self.ensembles = [
-            self._part(
-                InteractionEnsemble,
-                f"ensemble_{i}",
-                (None, seen, dim),
-                num_tokens=count if i == self.num_layers - 1 else seen,
-                cross_rank=self.cross_rank,
-            )
-            for i in range(self.num_layers)
-        ]
-
-    def _build_plain(self, seen: int, count: int, dim: int) -> None:
-        width = seen * (seen - 1) // 2
-        if self.interaction == "dcnv2":
-            width = seen * dim
-            self.crosses = [
+            self.ensembles = [
                 self._part(
-                    FeatureCross,
-                    f"cross_{i}",
-                    (None, width),
-                    projection_dim=self.cross_rank,
+                    InteractionEnsemble,
+                    f"ensemble_{i}",
+                    (None, total, dim),
+                    num_tokens=count if i == self.num_layers - 1 else total,
+                    cross_rank=self.cross_rank,
                 )
                 for i in range(self.num_layers)
             ]
-        self.restore = self._part(
-            keras.layers.Dense, "restore", (None, width), units=count * dim
-        )
+        else:
+            width = total * (total - 1) // 2
+            if self.interaction == "dcnv2":
+                width = total * dim
+                self.crosses = [
+                    self._part(
+                        FeatureCross,
+                        f"cross_{i}",
+                        (None, width),
+                        projection_dim=self.cross_rank,
+                    )
+                    for i in range(self.num_layers)
+                ]
+            self.restore = self._dense("restore", (None, width), count * dim)
+        if self.residual:
+            self.normalization = self._layer_norm("normalization", tokens_shape)
 
     def call(self, tokens: Any, summary: Any = None) -> Any:
-        seen = tokens
+        inputs = tokens
         if summary is not None:
-            seen = ops.concatenate([tokens, summary], axis=1)
-        mixed = self._interact(seen, tokens.shape[1])
+            inputs = ops.concatenate([tokens, summary], axis=1)
+        mixed = self._interact(inputs, tokens.shape[1])
         if not self.residual:
             return mixed
         return self.normalization(tokens + mixed)
 
-    def _interact(self, seen: Any, count: int) -> Any:
+    def _interact(self, tokens: Any, count: int) -> Any:
         if self.interaction == "dhen":
             for ensemble in self.ensembles:
-                seen = ensemble(seen)
-            return seen
-        _, total, dim = seen.shape
+                tokens = ensemble(tokens)
+            return tokens
+        _, total, dim = tokens.shape
         if self.interaction == "dot":
-            flat = pair_products(seen)
+            flat = pair_products(tokens)
         else:
-            first = flat = ops.reshape(seen, (-1, total * dim))
+            first = flat = ops.reshape(tokens, (-1, total * dim))
             for cross in self.crosses:
                 flat = cross(first, flat)
         return ops.reshape(self.restore(flat), (-1, count, dim))
-
-    def compute_output_shape(
-        self, tokens_shape: Any, summary_shape: Any = None
-    ) -> Any:
-        return tokens_shape

@@ -1,13 +1,12 @@
-"""One block of InterFormer."""
+"""Block of InterFormer."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
-from keras_infnet.layers.interformer.cross_arch import CrossArch, known_with_cls
+from keras_infnet.layers.interformer.cross_arch import CrossArch, mask_with_cls
 from keras_infnet.layers.interformer.interaction_arch import InteractionArch
 from keras_infnet.layers.interformer.sequence_arch import SequenceArch
 from keras_infnet.layers.masking import event_mask
@@ -16,13 +15,13 @@ from keras_infnet.utils.argument_checks import check_choice, check_positive
 
 __all__ = ["InterFormerBlock"]
 
-# What the cross arch sums up, where each mode reads the other or not.
-_SUMS = {"both": "both", "n2s": "tokens", "s2n": "sequence", "none": None}
+# What the cross arch must summarize for each `exchange`.
+_SUMMARIES = {"both": "both", "n2s": "tokens", "s2n": "sequence", "none": None}
 
 
 @export("keras_infnet.layers.InterFormerBlock")
 class InterFormerBlock(BaseLayer):
-    """Fields and events, each changed by itself and by a summary of the other.
+    """Block that updates fields and events, each from a summary of the other.
 
     ```
     X_sum, S_sum = CrossArch(X, S)
@@ -30,24 +29,27 @@ class InterFormerBlock(BaseLayer):
     S' = SequenceArch(S, X_sum)
     ```
 
-    where the stream `S` is the CLS tokens followed by the events. Each part is
-    a layer of its name. With `exchange="n2s"` the events read the fields but
-    not the reverse, with `"s2n"` the fields read the events only, and with
-    `"none"` neither does; summaries that nobody reads are not built.
+    where the stream `S` is the CLS tokens followed by the events. Each arch is
+    the layer of that name. With `exchange="n2s"` only the events read the
+    other summary, with `"s2n"` only the fields, and with `"none"` neither;
+    summaries that are not read are not built.
 
-    Masking: padding is never read, and is zero in the result. The mask
-    is passed on to the new events.
+    Masking: padding is not attended to, and is zero in the output. The mask is
+    passed on to the new events.
 
     Args:
-        num_heads: integer. Heads of every attention. Defaults to `4`.
-        num_summary_tokens: integer. Tokens of `X_sum`. Defaults to `4`.
-        num_pma_tokens: integer. Learned queries on the stream. Defaults to
-            `2`.
-        num_recent_tokens: integer. Newest events in `S_sum`, all behaviours
-            together. Defaults to `2`.
+        num_heads: integer. Number of heads of every attention. Defaults to
+            `4`.
+        num_summary_tokens: integer. Number of tokens of `X_sum`. Defaults to
+            `4`.
+        num_pma_tokens: integer. Number of learned queries on the stream.
+            Defaults to `2`.
+        num_recent_tokens: integer. Number of newest events in `S_sum`, over
+            all behaviors. Defaults to `2`.
         interaction: `"dot"`, `"dcnv2"` or `"dhen"`, see `InteractionArch`.
             Defaults to `"dhen"`.
-        num_interaction_layers: integer. Defaults to `1`.
+        num_interaction_layers: integer. See `num_layers` of `InteractionArch`.
+            Defaults to `1`.
         cross_rank: integer. Rank of the crosses. Defaults to `32`.
         pffn: `"lowrank"`, `"hyper"` or `"twolayer"`, see `PersonalizedFFN`.
             Defaults to `"hyper"`.
@@ -56,12 +58,12 @@ class InterFormerBlock(BaseLayer):
         gate: `"self"` or `"paper"`, see `SelfGate`. Defaults to `"self"`.
         gate_activation: string or callable. Used by `gate="paper"`. Defaults
             to `"sigmoid"`.
-        residual: boolean. Whether both archs have residuals and norms.
+        residual: boolean. Whether both archs have residuals and normalization.
             Defaults to `True`.
         exchange: `"both"`, `"n2s"`, `"s2n"` or `"none"`. Defaults to
             `"both"`.
         activation: string or callable, of hidden layers. Defaults to `"silu"`.
-        dropout: float in `[0, 1)`. Rate behind the attention of the stream.
+        dropout: float in `[0, 1)`. Rate after the attention of the stream.
             Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
@@ -70,15 +72,15 @@ class InterFormerBlock(BaseLayer):
         tokens: tensor of shape `(batch, tokens, dim)`, the fields.
         events_mask: boolean tensor of shape `(batch, events)`. Optional.
         positions: integer tensor of shape `(batch, events)`, see
-            `EventStream`. `None` counts the valid events back, from 1 for the
-            last. Defaults to `None`.
+            `EventStream`. `None` counts the valid events back from the last,
+            which has position 1. Defaults to `None`.
         recent: integer tensor of shape `(batch, events)`, see `CrossArch`.
             `None` takes the last valid events. Defaults to `None`.
-        cls: tensor of shape `(batch, num_cls, dim)`, the CLS tokens. Without
-            them the summary of the fields stands in, as in the first block.
-            Optional.
-        summary: tensor of the shape of `X_sum`, with `"s2n"` and `"none"`
-            only: what the events read in place of the fields.
+        cls: tensor of shape `(batch, num_cls, dim)`, the CLS tokens. `None`
+            uses the summary of the fields, as in the first block. Defaults to
+            `None`.
+        summary: tensor of the shape of `X_sum`. Required with `"s2n"` and
+            `"none"`, where the events read it instead of the fields.
         training: boolean. Whether dropout is active.
 
     Returns:
@@ -86,7 +88,7 @@ class InterFormerBlock(BaseLayer):
 
     Raises:
         ValueError: If a size is not a positive integer or does not fit, a
-            choice is not known, or `summary` is missing or of no use.
+            choice is unknown, or `summary` is missing or unused.
 
     Example:
 
@@ -122,33 +124,16 @@ class InterFormerBlock(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_choice("exchange", exchange, tuple(_SUMS))
+        self._store(locals())
+        check_choice("exchange", exchange, tuple(_SUMMARIES))
         check_positive(
             num_summary_tokens=num_summary_tokens,
             num_pma_tokens=num_pma_tokens,
             num_recent_tokens=num_recent_tokens,
         )
-        self.num_heads = num_heads
-        self.num_summary_tokens = num_summary_tokens
-        self.num_pma_tokens = num_pma_tokens
-        self.num_recent_tokens = num_recent_tokens
-        self.interaction = interaction
-        self.num_interaction_layers = num_interaction_layers
-        self.cross_rank = cross_rank
-        self.pffn = pffn
-        self.pffn_hidden_dim = pffn_hidden_dim
-        self.gate = gate
-        self.gate_activation = keras.activations.get(gate_activation)
-        self.residual = residual
-        self.exchange = exchange
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
-        self._make_archs()
-
-    def _make_archs(self) -> None:
-        """Makes the parts, which check the arguments."""
+        # The archs check the other arguments.
         self.cross_arch = None
-        summarize = _SUMS[self.exchange]
+        summarize = _SUMMARIES[self.exchange]
         if summarize is not None:
             self.cross_arch = CrossArch(
                 self.num_summary_tokens,
@@ -191,21 +176,21 @@ class InterFormerBlock(BaseLayer):
         missing = summary_shape is None
         if missing != (self.exchange in ("both", "n2s")):
             raise ValueError(
-                "`summary` must be given with exchange='s2n' and 'none', where "
-                "the events read it in place of the fields, and only there. "
-                f"Received: exchange={self.exchange!r}, and summary is "
+                "`summary` must be given with exchange='s2n' and 'none' only, "
+                "where the events read it instead of the fields. Received: "
+                f"exchange={self.exchange!r}, and summary is "
                 f"{'missing' if missing else 'given'}."
             )
         batch, _, dim = events_shape
         summary = summary_shape or (batch, self.num_summary_tokens, dim)
         cls = cls_shape or summary
-        seen = None
+        of_events = None
         if self.cross_arch is not None:
             self.cross_arch.build(tokens_shape, events_shape, cls)
             if self.cross_arch.summarize != "tokens":
                 extra = self.num_pma_tokens + self.num_recent_tokens
-                seen = (batch, cls[1] + extra, dim)
-        self.interaction_arch.build(tokens_shape, seen)
+                of_events = (batch, cls[1] + extra, dim)
+        self.interaction_arch.build(tokens_shape, of_events)
         self.sequence_arch.build((batch, None, dim), summary)
 
     def call(
@@ -219,29 +204,29 @@ class InterFormerBlock(BaseLayer):
         summary: Any = None,
         training: bool | None = None,
     ) -> Any:
-        mask, seen = event_mask(events, events_mask), None
+        mask, of_events = event_mask(events, events_mask), None
         if positions is None:
             positions = count_back(mask)
         cls = summary if cls is None else cls
         if self.cross_arch is not None:
-            sums = self.cross_arch(tokens, events, mask, recent, cls)
-            summary = sums.get("tokens", summary)
-            seen = sums.get("sequence")
+            summaries = self.cross_arch(tokens, events, mask, recent, cls)
+            summary = summaries.get("tokens", summary)
+            of_events = summaries.get("sequence")
         cls = summary if cls is None else cls
         _, count, dim = cls.shape
-        nowhere = ops.zeros_like(cls[..., 0], dtype="int32")
+        cls_positions = ops.zeros_like(cls[..., 0], dtype="int32")
         positions = ops.cast(positions, "int32")
         stream = self.sequence_arch(
             ops.concatenate([cls, events], axis=1),
             summary,
-            known_with_cls(cls, mask),
-            ops.concatenate([nowhere, positions], axis=1),
+            mask_with_cls(cls, mask),
+            ops.concatenate([cls_positions, positions], axis=1),
             training=training,
         )
         return {
-            "tokens": self.interaction_arch(tokens, seen),
+            "tokens": self.interaction_arch(tokens, of_events),
             "events": stream[:, count:],
-            # TensorFlow forgets how many they are where the length is unknown.
+            # TensorFlow loses their number if the length is unknown.
             "cls": ops.reshape(stream[:, :count], (-1, count, dim)),
         }
 

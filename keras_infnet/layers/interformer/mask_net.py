@@ -1,8 +1,6 @@
-"""All sequences of a row, weighted and merged event by event."""
+"""Weighting and merging of the sequences of a row, event by event."""
 
 from typing import Any
-
-import keras
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
@@ -14,13 +12,13 @@ __all__ = ["MaskNet"]
 
 @export("keras_infnet.layers.MaskNet")
 class MaskNet(BaseLayer):
-    """Makes one token of everything that is known of an event.
+    """Merges the embeddings of an event into one token by weighting them.
 
     `outputs = Dense(c * MLP(c))` with `MLP(c) = sigmoid(Dense(act(Dense(c))))`,
-    where `c` holds the embeddings of all sequences at one event side by side.
-    The MLP is as wide as `c` and tells how much each of its numbers counts.
+    where `c` is the concatenation of the embeddings of all sequences at one
+    event. The MLP is as wide as `c` and computes a weight for each element.
 
-    Masking: tokens of padding are zero, and the mask is passed on.
+    Masking: padding is zero, and the mask is passed on.
 
     Args:
         dim: integer. Width of a token. Defaults to `64`.
@@ -51,26 +49,17 @@ class MaskNet(BaseLayer):
         self, dim: int = 64, activation: Any = "silu", **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(dim=dim)
-        self.dim = dim
         self.supports_masking = True
-        self.activation = keras.activations.get(activation)
 
     def build(self, x_shape: Any) -> None:
         width = x_shape[-1]
-
-        def dense(name: str, units: int, activation: Any) -> Any:
-            return self._part(
-                keras.layers.Dense,
-                name,
-                x_shape,
-                units=units,
-                activation=activation,
-            )
-
-        self.hidden_layer = dense("hidden", width, self.activation)
-        self.mask_layer = dense("mask", width, "sigmoid")
-        self.output_layer = dense("output", self.dim, None)
+        self.hidden_layer = self._dense(
+            "hidden", x_shape, width, self.activation
+        )
+        self.mask_layer = self._dense("mask", x_shape, width, "sigmoid")
+        self.output_layer = self._dense("output", x_shape, self.dim)
 
     def call(self, x: Any, mask: Any = None) -> Any:
         weights = self.mask_layer(self.hidden_layer(x))

@@ -1,8 +1,7 @@
-"""A feed-forward network whose weights depend on the row."""
+"""Feed-forward network with weights computed from the row."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -18,7 +17,7 @@ __all__ = ["PersonalizedFFN"]
 
 @export("keras_infnet.layers.PersonalizedFFN")
 class PersonalizedFFN(BaseLayer):
-    """Transforms a sequence by weights computed from a summary of its row.
+    """Feed-forward network with weights computed from a summary of the row.
 
     With the sequence `S`, tokens of width `d`, and the summary `X_sum`:
 
@@ -30,19 +29,18 @@ class PersonalizedFFN(BaseLayer):
                W_2 = MLP_2(flatten(X_sum)) / sqrt(q)
     ```
 
-    `W` holds a row a token of the summary; `W_x` is `(d, d)`, `W_1` is
-    `(d, q)` and `W_2` is `(q, d)`, one a row of the batch. The MLPs have one
-    hidden layer of width `2 d`.
+    `W` has one row per token of the summary. `W_x` has shape `(d, d)`, `W_1`
+    `(d, q)` and `W_2` `(q, d)`, each computed for every row of the batch. The
+    MLPs have one hidden layer of width `2 d`.
 
-    Masking: tokens of the sequence do not see each other. Their mask is passed
-    on.
+    Masking: tokens of the sequence do not interact. Their mask is passed on.
 
     Args:
         mode: `"lowrank"`, `"hyper"` or `"twolayer"`. Defaults to `"hyper"`.
         hidden_dim: integer or `None`. The width `q` of `"twolayer"`; `None`
-            is that of a token. Defaults to `None`.
-        activation: string or callable. Activation of the MLPs that make the
-            weights. Defaults to `"silu"`.
+            is the width of a token. Defaults to `None`.
+        activation: string or callable. Activation of the MLPs that compute
+            the weights. Defaults to `"silu"`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
@@ -53,8 +51,8 @@ class PersonalizedFFN(BaseLayer):
         Tensor with the shape of `sequence`.
 
     Raises:
-        ValueError: If the mode is not known, or `hidden_dim` is not a
-            positive integer or of no use.
+        ValueError: If the mode is unknown, or `hidden_dim` is not a positive
+            integer or unused.
 
     Example:
 
@@ -78,22 +76,20 @@ class PersonalizedFFN(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_choice("mode", mode, ("lowrank", "hyper", "twolayer"))
         check_positive_or_none(hidden_dim=hidden_dim)
         if hidden_dim is not None and mode != "twolayer":
             raise ValueError(
-                "`hidden_dim` is the inner width of mode 'twolayer'. "
+                "`hidden_dim` must be None unless mode='twolayer'. "
                 f"Received: mode={mode!r}, hidden_dim={hidden_dim}."
             )
-        self.mode = mode
         self.supports_masking = True
-        self.hidden_dim = hidden_dim
-        self.activation = keras.activations.get(activation)
 
     def build(self, sequence_shape: Any, summary_shape: Any) -> None:
         dim, count = sequence_shape[-1], summary_shape[1]
         if self.mode == "lowrank":
-            self.kernel = self._kernel("kernel", count, dim)
+            self.kernel = self._weight("kernel", count, dim)
         elif self.mode == "hyper":
             self.maker = self._maker("maker", count * dim, dim, dim * dim)
         else:
@@ -110,7 +106,7 @@ class PersonalizedFFN(BaseLayer):
                 self.normalizations.append(norm)
 
     def _maker(self, name: str, inputs: int, dim: int, outputs: int) -> MLP:
-        """What makes the weights of a row."""
+        """Makes the MLP that computes the weights of a row."""
         return self._part(
             MLP,
             name,
@@ -123,7 +119,7 @@ class PersonalizedFFN(BaseLayer):
     def call(self, sequence: Any, summary: Any) -> Any:
         _, count, dim = summary.shape
         if self.mode == "lowrank":
-            # No matrix a row: two thin products instead.
+            # Two thin products, instead of one matrix per row.
             scores = ops.matmul(sequence, ops.transpose(self.kernel))
             return ops.matmul(scores, summary)
         flat = ops.reshape(summary, (-1, count * dim))
@@ -139,8 +135,3 @@ class PersonalizedFFN(BaseLayer):
                 sequence = ops.gelu(sequence, approximate=False)
             sequence = self.normalizations[i](sequence)
         return sequence
-
-    def compute_output_shape(
-        self, sequence_shape: Any, summary_shape: Any
-    ) -> Any:
-        return sequence_shape

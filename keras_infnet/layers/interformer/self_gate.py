@@ -1,8 +1,7 @@
-"""Tokens that say how much of themselves is kept."""
+"""Gates of tokens computed from the tokens themselves."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -15,7 +14,7 @@ __all__ = ["SelfGate"]
 
 @export("keras_infnet.layers.SelfGate")
 class SelfGate(BaseLayer):
-    """Scales every token by a gate computed from itself.
+    """Scales every token by a gate computed from the token itself.
 
     ```
     self:   y = x * sigmoid(MLP(x))
@@ -23,11 +22,11 @@ class SelfGate(BaseLayer):
     ```
 
     The MLP has one hidden layer; both of its layers are as wide as the token.
-    The paper's form with a sigmoid brings every number between 0 and 1, so
-    that sign and scale are lost; `"self"` keeps them.
+    With a sigmoid, the paper's form maps every element to between 0 and 1 and
+    loses sign and scale; `"self"` keeps them.
 
-    Masking: a zero token stays zero, but in the form `"paper"` with an
-    activation that is not zero at zero. The mask is passed on.
+    Masking: a zero token stays zero, except with `"paper"` and an activation
+    that is not zero at zero. The mask is passed on.
 
     Args:
         gate: `"self"` or `"paper"`. Defaults to `"self"`.
@@ -43,7 +42,7 @@ class SelfGate(BaseLayer):
         Tensor with the shape of `x`.
 
     Raises:
-        ValueError: If `gate` is not known.
+        ValueError: If `gate` is unknown.
 
     Example:
 
@@ -63,11 +62,9 @@ class SelfGate(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_choice("gate", gate, ("self", "paper"))
-        self.gate = gate
         self.supports_masking = True
-        self.gate_activation = keras.activations.get(gate_activation)
-        self.activation = keras.activations.get(activation)
 
     def build(self, x_shape: Any) -> None:
         width = x_shape[-1]
@@ -84,6 +81,3 @@ class SelfGate(BaseLayer):
         if self.gate == "self":
             return x * ops.sigmoid(self.mlp(x))
         return self.gate_activation(x * self.mlp(x))
-
-    def compute_output_shape(self, x_shape: Any) -> Any:
-        return x_shape

@@ -1,8 +1,6 @@
-"""A sequence that is changed by its row and by itself."""
+"""Sequence arch of InterFormer."""
 
 from typing import Any
-
-import keras
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.attention.rotary_attention import RotaryAttention
@@ -22,7 +20,7 @@ __all__ = ["SequenceArch"]
 
 @export("keras_infnet.layers.SequenceArch")
 class SequenceArch(BaseLayer):
-    """A personalised feed-forward network, then self-attention.
+    """Personalized feed-forward network, then self-attention.
 
     With the sequence `S` and the summary `X_sum` of the fields:
 
@@ -34,7 +32,7 @@ class SequenceArch(BaseLayer):
     `MHA` has rotary positions (`keras_infnet.layers.RotaryAttention`), `PFFN`
     is `keras_infnet.layers.PersonalizedFFN`.
 
-    Masking: padding is never read, and is zero in the result. The mask
+    Masking: padding is not attended to, and is zero in the output. The mask
     is passed on.
 
     Args:
@@ -42,10 +40,11 @@ class SequenceArch(BaseLayer):
             even width. Defaults to `4`.
         pffn: `"lowrank"`, `"hyper"` or `"twolayer"`. Defaults to `"hyper"`.
         pffn_hidden_dim: integer or `None`. Inner width of `"twolayer"`; `None`
-            is that of a token. Defaults to `None`.
-        residual: boolean. `False` is the literal form. Defaults to `True`.
+            is the width of a token. Defaults to `None`.
+        residual: boolean. Whether to use the residual instead of the literal
+            form. Defaults to `True`.
         activation: string or callable, of hidden layers. Defaults to `"silu"`.
-        dropout: float in `[0, 1)`. Rate behind the attention. Defaults to
+        dropout: float in `[0, 1)`. Rate after the attention. Defaults to
             `0.0`.
         **kwargs: Arguments of the base layer.
 
@@ -54,7 +53,8 @@ class SequenceArch(BaseLayer):
         summary: tensor of shape `(batch, summary_tokens, dim)`.
         sequence_mask: boolean tensor of shape `(batch, tokens)`. Optional.
         positions: integer tensor of shape `(batch, tokens)`. `None` counts
-            valid tokens back, from 1 for the last. Defaults to `None`.
+            the valid tokens back from the last, which has position 1. Defaults
+            to `None`.
         training: boolean. Whether dropout is active.
 
     Returns:
@@ -62,7 +62,7 @@ class SequenceArch(BaseLayer):
 
     Raises:
         ValueError: If a size is not a positive integer or does not fit, or
-            the mode is not known.
+            `pffn` is unknown.
 
     Example:
 
@@ -87,16 +87,11 @@ class SequenceArch(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(num_heads=num_heads)
         check_choice("pffn", pffn, ("lowrank", "hyper", "twolayer"))
         check_rate(dropout=dropout)
         self.supports_masking = True
-        self.num_heads = num_heads
-        self.pffn = pffn
-        self.pffn_hidden_dim = pffn_hidden_dim
-        self.residual = residual
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
         self.feed_forward = PersonalizedFFN(
             pffn,
             pffn_hidden_dim,
@@ -108,14 +103,14 @@ class SequenceArch(BaseLayer):
 
     def build(self, sequence_shape: Any, summary_shape: Any) -> None:
         self.feed_forward.build(sequence_shape, summary_shape)
-        places = sequence_shape[:2]
+        positions = sequence_shape[:2]
         self.attention = self._part(
             RotaryAttention,
             "attention",
             sequence_shape,
             sequence_shape,
-            places,
-            places,
+            positions,
+            positions,
             num_heads=self.num_heads,
         )
         if self.residual:
@@ -158,8 +153,3 @@ class SequenceArch(BaseLayer):
         for layer in self.dropout_layers:
             read = layer(read, training=training)
         return read
-
-    def compute_output_shape(
-        self, sequence_shape: Any, summary_shape: Any
-    ) -> Any:
-        return sequence_shape

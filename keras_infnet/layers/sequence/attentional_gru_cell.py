@@ -1,4 +1,4 @@
-"""One step of a GRU whose update gate knows how much an event matters."""
+"""GRU cell whose update gate uses the attention weight of an event."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ __all__ = ["AttentionalGRUCell"]
 
 
 class AttentionalGRUCell(keras.layers.Layer):
-    """GRU cell for `keras.layers.RNN`; inputs end with the attention weight.
+    """GRU cell for `keras.layers.RNN` with an attention weight per step.
 
     ```
     u = sigmoid(W_u x + U_u s + b_u)    r = sigmoid(W_r x + U_r s + b_r)
@@ -27,7 +27,7 @@ class AttentionalGRUCell(keras.layers.Layer):
         self.mode = mode
         self.state_size = units
         self.output_size = units
-        # "agru" puts the weight in place of the update gate.
+        # "agru" uses the weight instead of an update gate.
         self.gates = 2 if mode == "agru" else 3
 
     def build(self, inputs_shape: Any) -> None:

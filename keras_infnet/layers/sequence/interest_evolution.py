@@ -1,4 +1,4 @@
-"""How the interest in a target has changed over past events."""
+"""Interest extraction and evolution of DIEN."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ _ATTENTIONS = ("bilinear", "dot", "din")
 
 @export("keras_infnet.layers.InterestEvolution")
 class InterestEvolution(BaseLayer):
-    """Reads a behaviour by two GRUs, the second led by the target.
+    """Encodes a behavior with two GRUs, the second attending to the target.
 
     ```
     h_t = GRU(h_{t-1}, e_t)
@@ -29,18 +29,17 @@ class InterestEvolution(BaseLayer):
     s_t = (1 - a_t u_t) * s_{t-1} + a_t u_t * n_t          ("augru")
     ```
 
-    The result is the last `s`. With `"agru"` the weight `a_t` replaces the
+    The output is the last `s`. With `"agru"` the weight `a_t` replaces the
     update gate `u_t`, with `"aigru"` it multiplies the input `h_t`, and
     `"gru"` leaves the target out. `score` is `h_t W q` ("bilinear", `W`
     starts as the identity), `h_t q` ("dot") or an MLP on
     `[q, h_t, q - h_t, q * h_t]` ("din").
 
-    With `auxiliary_weight` and events that did not happen (`negatives`), the
-    layer adds the loss `-weight * mean(log sigmoid(h_t e_{t+1}) +
-    log(1 - sigmoid(h_t e^-_{t+1})))` over the pairs of neighbouring events.
+    With `auxiliary_weight` and negative events (`negatives`), the layer adds
+    the loss `-weight * mean(log sigmoid(h_t e_{t+1}) +
+    log(1 - sigmoid(h_t e^-_{t+1})))` over the pairs of adjacent events.
 
-    Masking: padding is never read and may lie anywhere; events move together
-    first. The result has no mask.
+    Masking: padding is skipped wherever it lies. The output has no mask.
 
     Args:
         gru_type: `"augru"`, `"agru"`, `"aigru"` or `"gru"`. Defaults to
@@ -57,17 +56,18 @@ class InterestEvolution(BaseLayer):
     Call arguments:
         query: tensor of shape `(batch, attributes, dim)`, the target.
         events: tensor of shape `(batch, events, attributes, dim)`.
-        events_mask: boolean tensor, `(batch, events)` or `(batch, events,
-            attributes)`, where any counts. Optional.
-        negatives: tensor of the shape of `events`: something else in place of
-            each event. Optional.
-        training: boolean. Whether the auxiliary loss is added.
+        events_mask: boolean tensor of shape `(batch, events)`, or `(batch,
+            events, attributes)`: an event is valid if any attribute is.
+            Optional.
+        negatives: tensor of the shape of `events`, a negative example for each
+            event. Optional.
+        training: boolean. Whether to add the auxiliary loss.
 
     Returns:
         Tensor of shape `(batch, attributes, dim)`; zero without events.
 
     Raises:
-        ValueError: If a choice is not known or a size is not a positive
+        ValueError: If a choice is unknown or a size is not a positive
             integer.
 
     Example:
@@ -91,14 +91,10 @@ class InterestEvolution(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(attention_dims=attention_dims)
         check_choice("gru_type", gru_type, _GRU_TYPES)
         check_choice("attention", attention, _ATTENTIONS)
-        self.gru_type = gru_type
-        self.attention = attention
-        self.attention_dims = tuple(attention_dims)
-        self.activation = keras.activations.get(activation)
-        self.auxiliary_weight = auxiliary_weight
 
     def build(
         self, query_shape: Any, events_shape: Any, negatives_shape: Any = None
@@ -111,7 +107,7 @@ class InterestEvolution(BaseLayer):
             shape,
             units=width,
             return_sequences=True,
-            # The fast kernels refuse masks of rows without events.
+            # The cuDNN kernels reject the masks of rows without events.
             use_cudnn=False,
         )
         cell = AttentionalGRUCell(
@@ -148,7 +144,7 @@ class InterestEvolution(BaseLayer):
             "scorer",
             (None, None, inputs),
             units=units,
-            # A softmax does not see what all scores have in common.
+            # Adding the same number to all scores does not change the softmax.
             use_bias=False,
             kernel_initializer=start,
         )
@@ -163,15 +159,13 @@ class InterestEvolution(BaseLayer):
     ) -> Any:
         _, count, dim = query.shape
         query = ops.reshape(query, (-1, 1, count * dim))
-        order, valid = _together(event_mask(events, events_mask))
+        order, valid = _valid_first(event_mask(events, events_mask))
         events = self._ordered(events, order, count * dim)
         interests = self.extraction(events, mask=valid, training=training)
         if training and self.auxiliary_weight and negatives is not None:
-            others = self._ordered(negatives, order, count * dim)
-            self.add_loss(
-                self.auxiliary_weight
-                * _next_event_loss(interests, events, others, valid)
-            )
+            negatives = self._ordered(negatives, order, count * dim)
+            loss = _next_event_loss(interests, events, negatives, valid)
+            self.add_loss(self.auxiliary_weight * loss)
         if self.gru_type == "gru":
             weights = ops.cast(ops.expand_dims(valid, -1), interests.dtype)
         else:
@@ -192,50 +186,44 @@ class InterestEvolution(BaseLayer):
     def _weights(self, query: Any, interests: Any, valid: Any) -> Any:
         """Softmax over the valid events, `(batch, events, 1)`."""
         if self.attention == "din":
-            together = query + 0.0 * interests
-            parts = [
-                together,
-                interests,
-                together - interests,
-                together * interests,
-            ]
-            x = ops.concatenate(parts, axis=-1)
+            query = query + ops.zeros_like(interests)
+            x = ops.concatenate(
+                [query, interests, query - interests, query * interests],
+                axis=-1,
+            )
             scores = self.scorer(x if self.hidden is None else self.hidden(x))
         else:
-            seen = query if self.scorer is None else self.scorer(query)
-            scores = ops.sum(interests * seen, axis=-1, keepdims=True)
+            if self.scorer is not None:
+                query = self.scorer(query)
+            scores = ops.sum(interests * query, axis=-1, keepdims=True)
         weights = masked_softmax(scores[..., 0], valid)
         return ops.expand_dims(weights, -1)
-
-    def compute_output_shape(
-        self, query_shape: Any, events_shape: Any, negatives_shape: Any = None
-    ) -> Any:
-        return query_shape
 
     def compute_mask(self, query: Any, previous_mask: Any) -> Any:
         return None
 
 
-def _together(valid: Any) -> tuple[Any, Any]:
-    """An order that puts valid events first, and their mask in it."""
-    known = ops.cast(valid, "int32")
-    ones = ops.ones_like(known)
-    places = ops.cumsum(ones, axis=1)
+def _valid_first(mask: Any) -> tuple[Any, Any]:
+    """Returns the order that puts valid events first, and their mask in it."""
+    valid = ops.cast(mask, "int32")
+    ones = ops.ones_like(valid)
+    index = ops.cumsum(ones, axis=1)
     length = ops.sum(ones, axis=1, keepdims=True)
-    order = ops.argsort(places + (1 - known) * length, axis=1)
-    count = ops.sum(known, axis=1, keepdims=True)
-    return order, places <= count
+    order = ops.argsort(index + (1 - valid) * length, axis=1)
+    count = ops.sum(valid, axis=1, keepdims=True)
+    return order, index <= count
 
 
 def _next_event_loss(
     interests: Any, events: Any, negatives: Any, valid: Any
 ) -> Any:
-    """Whether an interest tells the next event from something else."""
+    """Cross-entropy of the next event against its negative example."""
     interests = ops.cast(interests[:, :-1], "float32")
     losses = []
-    for what, sign in ((events, 1.0), (negatives, -1.0)):
-        scores = ops.sum(interests * ops.cast(what[:, 1:], "float32"), axis=-1)
+    for following, sign in ((events, 1.0), (negatives, -1.0)):
+        following = ops.cast(following[:, 1:], "float32")
+        scores = ops.sum(interests * following, axis=-1)
         losses.append(ops.softplus(-sign * scores))
-    known = ops.cast(valid[:, 1:], "float32")
-    total = ops.sum((losses[0] + losses[1]) * known)
-    return total / ops.maximum(ops.sum(known), 1.0)
+    weights = ops.cast(valid[:, 1:], "float32")
+    total = ops.sum((losses[0] + losses[1]) * weights)
+    return total / ops.maximum(ops.sum(weights), 1.0)

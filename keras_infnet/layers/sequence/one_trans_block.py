@@ -1,4 +1,4 @@
-"""A transformer whose events share weights and whose fields do not."""
+"""Block of OneTrans."""
 
 from typing import Any
 
@@ -6,10 +6,15 @@ import keras
 from keras import ops
 
 from keras_infnet.api_export import export
+from keras_infnet.layers.attention.heads import (
+    attend,
+    check_heads,
+    split_heads,
+)
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import seeded_dropouts
 from keras_infnet.layers.dense.token_dense import TokenDense
-from keras_infnet.layers.masking import event_mask, masked_softmax
+from keras_infnet.layers.masking import event_mask
 from keras_infnet.utils.argument_checks import check_positive, check_rate
 
 __all__ = ["OneTransBlock"]
@@ -17,7 +22,7 @@ __all__ = ["OneTransBlock"]
 
 @export("keras_infnet.layers.OneTransBlock")
 class OneTransBlock(BaseLayer):
-    """One block of OneTrans on the tokens of events and of fields.
+    """Transformer block with shared weights for events and separate for fields.
 
     ```
     X = [S ; F]
@@ -25,25 +30,26 @@ class OneTransBlock(BaseLayer):
     X = X + MixedFFN(RMSNorm(X))
     ```
 
-    All tokens of events, `S`, share the weights of every linear map; each token
-    of fields, `F`, has its own. The attention is causal: events read the events
-    before them, fields all events and the fields before them.
+    All event tokens `S` share the weights of every linear map; each field token
+    `F` has its own. The attention is causal: events attend to earlier events,
+    and fields to all events and to earlier fields.
 
-    Only the last `num_queries` events are queries and go on; all are keys and
-    values. The keys of events have no bias, because one that all keys have
-    would change no weight.
+    Only the last `num_queries` events are queries and part of the output; all
+    events are keys and values. The keys of events have no bias, since a bias
+    that all keys share does not change the attention weights.
 
-    Masking: padding is never read; what stands at padding means nothing. The
-    mask is passed on to the events. With
-    `num_queries` it must be in front (see `keras_infnet.layers.RecentTokens`).
+    Masking: padding is not attended to, and outputs at padding have no
+    meaning. The mask is passed on to the events. With `num_queries`, padding
+    must come first (see `keras_infnet.layers.RecentTokens`).
 
     Args:
         num_heads: integer. Must divide the width of a token. Defaults to `2`.
-        num_queries: integer or `None`. Events that go on; `None` is all. With
-            `0` no weight exists that would only serve them. Defaults to `None`.
+        num_queries: integer or `None`. Number of events in the output; `None`
+            is all. With `0`, the weights that only they need do not exist.
+            Defaults to `None`.
         expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
         activation: string or callable, of hidden layers. Defaults to `"gelu"`.
-        dropout: float in `[0, 1)`, behind hidden layers. Defaults to `0.0`.
+        dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
@@ -84,28 +90,20 @@ class OneTransBlock(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(num_heads=num_heads, expansion=expansion)
         check_rate(dropout=dropout)
         if num_queries:
             check_positive(num_queries=num_queries)
-        self.num_heads = num_heads
-        self.num_queries = num_queries
-        self.expansion = expansion
-        self.activation = keras.activations.get(activation)
-        self.dropout = dropout
 
     def build(self, sequence_shape: Any, fields_shape: Any) -> None:
         _, self.num_fields, width = fields_shape
-        if width % self.num_heads:
-            raise ValueError(
-                "`num_heads` must divide the width of a token. Received: "
-                f"num_heads={self.num_heads}, tokens of width {width}."
-            )
+        check_heads(self.num_heads, width)
         self.normalizations = [
             self._rms_norm(f"normalization_{i}", fields_shape) for i in range(2)
         ]
         hidden = self.expansion * width
-        # Name of a linear map: width in, width out.
+        # By name of a linear map: input width and output width.
         maps = {
             "query": (width, width),
             "key": (width, width),
@@ -148,74 +146,60 @@ class OneTransBlock(BaseLayer):
     ) -> dict[str, Any]:
         mask = event_mask(sequence, sequence_mask)
         normalize = self.normalizations[0]
-        events, places = normalize(sequence), normalize(fields)
+        events, normalized_fields = normalize(sequence), normalize(fields)
 
-        def mixed(name: str, some_events: Any) -> Any:
-            own = self.of_fields[name](places)
-            if some_events is None:
-                return own
-            shared = self.of_sequence[name](some_events)
-            return ops.concatenate([shared, own], axis=1)
+        def heads(name: str, some_events: Any) -> Any:
+            x = self.of_fields[name](normalized_fields)
+            if some_events is not None:
+                shared = self.of_sequence[name](some_events)
+                x = ops.concatenate([shared, x], axis=1)
+            return split_heads(x, self.num_heads)
 
-        read = self._attend(
-            mixed("query", self._queries(events)),
-            mixed("key", events),
-            mixed("value", events),
-            mask,
-        )
+        query = heads("query", self._queries(events))
+        key, value = heads("key", events), heads("value", events)
+        # Scaled first, because the products could overflow in float16.
+        query = query * query.shape[-1] ** -0.5
+        # Queries at padding may have no key to attend to.
+        read = attend(query, key, value, self._readable(query, key, mask))
         count = self.num_fields
-        own, shared = self.of_fields, self.of_sequence
-        result = {
-            "fields": self._finish(fields, read[:, -count:], own, training)
+        outputs = {
+            "fields": self._finish(
+                fields, read[:, -count:], self.of_fields, training
+            )
         }
         queries = self._queries(sequence)
         if queries is not None:
-            result["sequence"] = self._finish(
-                queries, read[:, :-count], shared, training
+            outputs["sequence"] = self._finish(
+                queries, read[:, :-count], self.of_sequence, training
             )
-        return result
+        return outputs
 
     def _queries(self, sequence: Any) -> Any:
-        """The events that go on, `None` if there are none."""
+        """Returns the events of the output, `None` if there are none."""
         if self.num_queries is None:
             return sequence
         return sequence[:, -self.num_queries :] if self.num_queries else None
 
-    def _attend(self, query: Any, key: Any, value: Any, mask: Any) -> Any:
-        width = query.shape[-1]
-        size = width // self.num_heads
-
-        def heads(x: Any) -> Any:
-            return ops.reshape(x, (-1, ops.shape(x)[1], self.num_heads, size))
-
-        scores = ops.einsum(
-            "bqhe,bkhe->bhqk", heads(query * size**-0.5), heads(key)
-        )
-        # Padding may have nothing to read.
-        weights = masked_softmax(scores, self._readable(query, key, mask))
-        read = ops.einsum("bhqk,bkhe->bqhe", weights, heads(value))
-        return ops.reshape(read, (-1, ops.shape(query)[1], width))
-
     def _readable(self, query: Any, key: Any, mask: Any) -> Any:
-        """1 where a query may read a key, `(batch, 1, queries, keys)`."""
+        """1 where a query attends to a key, `(batch, 1, queries, keys)`."""
         queries, keys = ops.shape(query)[1], ops.shape(key)[1]
         # The queries are the last of all tokens.
-        place = ops.arange(keys)
+        index = ops.arange(keys)
         causal = ops.less_equal(
-            ops.expand_dims(place, 0),
-            ops.expand_dims(place[keys - queries :], 1),
+            ops.expand_dims(index, 0),
+            ops.expand_dims(index[keys - queries :], 1),
         )
-        known = ops.cast(mask, "float32")
-        known = ops.pad(
-            known, ((0, 0), (0, self.num_fields)), constant_values=1.0
+        valid = ops.cast(mask, "float32")
+        valid = ops.pad(
+            valid, ((0, 0), (0, self.num_fields)), constant_values=1.0
         )
-        known = ops.expand_dims(ops.expand_dims(known, 1), 1)
-        return known * ops.cast(causal, "float32")
+        valid = ops.expand_dims(ops.expand_dims(valid, 1), 1)
+        return valid * ops.cast(causal, "float32")
 
     def _finish(
         self, tokens: Any, read: Any, maps: Any, training: bool | None
     ) -> Any:
-        """What follows the attention: no token sees another."""
+        """Applies the output projection and the feed-forward network."""
         tokens = tokens + maps["read"](read)
         hidden = maps["hidden"](self.normalizations[1](tokens))
         for layer in self.dropout_layers:

@@ -1,4 +1,4 @@
-"""The newest events, in order of time."""
+"""Selection of the newest events, in order of time."""
 
 from typing import Any
 
@@ -15,20 +15,20 @@ __all__ = ["RecentTokens"]
 
 @export("keras_infnet.layers.RecentTokens")
 class RecentTokens(BaseLayer):
-    """Puts the most recent tokens at the end, the newest last.
+    """Selects the newest tokens and orders them by time, the newest last.
 
-    The result has `length` tokens, whatever the padding of the batch. In front
-    of the valid ones there are zeros; what is older than the newest `length`
-    is left out.
+    The output has `length` tokens, whatever the padding of the batch: the
+    newest valid tokens, after as many zeros as are needed to fill it.
 
-    Masking: the result carries the mask of the valid tokens.
+    Without gaps the tokens keep their order. With gaps, those of older buckets
+    come first, those of unknown time before all others, and tokens of the same
+    bucket keep their order.
 
-    Without gaps the tokens stay in their order. With gaps those of an older
-    bucket come first, those of unknown time before all others, and within a
-    bucket the order stays.
+    Masking: padding is left out, and the output carries the mask of its valid
+    tokens.
 
     Args:
-        length: integer. Number of tokens out.
+        length: integer. Number of output tokens.
         **kwargs: Arguments of the base layer.
 
     Call arguments:
@@ -37,7 +37,7 @@ class RecentTokens(BaseLayer):
         gap: integer tensor of shape `(batch, tokens)`, bucket of the time
             between the event and the request, 0 for unknown. Optional.
         tokens_mask: the same as `mask`. Keras sets it from the mask of
-            `tokens` where `gap` is given too.
+            `tokens` if `gap` is given too.
 
     Returns:
         Tensor of shape `(batch, length, dim)`.
@@ -60,8 +60,8 @@ class RecentTokens(BaseLayer):
 
     def __init__(self, length: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(length=length)
-        self.length = length
 
     def call(
         self,
@@ -72,12 +72,12 @@ class RecentTokens(BaseLayer):
     ) -> Any:
         mask = event_mask(tokens, tokens_mask if mask is None else mask)
         count = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
-        place = event_ranks(mask, gap) + self.length - count
-        place = ops.where(mask, place, -1)
-        places = ops.reshape(ops.arange(self.length), (1, self.length, 1))
-        chosen = ops.equal(places, ops.expand_dims(place, 1))
-        # A product with zeros and ones is exact, and so is its gradient; that
-        # of a gather would be sparse.
+        target = event_ranks(mask, gap) + self.length - count
+        target = ops.where(mask, target, -1)
+        index = ops.reshape(ops.arange(self.length), (1, self.length, 1))
+        chosen = ops.equal(index, ops.expand_dims(target, 1))
+        # A product with zeros and ones is exact and has a dense gradient,
+        # unlike a gather.
         return ops.matmul(ops.cast(chosen, tokens.dtype), tokens)
 
     def compute_output_shape(self, tokens_shape: Any) -> Any:
@@ -86,7 +86,7 @@ class RecentTokens(BaseLayer):
     def compute_mask(self, tokens: Any, previous_mask: Any) -> Any:
         if previous_mask is None:
             return None
-        known = ops.cast(event_mask(tokens, previous_mask), "int32")
-        count = ops.sum(known, axis=1, keepdims=True)
-        places = ops.reshape(ops.arange(self.length), (1, self.length))
-        return ops.greater_equal(places, self.length - count)
+        valid = ops.cast(event_mask(tokens, previous_mask), "int32")
+        count = ops.sum(valid, axis=1, keepdims=True)
+        index = ops.reshape(ops.arange(self.length), (1, self.length))
+        return ops.greater_equal(index, self.length - count)

@@ -1,8 +1,7 @@
-"""Events and the target behind them, as one sequence."""
+"""Concatenation of events and target, as in BST."""
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -16,16 +15,16 @@ __all__ = ["TargetSequence"]
 
 @export("keras_infnet.layers.TargetSequence")
 class TargetSequence(BaseLayer):
-    """Puts the target behind the events and joins a position to each.
+    """Appends the target to the events and adds learned positions.
 
-    A token is all attributes of an event side by side and a learned vector
-    for its position, counted back from the target: the target has position
-    0, the newest event 1. Padding is not counted, before or behind the
-    events.
+    A token is the concatenation of all attributes of an event and a learned
+    vector for its position. Positions count back from the target: the target
+    has position 0, the newest event 1. Padding is not counted, wherever it
+    lies.
 
     Args:
-        max_length: integer. Events with a position of their own; older ones
-            share the last. Defaults to `50`.
+        max_length: integer. Number of event positions; older events share the
+            last one. Defaults to `50`.
         position_dim: integer. Width of the vector of a position. Defaults to
             `16`.
         **kwargs: Arguments of the base layer.
@@ -33,8 +32,8 @@ class TargetSequence(BaseLayer):
     Call arguments:
         query: tensor of shape `(batch, attributes, dim)`, the target.
         events: tensor of shape `(batch, events, attributes, dim)`.
-        events_mask: boolean tensor, `(batch, events)` or `(batch, events,
-            attributes)`: an event counts if any of its attributes does.
+        events_mask: boolean tensor of shape `(batch, events)`, or `(batch,
+            events, attributes)`: an event is valid if any attribute is.
             Optional.
 
     Returns:
@@ -59,15 +58,12 @@ class TargetSequence(BaseLayer):
         self, max_length: int = 50, position_dim: int = 16, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        self._store(locals())
         check_positive(max_length=max_length, position_dim=position_dim)
-        self.max_length = max_length
-        self.position_dim = position_dim
 
     def build(self, query_shape: Any, events_shape: Any) -> None:
-        self.positions = self.add_weight(
-            name="positions",
-            shape=(self.max_length + 1, self.position_dim),
-            initializer=keras.initializers.RandomNormal(stddev=0.02),
+        self.positions = self._small_table(
+            "positions", self.max_length + 1, self.position_dim
         )
 
     def call(self, query: Any, events: Any, events_mask: Any = None) -> Any:
