@@ -41,7 +41,7 @@ _LEAST_SECONDS = 0.02
 
 
 def block_call(
-    name: str,
+    block: str,
     count: int,
     length: int,
     batch_size: int,
@@ -51,12 +51,12 @@ def block_call(
     """Builds a block and returns a function that calls it."""
     rng = np.random.default_rng(0)
     tokens = {"categorical": count, "sequence": length, "task": _TASKS}
-    tokens |= _COMPACT.get(name, {})
+    tokens |= _COMPACT.get(block, {})
     state: dict[str, Any] = {
         group: rng.standard_normal((batch_size, size, dim), np.float32)
         for group, size in tokens.items()
     }
-    layer = BLOCKS[name]()
+    layer = BLOCKS[block]()
     layer.build(**{f"{name}_shape": x.shape for name, x in state.items()})
     state["sequence_mask"] = np.ones((batch_size, length), bool)
     return compiled_call(layer, state, training)
@@ -82,18 +82,11 @@ def call_seconds(call: Callable[[], None]) -> Callable[[], float]:
     return run
 
 
-def memory_of_block(
-    name: str,
-    count: int,
-    length: int,
-    batch_size: int,
-    dim: int,
-    training: bool = False,
-) -> int | None:
+def memory_of_block(batch_size: int, **arguments: Any) -> int | None:
     """Measures the memory that a call adds to this process."""
     # Excludes what the backend loads and compiles.
-    block_call(name, count, length, 1, dim, training)()
-    call = block_call(name, count, length, batch_size, dim, training)
+    block_call(batch_size=1, **arguments)()
+    call = block_call(batch_size=batch_size, **arguments)
     before = resident_memory()
     if before is None or not reset_peak():
         return None

@@ -1,38 +1,13 @@
 """Runs a benchmark."""
 
+import importlib
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
-from keras_infnet.benchmarks import (
-    feed,
-    parity,
-    serving,
-    tokens,
-    training,
-    vocabulary,
-)
 from keras_infnet.benchmarks.report import Report
-from keras_infnet.benchmarks.settings import (
-    FeedSettings,
-    ParitySettings,
-    ServingSettings,
-    Settings,
-    TokensSettings,
-    TrainingSettings,
-    VocabularySettings,
-)
+from keras_infnet.benchmarks.settings import BENCHMARKS, Settings
 
 __all__ = ["run"]
-
-_MEASURES: Mapping[type[Settings], Callable[[Any, Any], Report]] = {
-    TrainingSettings: training.measure,
-    VocabularySettings: vocabulary.measure,
-    TokensSettings: tokens.measure,
-    FeedSettings: feed.measure,
-    ServingSettings: serving.measure,
-    ParitySettings: parity.measure,
-}
 
 
 def run(
@@ -59,12 +34,16 @@ def run(
         ValueError: If `settings` belong to no benchmark.
         RuntimeError: If a process that measures memory fails.
     """
-    if type(settings) not in _MEASURES:
-        names = ", ".join(kind.__name__ for kind in _MEASURES)
+    if type(settings) not in BENCHMARKS.values():
+        names = ", ".join(kind.__name__ for kind in BENCHMARKS.values())
         raise ValueError(
             f"`settings` must be one of {names}. Received: {settings!r}."
         )
-    report = _MEASURES[type(settings)](settings, log)
+    # The module of a benchmark has its name.
+    module = importlib.import_module(
+        f"keras_infnet.benchmarks.{settings.benchmark}"
+    )
+    report: Report = module.measure(settings, log)
     log(f"\n{report.text()}\n")
     if output is not None:
         report.save(output, log)

@@ -48,6 +48,15 @@ class _Point:
     def name(self) -> str:
         return f"{self.block}, M = {self.count}, L = {self.length}"
 
+    def arguments(self, settings: TokensSettings) -> dict[str, Any]:
+        """Returns the arguments of `block_call`."""
+        return {
+            **dataclasses.asdict(self),
+            "batch_size": settings.batch_size,
+            "dim": settings.dim,
+            "training": settings.training,
+        }
+
     @property
     def rival(self) -> "_Point":
         """The all-to-all block of the same variant and size."""
@@ -94,19 +103,7 @@ def measure(settings: TokensSettings, log: Callable[[str], None]) -> Report:
     )
     points |= dict.fromkeys(claims)
     cases = [
-        Case(
-            point.name,
-            call_seconds(
-                block_call(
-                    point.block,
-                    point.count,
-                    point.length,
-                    settings.batch_size,
-                    settings.dim,
-                    settings.training,
-                )
-            ),
-        )
+        Case(point.name, call_seconds(block_call(**point.arguments(settings))))
         for point in points
     ]
     times = interleave(cases, settings.repeats, log)
@@ -163,14 +160,7 @@ def _memory(
         log(f"memory {number} of {len(wanted)}: {point.name}")
         value = call_in_child(
             f"{infnet_blocks.__name__}:memory_of_block",
-            {
-                "name": point.block,
-                "count": point.count,
-                "length": point.length,
-                "batch_size": settings.batch_size,
-                "dim": settings.dim,
-                "training": settings.training,
-            },
+            point.arguments(settings),
         )
         if value is None:
             return {}, [

@@ -33,11 +33,7 @@ def memory_of_training(
     model: str, rows: int, drawn: bool, options: Mapping[str, Any]
 ) -> int | None:
     """Trains in this process and returns the peak memory."""
-    plain: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in options.items()
-    }
-    settings = VocabularySettings(**plain)
+    settings = VocabularySettings(**options)
     schema = field_schema(rows, settings.fields)
     data = make_data(schema, settings)
     start = "uniform" if drawn else "ones"

@@ -144,7 +144,8 @@ def test_memory_counts_allocations():
     assert memory.peak_memory() - start >= 45_000_000
     assert held[-1] == 1
     assert memory.total_memory() > memory.available_memory() > 0
-    assert memory_of_block("hub", 3, 4, 2, 8) >= 0
+    sizes = {"count": 3, "length": 4, "batch_size": 2, "dim": 8}
+    assert memory_of_block(block="hub", **sizes) >= 0
 
 
 @pytest.mark.slow

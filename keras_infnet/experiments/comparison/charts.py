@@ -36,9 +36,9 @@ __all__ = [
 
 _QUALITIES = {"auc": "AUC", "rmse": "RMSE"}
 _COSTS = {
-    "microseconds_a_row": "microseconds to predict a row",
+    "microseconds_a_row": "microseconds per predicted row",
     "dense_parameters": "dense weights",
-    "multiply_adds_a_row": "multiply-adds a row",
+    "multiply_adds_a_row": "multiply-adds per row",
 }
 
 
