@@ -18,7 +18,7 @@ from keras_infnet.serving.client.client import Client
 from keras_infnet.serving.client.serving_error import ServingError
 from keras_infnet.serving.exporting.export import export
 from keras_infnet.serving.exporting.export_file import export_file
-from keras_infnet.serving.exporting.python_process import check_can_export
+from keras_infnet.serving.exporting.file_formats import check_can_export
 from keras_infnet.serving.exporting.versions import latest_version
 from keras_infnet.serving.graph.fusion import (
     Fusion,

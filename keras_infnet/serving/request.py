@@ -18,8 +18,8 @@ from keras_infnet.data.encoding.nesting import arrange, map_values
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Column, Table
 from keras_infnet.schema import Field, Numeric, Schema, nearest_name
-from keras_infnet.serving.exporting.python_process import check_can_export
-from keras_infnet.serving.exporting.run_saved_model import serialized_examples
+from keras_infnet.serving.exporting.file_formats import check_can_export
+from keras_infnet.serving.exporting.run_export import serialized_examples
 from keras_infnet.serving.graph.signatures import (
     missing_value,
     required_inputs,

@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_infnet.schema import Schema
 from keras_infnet.schema.value_checks import check_count
-from keras_infnet.serving.exporting.python_process import check_can_export
+from keras_infnet.serving.exporting.file_formats import check_can_export
 from keras_infnet.serving.exporting.versions import latest_version
 from keras_infnet.serving.graph.signatures import (
     INDEX,

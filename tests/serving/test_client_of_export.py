@@ -8,7 +8,7 @@ from serving_examples import as_candidates, expect, predict
 from stand_ins import GrpcStandIn, RestStandIn, ServedModel
 
 from keras_infnet.serving import Client, serialize_examples
-from keras_infnet.serving.exporting.run_saved_model import (
+from keras_infnet.serving.exporting.run_export import (
     loaded,
     replay_warmup,
 )

@@ -15,9 +15,8 @@ from serving_examples import (
 
 from keras_infnet.benchmarks.saved_model_program import Crashed
 from keras_infnet.data.encoding.encoder import Encoder
-from keras_infnet.serving.exporting.parity_cases import CaseBook
-from keras_infnet.serving.exporting.run_saved_model import serialized_examples
-from keras_infnet.serving.exporting.sample_rows import example_rows
+from keras_infnet.serving.exporting.parity_cases import predict_cases
+from keras_infnet.serving.exporting.run_export import serialized_examples
 from keras_infnet.serving.graph.fusion import Fusion
 from keras_infnet.serving.graph.signatures import (
     EXAMPLES,
@@ -45,10 +44,7 @@ def test_every_signature_answers_as_predict_does(label, program, built, table):
     model, folder = built(label)
     encoder = Encoder.load(folder)
     fusion = Fusion.sum_of(encoder.schema.task_names)
-    book = CaseBook(encoder.schema, fusion)
-    book.add_raw("made-up rows", example_rows(encoder, seed=7), encoder)
-    book.add_raw("examples", table.slice(0, 40), encoder)
-    cases = book.predict(model)
+    cases = predict_cases(model, encoder, table.slice(0, 40), fusion)
     # No row at all is a request too.
     raw = raw_request(table.slice(0, 2), encoder.schema)
     ids = next(c.inputs for c in cases if c.signature == "serving_default")

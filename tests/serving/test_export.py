@@ -16,7 +16,7 @@ from serving_examples import expect, make_table, predict
 
 from keras_infnet.schema import Categorical, Schema, Task
 from keras_infnet.serving import Servable, export, load_model_directory
-from keras_infnet.serving.exporting import python_process
+from keras_infnet.serving.exporting import file_formats
 
 export_module = sys.modules["keras_infnet.serving.exporting.export"]
 
@@ -234,9 +234,11 @@ def test_tolerances_that_are_none(quick, model, encoder, tmp_path, wrong):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "full")])
 def test_failures_leave_earlier_versions(
-    quick, model, encoder, tmp_path, error
+    quick, model, encoder, tmp_path, error, caplog
 ):
     first = export(model, encoder, tmp_path / "news", candidates=[])
+    # Nothing was built, as without the package for warm-up requests.
+    assert "keras-infnet[client]" in caplog.text
     before = sorted((p.name, p.stat().st_mtime) for p in first.iterdir())
     quick(error=error)
     with pytest.raises(type(error)):
@@ -257,42 +259,11 @@ def test_model_and_encoder_must_agree(model, encoder, tmp_path):
 
 def test_without_tensorflow(model, encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        python_process.importlib.util, "find_spec", lambda name: None
+        file_formats.importlib.util, "find_spec", lambda name: None
     )
     with pytest.raises(ImportError, match=r"keras-infnet\[tensorflow\]"):
         export(model, encoder, tmp_path / "news")
     assert not list(tmp_path.iterdir())
-
-
-def test_a_process_that_fails_shows_the_end_of_its_output():
-    code = "print('line\\n' * 99 + 'the reason'); raise SystemExit(3)"
-    with pytest.raises(RuntimeError, match="trying failed with status 3"):
-        with python_process.python(["-c", code], "trying"):
-            pass
-    with pytest.raises(RuntimeError, match="line\nthe reason"):
-        with python_process.python(["-c", code], "trying"):
-            pass
-
-
-def test_a_full_disk_is_named():
-    code = (
-        "import errno; raise OSError(errno.ENOSPC, 'No space left on device')"
-    )
-    with pytest.raises(
-        RuntimeError, match="trying failed, for the disk is full"
-    ):
-        with python_process.python(["-c", code], "trying"):
-            pass
-
-
-def test_a_process_is_killed_where_the_block_fails():
-    start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        with python_process.python(
-            ["-c", "import time; time.sleep(60)"], "trying"
-        ):
-            raise KeyboardInterrupt
-    assert time.monotonic() - start < 30
 
 
 INTERRUPTED = """

@@ -14,13 +14,13 @@ from tiny import randomize
 
 from keras_infnet.schema import Behavior, Categorical, Schema, Task
 from keras_infnet.serving import export_file
-from keras_infnet.serving.exporting.build_file import build_file
+from keras_infnet.serving.exporting.export_file import build_file
 from keras_infnet.serving.exporting.file_formats import (
     FILE_FORMATS,
     file_format,
     is_model_file,
 )
-from keras_infnet.serving.exporting.run_file import model_function
+from keras_infnet.serving.exporting.run_export import model_function
 from keras_infnet.serving.exporting.sample_rows import example_inputs
 
 MODULE = sys.modules[export_file.__module__]
@@ -168,20 +168,20 @@ def answers(monkeypatch):
     found = []
 
     @contextlib.contextmanager
-    def python(arguments, what):
-        with open(arguments[-1], "w") as file:
+    def run_in_worker(arguments, job, what):
+        with open(*job, "w") as file:
             file.write("a model")
         yield
 
-    def run(file, cases, kind):
+    def run_isolated(file, cases, what):
         found.extend(cases)
-        return [
+        return {}, [
             {task: y + 0.1 for task, y in case.expected.items()}
             for case in cases
         ]
 
-    monkeypatch.setattr(MODULE, "python", python)
-    monkeypatch.setattr(MODULE, "_run", run)
+    monkeypatch.setattr(MODULE, "run_in_worker", run_in_worker)
+    monkeypatch.setattr(MODULE, "run_isolated", run_isolated)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
     return found
 

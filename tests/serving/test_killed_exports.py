@@ -43,7 +43,7 @@ POINTS = [
     # The model is written.
     ("building", "model.keras"),
     # The builder is at work, in a process of its own.
-    ("collect_cases", "variables"),
+    ("predict_cases", "variables"),
     # The SavedModel is there, and not looked at.
     ("run_isolated", "saved_model.pb"),
     # All is done but to give it a number.

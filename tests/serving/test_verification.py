@@ -10,7 +10,7 @@ import pytest
 
 from keras_infnet.schema import Categorical, Numeric, Schema, Task
 from keras_infnet.serving import Calibration, Isotonic, TaskCalibration
-from keras_infnet.serving.exporting import run_saved_model
+from keras_infnet.serving.exporting import run_export
 from keras_infnet.serving.exporting.parity_check import (
     BestCase,
     Case,
@@ -74,7 +74,7 @@ SCHEMA = Schema(
 
 
 def tensors(*names, shape=(-1,)):
-    return {name: {"shape": [*shape], "dtype": 3} for name in names}
+    return {name: [*shape] for name in names}
 
 
 def described():
@@ -112,8 +112,8 @@ def test_signatures_of_the_schema_pass():
 @pytest.mark.parametrize(
     "path, value, message",
     [
-        (("serving_default", "inputs", "item", "shape"), [1], "shape of input"),
-        (("serve_raw", "outputs", "buy", "shape"), [1, 1], "shape of output"),
+        (("serving_default", "inputs", "item"), [1], "shape of input"),
+        (("serve_raw", "outputs", "buy"), [1, 1], "shape of output"),
         (("serve_raw", "defaults"), [], "defaults of serve_raw"),
         (("serve_raw", "inputs"), {}, "inputs of serve_raw"),
         (("serve_raw", "outputs"), {}, "outputs of serve_raw"),
@@ -132,10 +132,10 @@ def test_other_signatures_are_refused(path, value, message):
 
 
 def test_the_package_cannot_be_imported_there(tmp_path):
-    shutil.copy(run_saved_model.__file__, tmp_path)
+    shutil.copy(run_export.__file__, tmp_path)
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "import run_saved_model; run_saved_model._hide_package()\n"
+        "import run_export; run_export._hide_package()\n"
         "try:\n    import keras_infnet.schema\n"
         "except ModuleNotFoundError as error:\n    print(error)\n"
     )

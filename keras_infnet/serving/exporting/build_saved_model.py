@@ -1,7 +1,7 @@
 """Writes the SavedModel of a version folder, in a process of its own.
 
-Whatever backend a model was trained with, it is built anew under TensorFlow:
-the exporting process keeps its own backend, its threads and its accelerator.
+Whatever backend a model was trained with, it is rebuilt under TensorFlow: the
+exporting process keeps its own backend, its threads and its accelerator.
 """
 
 import contextlib
@@ -10,8 +10,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from keras_infnet.serving.exporting.python_process import lasting_python
-from keras_infnet.serving.exporting.run_saved_model import serve_jobs
+from keras_infnet.serving.exporting.run_export import serve_jobs
+from keras_infnet.serving.exporting.worker_process import (
+    command_of,
+    run_in_worker,
+)
 
 __all__ = ["build", "building", "main"]
 
@@ -22,10 +25,8 @@ def building(
     what: str = "building the SavedModel under TensorFlow",
 ) -> contextlib.AbstractContextManager[None]:
     """Runs `build` in another process while the block runs."""
-    # By its text: the package imports this module before it would be run.
-    start = f"from {__name__} import main; main()"
     job = [str(Path(folder).resolve()), [int(rows) for rows in warmup_rows]]
-    return lasting_python(("-c", start), job, what)
+    return run_in_worker(command_of(__name__), job, what)
 
 
 def build(
@@ -35,7 +36,7 @@ def build(
 
     Reads `model.keras`, `schema.json` and, where present, `vocabularies.npz`,
     `fusion.json`, `calibration.json` and `graph_options.json` in `folder`.
-    Every signature gets a warm-up request of each of `warmup_rows` rows.
+    Every signature gets a warm-up request of each number of `warmup_rows`.
     """
     import keras
 
@@ -69,16 +70,14 @@ def build(
     folder = Path(folder)
     model = load_model(folder / "model.keras")
     schema = Schema.load(folder / "schema.json")
-    encoder = None
+    encoder, fusion, calibration = None, None, None
+    options = GraphOptions()
     if (folder / "vocabularies.npz").exists():
         encoder = Encoder.load(folder)
-    fusion = None
     if (folder / "fusion.json").exists():
         fusion = Fusion.load(folder / "fusion.json", schema.task_names)
-    calibration = None
     if (folder / CALIBRATION_FILE).exists():
         calibration = Calibration.load(folder / CALIBRATION_FILE)
-    options = GraphOptions()
     if (folder / OPTIONS_FILE).exists():
         options = GraphOptions.load(folder / OPTIONS_FILE)
     if options.compute_dtype is not None:
@@ -94,12 +93,9 @@ def build(
             options.jit_compile,
         )
     if warmup_rows:
-        write_warmup(
-            folder,
-            folder.resolve().parent.name,
-            example_requests(encoder or schema),
-            warmup_rows,
-        )
+        name = folder.resolve().parent.name
+        requests = example_requests(encoder or schema)
+        write_warmup(folder, name, requests, warmup_rows)
 
 
 def main() -> None:
@@ -108,7 +104,7 @@ def main() -> None:
 
     def handle(folder: str, warmup_rows: list[int]) -> None:
         build(folder, warmup_rows)
-        # Nothing of a model stays while the process waits for the next.
+        # Free the model before the process waits for the next one.
         keras.backend.clear_session()
         gc.collect()
 

@@ -12,23 +12,22 @@ import pandas as pd
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Schema
-from keras_infnet.schema.value_checks import check_count
 from keras_infnet.serving.calibration.calibration import (
     CALIBRATION_FILE,
     Calibration,
 )
 from keras_infnet.serving.exporting.build_saved_model import building
+from keras_infnet.serving.exporting.file_formats import check_can_export
 from keras_infnet.serving.exporting.model_card import model_card
-from keras_infnet.serving.exporting.parity_cases import collect_cases
+from keras_infnet.serving.exporting.parity_cases import predict_cases
 from keras_infnet.serving.exporting.parity_check import (
     check_signatures,
     compare,
     run_isolated,
 )
-from keras_infnet.serving.exporting.python_process import check_can_export
-from keras_infnet.serving.exporting.run_saved_model import WARMUP_FILE
+from keras_infnet.serving.exporting.run_export import WARMUP_FILE
 from keras_infnet.serving.exporting.versions import new_version, publish
-from keras_infnet.serving.exporting.warmup_requests import NO_WARMUP
+from keras_infnet.serving.exporting.warmup_requests import check_warmup_rows
 from keras_infnet.serving.graph.fusion import Fusion
 from keras_infnet.serving.graph.graph_options import OPTIONS_FILE, GraphOptions
 from keras_infnet.serving.graph.signatures import check_names
@@ -69,75 +68,77 @@ def export(
     - `serving_default` takes encoded ids, the inputs of the model;
     - `serve_raw` takes raw values as in the table; vocabularies, hashing,
       bins and time gaps are part of the graph. Numbers, lists, behaviors and
-      times may be left out; they are missing then;
+      times are optional, and missing where a request omits them;
     - `serve_examples` takes the same as serialized `tf.train.Example`s (see
       `serialize_examples`) in one input, `inputs`, and returns `scores` of
-      shape `(rows, tasks)` and `classes`, the names of the tasks: what the
-      `Predict` and `Classify` calls of TensorFlow Serving understand;
-    - `rank`, where there are candidates, takes one request: one row of what
-      its candidates share, histories included, and a row a candidate of the
-      rest. What is shared is computed once. It returns a vector a task and
-      `score`, which `fusion` makes of them;
+      shape `(rows, tasks)` and `classes`, the names of the tasks, as the
+      `Predict` and `Classify` calls of TensorFlow Serving expect;
+    - `rank`, if there are candidates, takes one row of the inputs that the
+      candidates of a request share, such as histories, and one row per
+      candidate of the others. What depends on shared inputs only is computed
+      once. It returns one vector per task and `score`, the `fusion` of the
+      tasks;
     - `rank_top_k` returns the `k` candidates of the highest score, best
-      first, and their places in `index`.
+      first, and their positions in `index`.
 
-    Rows and lengths of lists are free, an input of one row stands for all
-    rows, and outputs are named for the tasks. The signatures for ranking take
-    raw values, or encoded ids where there is no encoder.
+    The numbers of rows and the lengths of lists are free, an input of one row
+    is broadcast to all rows, and outputs are named for the tasks. The
+    signatures for ranking take raw values, or encoded ids if there is no
+    encoder.
 
-    Beside the graph lie `model.keras`, `schema.json`, `vocabularies.npz`,
+    The folder also holds `model.keras`, `schema.json`, `vocabularies.npz`,
     `metrics.json`, `parity.json` and a model card, `README.md`.
 
-    The graph is built by TensorFlow in a process of its own, whatever backend
-    the model was trained with. A second process, in which this package
-    cannot be imported, runs it, and what it answers is compared with
-    `model.predict`. Only then the version appears, in one step. Whatever goes
-    wrong before leaves `directory` as it was. Both processes wait two minutes
-    for the next export before they end.
+    TensorFlow builds the graph in a process of its own, whatever backend the
+    model was trained with. A second process, which cannot import this
+    package, runs it, and its answers are compared with `model.predict`. Only
+    then the version appears, in one step; a failure before leaves `directory`
+    as it was. Both processes wait two minutes for the next export before they
+    end.
 
     Args:
         model: `keras.Model`, trained, with a dict of inputs named as
-            `schema.inputs` and a dict of outputs, one a task.
+            `schema.inputs` and a dict of outputs, one per task.
         encoder: `keras_infnet.data.Encoder` of the training data. A fitted
-            `Schema` in its place exports `serving_default` alone.
+            `Schema` in its place exports without `serve_raw` and
+            `serve_examples`.
         directory: path of `saved_models/NAME`.
-        examples: `keras_infnet.data.Table` or pandas frame of raw rows, by
-            which the export is checked besides made-up rows; the first 64
-            are used. Defaults to `None`.
+        examples: `keras_infnet.data.Table` or pandas frame of raw rows. The
+            first 64 check the export, in addition to random rows. Defaults
+            to `None`.
         metrics: mapping of names to figures, for `metrics.json` and the
             model card. Defaults to `None`.
         description: string. What the model is for and what it was trained
             on, for the model card. Defaults to `None`.
-        fusion: string. What `score` is: an expression over tasks, see
+        fusion: string. Expression over tasks that gives `score`, see
             `Fusion`, `weighted_sum` and `product_of_powers`. `None` is the
             sum of the tasks. Defaults to `None`.
-        candidates: list of names of the fields that tell what is on offer.
+        candidates: list of names of the fields that describe a candidate.
             `None` takes those of the schema; without any there are no
             signatures for ranking. Defaults to `None`.
-        tolerance: float. Largest difference to `predict`, of values beyond 1
-            as a part of the value. Models trained in mixed precision need
-            more. `None` is 1e-5, and more where `compute_dtype` or
+        tolerance: float. Largest difference from `predict`: absolute up to a
+            value of 1, relative above. Models trained in mixed precision need
+            a larger one. `None` is 1e-5, and more if `compute_dtype` or
             `table_dtype` round. Defaults to `None`.
         calibration: `Calibration`, from `calibrate` or
-            `Calibration.for_sampling`, or `None`. It becomes part of the
-            graph, in every signature, and `calibration.json` lies in the
-            folder. `model.keras` beside it stays as it is. Where a
-            calibration is steep, an answer may differ by what `tolerance`
-            becomes through it. Defaults to `None`.
-        warmup_rows: list of integers. Sizes of the requests, one a size and
-            signature, that a server runs before it serves the version. They
-            need `tensorflow-serving-api`, the extra `client`; without it there
-            are none, and the log says so. Defaults to `(1, 64)`.
+            `Calibration.for_sampling`, or `None`. It becomes part of every
+            signature and is saved as `calibration.json`; `model.keras` is not
+            calibrated. Where a calibration is steep, the tolerance grows with
+            its slope. Defaults to `None`.
+        warmup_rows: list of integers. Numbers of rows of the requests that a
+            server runs before it serves the version, each for every
+            signature. They need `tensorflow-serving-api`, the extra `client`;
+            without it none are written, with a warning. Defaults to
+            `(1, 64)`.
         compute_dtype: string. `"bfloat16"` or `"float16"`, in which the
-            layers of the graph compute, where accelerators are fast and
-            processors mostly are not. `None` is that of the model. Defaults
-            to `None`.
-        table_dtype: string. `"float16"` or `"int8"`, with a scale a row, in
-            which the graph stores the embedding tables: half or about a
-            quarter of the size. `"float32"` stores them as they are. Defaults
+            layers of the graph compute: fast on accelerators, rarely on CPUs.
+            `None` is that of the model. Defaults to `None`.
+        table_dtype: string. `"float16"` or `"int8"`, with one scale per row,
+            in which the graph stores the embedding tables: a half or about a
+            quarter of the size. `"float32"` stores them unchanged. Defaults
             to `"float32"`.
         jit_compile: boolean. Whether XLA compiles the model in the graph,
-            for a GPU. It compiles anew for every number of rows and length of
+            for a GPU. It compiles for every number of rows and length of
             history, so let the server batch to few sizes. Defaults to
             `False`.
 
@@ -168,8 +169,7 @@ def export(
     check_agreement(model, schema)
     check_names(schema)
     scorer = _scorer(schema, fusion)
-    for rows in warmup_rows:
-        check_count(rows, "`warmup_rows`")
+    check_warmup_rows(warmup_rows)
     if calibration is not None:
         calibration.check(schema)
     if isinstance(examples, pd.DataFrame):
@@ -188,11 +188,16 @@ def export(
         if options != GraphOptions():
             options.save(folder / OPTIONS_FILE)
         with building(folder, warmup_rows):
-            # In the meantime, for both take their time.
-            book = collect_cases(encoder, examples, scorer)
-            cases = book.predict(model, calibration, tolerance)
+            # At the same time, since both take seconds.
+            cases = predict_cases(
+                model, encoder, examples, scorer, calibration, tolerance
+            )
         if warmup_rows and not (folder / WARMUP_FILE).exists():
-            _LOGGER.warning(NO_WARMUP)
+            _LOGGER.warning(
+                "The export has no warm-up requests, because "
+                "tensorflow-serving-api is not installed. Run: python -m pip "
+                'install "keras-infnet[client]".'
+            )
         signatures, results = run_isolated(folder, cases)
         check_signatures(signatures, schema, has_encoder)
         parity = {
@@ -237,7 +242,7 @@ def _scorer(schema: Schema, fusion: str | None) -> Fusion | None:
     if fusion is not None:
         raise ValueError(
             "`fusion` orders candidates, and the schema has none. Name the "
-            "fields that tell what is on offer with `candidates`. Received: "
+            "fields that describe a candidate in `candidates`. Received: "
             f"fusion={fusion!r}."
         )
     return None

@@ -1,19 +1,26 @@
-"""Formats of models that are one file, and the programs that run them."""
+"""Formats of exported models, and the packages that they need."""
 
 import dataclasses
 import importlib.util
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["FILE_FORMATS", "FileFormat", "file_format", "is_model_file"]
+__all__ = [
+    "FILE_FORMATS",
+    "FileFormat",
+    "check_can_export",
+    "file_format",
+    "is_model_file",
+]
 
 
 @dataclasses.dataclass(frozen=True)
 class FileFormat:
-    """A format that Keras exports a model to.
+    """A format of one file that Keras exports models to.
 
-    `name` is that of Keras, and of the extra of this package; `packages` are
-    imported by what writes and runs such files.
+    `name` is Keras's name of the format, and the extra of this package that
+    installs `packages`, which write and run such files.
     """
 
     name: str
@@ -22,23 +29,15 @@ class FileFormat:
     packages: tuple[str, ...]
 
     def check_installed(self) -> None:
-        """Raises `ImportError` unless all packages are there; imports none."""
-        missing = [
-            name
-            for name in ("tensorflow", *self.packages)
-            if importlib.util.find_spec(name) is None
-        ]
-        if missing:
-            raise ImportError(
-                f"a {self.suffix} file is written with TensorFlow and checked "
-                f"with {self.runtime}. Not installed: {', '.join(missing)}. "
-                "Run: python -m pip install "
-                f'"keras-infnet[tensorflow,{self.name}]". The model may have '
-                "been trained with another backend."
-            )
+        """Raises `ImportError` unless all packages are installed."""
+        _check_installed(
+            ("tensorflow", *self.packages),
+            f"a {self.suffix} file is written with TensorFlow and checked with "
+            f"{self.runtime}",
+            f"tensorflow,{self.name}",
+        )
 
 
-#: All of them.
 FILE_FORMATS = (
     FileFormat(
         "onnx", ".onnx", "ONNX Runtime", ("onnx", "tf2onnx", "onnxruntime")
@@ -46,8 +45,38 @@ FILE_FORMATS = (
     FileFormat("litert", ".tflite", "LiteRT", ("ai_edge_litert",)),
 )
 
-# What others write as a file, and nobody means as the name of a folder.
-_OTHERS = (".h5", ".keras", ".pb")
+# Files that other tools write; a folder is hardly called so.
+_OTHER_SUFFIXES = (".h5", ".keras", ".pb")
+
+
+def check_can_export() -> None:
+    """Checks that TensorFlow is installed, which every export needs.
+
+    A model may be trained with any backend; TensorFlow writes and reads the
+    SavedModel. It is not imported here.
+
+    Raises:
+        ImportError: If TensorFlow is not installed; says what to install.
+
+    Example:
+
+    >>> check_can_export()
+    """
+    _check_installed(
+        ("tensorflow",),
+        "a SavedModel is written and read with TensorFlow",
+        "tensorflow",
+    )
+
+
+def _check_installed(packages: Sequence[str], need: str, extras: str) -> None:
+    missing = [n for n in packages if importlib.util.find_spec(n) is None]
+    if missing:
+        raise ImportError(
+            f"{need}. Not installed: {', '.join(missing)}. Run: python -m pip "
+            f'install "keras-infnet[{extras}]". The model may have been '
+            "trained with another backend."
+        )
 
 
 def is_model_file(path: str | os.PathLike[str]) -> bool:
@@ -56,12 +85,12 @@ def is_model_file(path: str | os.PathLike[str]) -> bool:
     >>> is_model_file("saved_models/news"), is_model_file("news.onnx")
     (False, True)
     """
-    suffix = Path(path).suffix.lower()
-    return suffix in _OTHERS or suffix in [f.suffix for f in FILE_FORMATS]
+    suffixes = (*_OTHER_SUFFIXES, *(known.suffix for known in FILE_FORMATS))
+    return Path(path).suffix.lower() in suffixes
 
 
 def file_format(path: str | os.PathLike[str]) -> FileFormat:
-    """Returns the format that the name of a file asks for.
+    """Returns the format of a file by the suffix of its name.
 
     >>> file_format("news.tflite").runtime
     'LiteRT'
@@ -74,6 +103,6 @@ def file_format(path: str | os.PathLike[str]) -> FileFormat:
     )
     raise ValueError(
         f"the name of a model file must end with {choices}. Received: "
-        f"{os.fspath(path)}. A SavedModel is a folder, which "
-        "`serving.export` writes."
+        f"{os.fspath(path)}. `serving.export` writes a SavedModel, which is a "
+        "folder."
     )

@@ -1,9 +1,9 @@
-"""The calls by which an exported model is checked."""
+"""Requests by which an exported model is checked, and their answers."""
 
 import contextlib
 import copy
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -33,247 +33,252 @@ from keras_infnet.serving.graph.signatures import (
 )
 from keras_infnet.serving.request import raw_request
 
-__all__ = ["CaseBook", "collect_cases", "full_precision"]
+__all__ = ["full_precision", "predict_cases"]
 
-_EXTRA = 5
+_EXTRA_PADDING = 5
 _MAX_EXAMPLES = 64
 
+Arrays = Mapping[str, np.ndarray]
 
-def collect_cases(
+
+def predict_cases(
+    model: Any,
     encoder: Encoder | Schema,
-    examples: Table | None,
-    fusion: Fusion | None,
-) -> "CaseBook":
-    """Collects the calls by which an export is checked."""
+    examples: Table | None = None,
+    fusion: Fusion | None = None,
+    calibration: Calibration | None = None,
+    tolerance: float = 0.0,
+) -> list[Case]:
+    """Draws requests to an exported model and predicts their answers.
+
+    `fusion` is needed if the schema has candidates. Predictions may differ by
+    `tolerance` from those of the model before they are calibrated, which
+    widens what the cases allow.
+    """
     if isinstance(encoder, Schema):
-        book = CaseBook(encoder, fusion)
-        book.add_encoded("drawn ids", example_inputs(encoder))
-        return book
-    # A copy neither reports nor counts the odd histories of a check.
-    quiet = copy.copy(encoder)
-    quiet.truncated = {b.name: 0 for b in encoder.schema.behaviors}
-    quiet.later = dict(quiet.truncated)
-    book = CaseBook(encoder.schema, fusion)
-    book.add_raw("made-up rows", example_rows(encoder), quiet)
-    if examples is not None and len(examples):
-        rows = examples.slice(0, min(_MAX_EXAMPLES, len(examples)))
-        book.add_raw("examples", rows, quiet)
-    return book
+        requests = _Requests(encoder)
+        requests.add_encoded("drawn ids", example_inputs(encoder))
+    else:
+        # A copy, so that the check neither counts nor reports odd histories.
+        quiet = copy.copy(encoder)
+        quiet.truncated = {b.name: 0 for b in encoder.schema.behaviors}
+        quiet.later = dict(quiet.truncated)
+        requests = _Requests(encoder.schema)
+        requests.add_raw("drawn rows", example_rows(encoder), quiet)
+        if examples is not None and len(examples):
+            rows = examples.slice(0, min(_MAX_EXAMPLES, len(examples)))
+            requests.add_raw("examples", rows, quiet)
+    predictions = requests.predict(model)
+
+    def answered(predictions: Arrays) -> list[Case]:
+        return [_case(r, predictions, fusion) for r in requests.requests]
+
+    if calibration is None:
+        return answered(predictions)
+    return widened(
+        answered(calibration.apply(predictions)),
+        map(answered, calibration.apply_nearby(predictions, tolerance)),
+    )
 
 
-class CaseBook:
-    """Collects calls, and predicts what they must answer in one go.
+class _Request(NamedTuple):
+    name: str
+    signature: str
+    inputs: Arrays
+    rows: slice  # of the predictions that it must be answered with
 
-    A case of one row expects what the row gets among others, so that the
-    comparison also shows whether rows influence each other. `fusion` is
-    `None` where the schema has no candidates.
+
+def _case(
+    request: _Request, predictions: Arrays, fusion: Fusion | None
+) -> Case:
+    name, signature, inputs, rows = request
+    answer = {task: y[rows] for task, y in predictions.items()}
+    if signature in (RAW, ENCODED):
+        return Case(name, signature, inputs, answer)
+    if signature == EXAMPLES:
+        scores = np.concatenate([*answer.values()], axis=1)
+        classes = np.repeat(np.array([[*answer]], np.bytes_), len(scores), 0)
+        return Case(
+            name, signature, inputs, {"classes": classes, "scores": scores}
+        )
+    assert fusion is not None
+    answer = {task: y[:, 0] for task, y in answer.items()}
+    answer[SCORE] = fusion.apply(answer)
+    kind = Case if signature == RANK else BestCase
+    return kind(name, signature, inputs, answer)
+
+
+class _Requests:
+    """Requests, and the encoded rows whose predictions are their answers.
+
+    All rows are predicted in one batch. A request of one row expects what the
+    row gets among others, so that the comparison also shows whether rows
+    influence each other. Names begin with `what` the rows are.
     """
 
-    def __init__(self, schema: Schema, fusion: Fusion | None = None) -> None:
+    def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self.fusion = fusion
-        self._batches: list[dict[str, np.ndarray]] = []
+        self.requests: list[_Request] = []
+        self._batches: list[Arrays] = []
         self._rows = 0
-        self._calls: list[tuple[str, str, Mapping[str, np.ndarray], slice]] = []
 
-    def add_encoded(self, name: str, inputs: Mapping[str, np.ndarray]) -> None:
-        """Adds calls of the signatures of an export without an encoder.
+    def predict(self, model: Any) -> dict[str, np.ndarray]:
+        inputs = {
+            name: np.concatenate([batch[name] for batch in self._batches])
+            for name in self.schema.inputs
+        }
+        with full_precision():
+            # One batch: some backends compile for every number of rows.
+            outputs = model.predict(inputs, batch_size=self._rows, verbose=0)
+        return {
+            task: np.asarray(outputs[task], np.float32)
+            for task in self.schema.task_names
+        }
 
-        These are all rows, one row, sequences without needless padding, and
-        sequences with more padding than the pipeline adds; and the rows as
-        candidates of the first one's request. `name` says what the rows are.
-        """
-        self._add_encoded(name, inputs)
+    def add_encoded(self, what: str, inputs: Arrays) -> None:
+        """Adds requests of encoded rows, and these rows as candidates."""
+        self._add_encoded(what, inputs)
         if self.schema.candidates:
             shared = self.schema.shared_inputs
-            request = {
-                k: a[:1] if k in shared else a for k, a in inputs.items()
-            }
-            count = len(next(iter(inputs.values())))
+            first = np.zeros(len(next(iter(inputs.values()))), np.int64)
             tiled = {
-                k: np.repeat(a, count, axis=0) if k in shared else a
-                for k, a in request.items()
+                name: a[first] if name in shared else a
+                for name, a in inputs.items()
             }
-            self._add_ranking(name, request, shared, self._expect(tiled))
+            self._add_ranking(what, inputs, shared, self._expect(tiled))
 
-    def _add_ranking(
-        self,
-        name: str,
-        request: Mapping[str, np.ndarray],
-        shared: tuple[str, ...],
-        rows: slice,
-    ) -> None:
-        """Adds calls with one row of what is shared; `rows` are expected."""
-
-        def some(count: int) -> dict[str, np.ndarray]:
-            return {
-                k: a if k in shared else a[:count] for k, a in request.items()
-            }
-
-        start = rows.start
-        for kind, count in (("one candidate", 1), ("no candidate", 0)):
-            expected = slice(start, start + count)
-            self._calls.append((f"{name}: {kind}", RANK, some(count), expected))
-        self._calls.append((f"{name}: one request", RANK, request, rows))
-        for kind, count in (
-            ("no best", 0),
-            ("best three", 3),
-            ("more than there are", rows.stop - start + 1),
-        ):
-            best = {**request, "k": np.array(count, np.int32)}
-            self._calls.append((f"{name}: {kind}", RANK_TOP_K, best, rows))
-
-    def _add_encoded(self, name: str, inputs: Mapping[str, np.ndarray]) -> None:
-        rows = self._expect(inputs)
-        one = slice(rows.start, rows.start + 1)
-        short, long = dict(inputs), dict(inputs)
-        for behavior in self.schema.behaviors:
-            mask = inputs[behavior.mask_input]
-            longest = max(1, int(mask.sum(axis=1).max(initial=0)))
-            for key in inputs:
-                if key in behavior.inputs:
-                    array = inputs[key]
-                    widths = [(0, 0), (0, _EXTRA)] + [(0, 0)] * (array.ndim - 2)
-                    short[key] = array[:, :longest]
-                    long[key] = np.pad(array, widths)
-        first = {key: array[:1] for key, array in inputs.items()}
-        for kind, request, expected in (
-            ("all rows", inputs, rows),
-            ("one row", first, one),
-            ("short sequences", short, rows),
-            ("long sequences", long, rows),
-        ):
-            self._calls.append((f"{name}: {kind}", ENCODED, request, expected))
-
-    def add_raw(self, name: str, table: Table, encoder: Encoder) -> None:
-        """Adds calls of both signatures.
-
-        Of that of raw values these are all rows, one row, lists with more
-        padding, rows that share their optional inputs, and rows without
-        optional inputs.
-        """
+    def add_raw(self, what: str, table: Table, encoder: Encoder) -> None:
+        """Adds requests of raw rows, encoded, and as candidates."""
         schema = self.schema
 
         def expect(rows: Table) -> slice:
             encoded = encoder.encode(rows, labels=False)
             return self._expect(input_arrays(schema, encoded))
 
+        def first_row(names: Collection[str]) -> Table:
+            rows = np.zeros(len(table), np.int64)
+            return table.with_columns({n: table[n].take(rows) for n in names})
+
         request = raw_request(table, schema)
-        optional = [n for n in request if n not in required_inputs(schema)]
         encoded = encoder.encode(table, labels=False)
-        # The rows of the first raw calls are those of the encoded ones.
-        rows = slice(self._rows, self._rows + len(table))
-        self._add_encoded(name, input_arrays(schema, encoded))
-
-        first = np.zeros(len(table), np.int64)
-        same = {key: table[key].take(first) for key in optional}
-        shared = {k: a[:1] if k in optional else a for k, a in request.items()}
-        alone = {k: a for k, a in request.items() if k not in optional}
-        for kind, inputs, expected in (
-            ("all rows", request, rows),
+        rows = self._add_encoded(what, input_arrays(schema, encoded))
+        one = slice(rows.start, rows.start + 1)
+        optional = [n for n in request if n not in required_inputs(schema)]
+        required = {k: a for k, a in request.items() if k not in optional}
+        missing = expect(_without(table, schema, optional))
+        for kind, signature, inputs, expected in (
+            ("all rows", RAW, request, rows),
+            ("all rows", EXAMPLES, request, rows),
+            ("one row", RAW, raw_request(table.slice(0, 1), schema), one),
+            ("padded lists", RAW, _padded(request, schema), rows),
             (
-                "one row",
-                raw_request(table.slice(0, 1), schema),
-                slice(rows.start, rows.start + 1),
+                "shared optional inputs",
+                RAW,
+                _share(request, optional),
+                expect(first_row(optional)),
             ),
-            ("padded lists", _padded(request, schema), rows),
-            ("shared values", shared, expect(table.with_columns(same))),
-            (
-                "required inputs alone",
-                alone,
-                expect(_without(table, schema, optional)),
-            ),
+            ("only required inputs", RAW, required, missing),
+            ("only required inputs", EXAMPLES, required, missing),
         ):
-            self._calls.append((f"{name}: {kind}", RAW, inputs, expected))
-            if kind in ("all rows", "required inputs alone"):
-                self._calls.append(
-                    (f"{name}: {kind}", EXAMPLES, inputs, expected)
-                )
+            self._add(f"{what}: {kind}", signature, inputs, expected)
         if schema.candidates:
-            names = shared_raw_inputs(schema)
-            common = {key: table[key].take(first) for key in names}
-            tiled = expect(table.with_columns(common))
-            one = {k: a[:1] if k in names else a for k, a in request.items()}
-            self._add_ranking(name, one, names, tiled)
+            shared = shared_raw_inputs(schema)
+            self._add_ranking(what, request, shared, expect(first_row(shared)))
 
-    def predict(
-        self,
-        model: Any,
-        calibration: Calibration | None = None,
-        tolerance: float = 0.0,
-    ) -> list[Case]:
-        """Predicts with the model that is exported, then calibrates.
+    def _add(
+        self, name: str, signature: str, inputs: Arrays, rows: slice
+    ) -> None:
+        self.requests.append(_Request(name, signature, inputs, rows))
 
-        Predictions may be `tolerance` away from those of the model before
-        they are calibrated, which widens what the cases allow.
-        """
-        inputs = {
-            name: np.concatenate([batch[name] for batch in self._batches])
-            for name in self.schema.inputs
-        }
-        with full_precision():
-            # One batch: some backends compile anew for every number of rows.
-            outputs = model.predict(inputs, batch_size=self._rows, verbose=0)
-        predictions = {
-            task: np.asarray(outputs[task], np.float32)
-            for task in self.schema.task_names
-        }
-        if calibration is None:
-            return self._answered(predictions)
-        return widened(
-            self._answered(calibration.apply(predictions)),
-            map(
-                self._answered,
-                calibration.apply_nearby(predictions, tolerance),
-            ),
-        )
-
-    def _answered(self, predictions: Mapping[str, np.ndarray]) -> list[Case]:
-        return [
-            self._case(
-                name,
-                signature,
-                request,
-                {task: y[rows] for task, y in predictions.items()},
-            )
-            for name, signature, request, rows in self._calls
-        ]
-
-    def _case(
-        self,
-        name: str,
-        signature: str,
-        request: Mapping[str, np.ndarray],
-        predicted: Mapping[str, np.ndarray],
-    ) -> Case:
-        if signature == EXAMPLES:
-            scores = np.concatenate([*predicted.values()], axis=1)
-            classes = np.array([[*predicted]], np.bytes_)
-            classes = np.repeat(classes, len(scores), axis=0)
-            outputs = {"classes": classes, "scores": scores}
-            return Case(name, signature, request, outputs)
-        if signature not in (RANK, RANK_TOP_K):
-            return Case(name, signature, request, predicted)
-        assert self.fusion is not None
-        outputs = {task: y[:, 0] for task, y in predicted.items()}
-        outputs[SCORE] = self.fusion.apply(outputs)
-        kind = Case if signature == RANK else BestCase
-        return kind(name, signature, request, outputs)
-
-    def _expect(self, inputs: Mapping[str, np.ndarray]) -> slice:
+    def _expect(self, inputs: Arrays) -> slice:
         """Adds rows to predict; returns their place."""
         start = self._rows
-        self._batches.append(dict(inputs))
+        self._batches.append(inputs)
         self._rows += len(next(iter(inputs.values())))
         return slice(start, self._rows)
+
+    def _add_encoded(self, what: str, inputs: Arrays) -> slice:
+        rows = self._expect(inputs)
+        one = slice(rows.start, rows.start + 1)
+        first = {name: array[:1] for name, array in inputs.items()}
+        short, long = dict(inputs), dict(inputs)
+        for behavior in self.schema.behaviors:
+            mask = inputs[behavior.mask_input]
+            longest = max(1, int(mask.sum(axis=1).max(initial=0)))
+            for name in behavior.inputs:
+                array = inputs[name]
+                axes = [(0, 0)] * (array.ndim - 2)
+                short[name] = array[:, :longest]
+                long[name] = np.pad(array, [(0, 0), (0, _EXTRA_PADDING), *axes])
+        for kind, request, expected in (
+            ("all rows", inputs, rows),
+            ("one row", first, one),
+            ("short sequences", short, rows),
+            ("long sequences", long, rows),
+        ):
+            self._add(f"{what}: {kind}", ENCODED, request, expected)
+        return rows
+
+    def _add_ranking(
+        self, what: str, inputs: Arrays, shared: Collection[str], rows: slice
+    ) -> None:
+        """Adds requests of the first row, with all rows as candidates."""
+        request, count = _share(inputs, shared), rows.stop - rows.start
+        for kind, most in (
+            ("one candidate", 1),
+            ("no candidate", 0),
+            ("all candidates", count),
+        ):
+            some = {
+                name: a if name in shared else a[:most]
+                for name, a in request.items()
+            }
+            expected = slice(rows.start, rows.start + most)
+            self._add(f"{what}: {kind}", RANK, some, expected)
+        for k in (0, 3, count + 1):
+            best = {**request, "k": np.array(k, np.int32)}
+            self._add(f"{what}: best {k}", RANK_TOP_K, best, rows)
+
+
+def _share(inputs: Arrays, names: Collection[str]) -> dict[str, np.ndarray]:
+    return {n: a[:1] if n in names else a for n, a in inputs.items()}
+
+
+def _padded(request: Arrays, schema: Schema) -> dict[str, np.ndarray]:
+    out = dict(request)
+    for name, array in request.items():
+        spec = schema.raw_inputs[name]
+        if spec.shape:
+            shape = (len(array), _EXTRA_PADDING, *array.shape[2:])
+            fill = missing_value(spec).astype(array.dtype)
+            extra = np.broadcast_to(fill, shape)
+            out[name] = np.concatenate([array, extra], axis=1)
+    return out
+
+
+def _without(table: Table, schema: Schema, names: Collection[str]) -> Table:
+    """Replaces columns by missing values."""
+    columns: dict[str, Column] = {}
+    none = np.zeros(len(table), np.int64)
+    for name in names:
+        spec = schema.raw_inputs[name]
+        column: Column = missing_value(spec).reshape(-1)
+        if spec.shape:
+            column = column[:0]
+            for _ in spec.shape[1:]:
+                column = ListColumn(column, none[:0], none[:0])
+            columns[name] = ListColumn(column, none, none)
+        else:
+            columns[name] = column.take(none)
+    return table.with_columns(columns)
 
 
 @contextlib.contextmanager
 def full_precision() -> Iterator[None]:
-    """Multiplies matrices in float32, where an accelerator would round more.
+    """Multiplies matrices in float32.
 
-    Some accelerators round the factors of a product to 11 bits by default,
-    which moves predictions by more than an export is allowed to.
+    Some accelerators round the factors to 11 bits by default, which moves
+    predictions by more than an export is allowed to.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -302,34 +307,3 @@ def full_precision() -> Iterator[None]:
             torch.set_float32_matmul_precision(before)
     else:
         yield
-
-
-def _padded(
-    request: Mapping[str, np.ndarray], schema: Schema
-) -> dict[str, np.ndarray]:
-    out = dict(request)
-    for key, array in request.items():
-        spec = schema.raw_inputs[key]
-        if spec.shape:
-            shape = (len(array), _EXTRA, *array.shape[2:])
-            fill = missing_value(spec).astype(array.dtype)
-            extra = np.broadcast_to(fill, shape)
-            out[key] = np.concatenate([array, extra], axis=1)
-    return out
-
-
-def _without(table: Table, schema: Schema, names: list[str]) -> Table:
-    """Replaces columns by missing values."""
-    columns: dict[str, Column] = {}
-    none = np.zeros(len(table), np.int64)
-    for name in names:
-        spec = schema.raw_inputs[name]
-        column: Column = missing_value(spec).reshape(-1)
-        if spec.shape:
-            column = column[:0]
-            for _ in spec.shape[1:]:
-                column = ListColumn(column, none[:0], none[:0])
-            columns[name] = ListColumn(column, none, none)
-        else:
-            columns[name] = column.take(none)
-    return table.with_columns(columns)

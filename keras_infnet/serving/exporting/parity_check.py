@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from keras_infnet.schema import Schema
-from keras_infnet.serving.exporting import run_saved_model
-from keras_infnet.serving.exporting.python_process import lasting_python
+from keras_infnet.serving.exporting import run_export
+from keras_infnet.serving.exporting.worker_process import run_in_worker
 from keras_infnet.serving.graph.signatures import INDEX, SCORE, signatures_of
 
 __all__ = [
@@ -19,59 +19,53 @@ __all__ = [
     "Case",
     "check_signatures",
     "compare",
-    "load_outputs",
     "run_isolated",
-    "save_inputs",
     "widened",
 ]
 
 _METHOD = "tensorflow/serving/predict"
 _ADVICE = (
-    "Nothing was exported. Mixed precision and tables of few bits round "
-    "coarsely: give a larger `tolerance`. If the signatures for ranking differ "
-    "alone, export with `candidates=()`. Otherwise the model does something "
+    "Nothing was exported. Mixed precision and tables in few bits round "
+    "coarsely: pass a larger `tolerance`. If only the signatures for ranking "
+    "differ, export with `candidates=()`. Otherwise the model does something "
     "that a graph does not repeat: please report it."
 )
+
+Arrays = Mapping[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """Inputs of one call and the outputs it must have.
+    """Inputs of one request and the outputs that it must have.
 
-    `name` says what is tried, without a slash. Inputs that are left out take
-    their default. `slack` is what outputs may differ by beside a tolerance.
+    `name` contains no slash. `slack` is the difference that outputs may have
+    in addition to a tolerance.
     """
 
     name: str
     signature: str
-    inputs: Mapping[str, np.ndarray]
-    expected: Mapping[str, np.ndarray]
-    slack: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    inputs: Arrays
+    expected: Arrays
+    slack: Arrays = dataclasses.field(default_factory=dict)
 
-    def expects(
-        self, outputs: Mapping[str, np.ndarray]
-    ) -> Mapping[str, np.ndarray]:
-        """Returns what outputs must be, knowing what was received."""
+    def expects(self, outputs: Arrays) -> Arrays:
+        """Returns what outputs must be, given those received."""
         return self.expected
 
-    def allows(
-        self, outputs: Mapping[str, np.ndarray]
-    ) -> Mapping[str, np.ndarray]:
+    def allows(self, outputs: Arrays) -> Arrays:
         """Returns the slack of these outputs, in the form of `expects`."""
         return self.slack
 
 
 class BestCase(Case):
-    """A call that returns the best candidates, `expected` holding all.
+    """A request for the best candidates; `expected` holds all of them.
 
-    Rounding may change the order of two that are nearly level. So scores must
-    be the best ones in order, and everything else that of the places that
-    were returned.
+    Rounding may swap two candidates of nearly the same score. So scores must
+    be the best ones in order, and all other outputs must be those of the
+    candidates returned.
     """
 
-    def expects(
-        self, outputs: Mapping[str, np.ndarray]
-    ) -> Mapping[str, np.ndarray]:
+    def expects(self, outputs: Arrays) -> Arrays:
         scores = self.expected[SCORE]
         count = min(int(self.inputs["k"]), len(scores))
         best = np.sort(scores)[::-1][:count]
@@ -86,24 +80,21 @@ class BestCase(Case):
         wanted = {name: all_[places] for name, all_ in self.expected.items()}
         return {**wanted, SCORE: best}
 
-    def allows(
-        self, outputs: Mapping[str, np.ndarray]
-    ) -> Mapping[str, np.ndarray]:
-        """Returns the slack of these outputs, in the form of `expects`."""
+    def allows(self, outputs: Arrays) -> Arrays:
         if not self.slack or SCORE not in self.expects(outputs):
             return {}
         found = {n: all_[outputs[INDEX]] for n, all_ in self.slack.items()}
-        # Sorting moves no place by more than the largest change of any.
+        # Sorting moves a score by no more than the largest change of any.
         return {**found, SCORE: self.slack[SCORE].max(initial=0.0)}
 
 
 def widened(cases: list[Case], nearby: Iterable[list[Case]]) -> list[Case]:
-    """Allows cases the answers that predictions nearby have.
+    """Gives cases the slack that a steep calibration needs.
 
-    A calibration can be steep: predictions that differ by rounding alone then
-    have answers that differ by more. Each list of `nearby` holds the same
-    cases, as if one task had predicted something else; the slack of a case is
-    the sum of all changes.
+    Behind it, predictions that differ only by rounding may have answers that
+    differ by more. Each list of `nearby` holds the same cases for slightly
+    different predictions of one task; the slack of a case is the sum of all
+    changes.
     """
     slacks: list[dict[str, np.ndarray]] = [{} for _ in cases]
     for others in nearby:
@@ -112,7 +103,7 @@ def widened(cases: list[Case], nearby: Iterable[list[Case]]) -> list[Case]:
                 if expected.dtype.kind == "f":
                     with np.errstate(invalid="ignore"):
                         change = np.abs(other.expected[name] - expected)
-                    # What is no number or infinite is so nearby, too.
+                    # NaN and infinities stay what they are.
                     change = np.where(np.isnan(change), 0.0, change)
                     slack[name] = slack.get(name, 0.0) + change
     return [
@@ -122,53 +113,45 @@ def widened(cases: list[Case], nearby: Iterable[list[Case]]) -> list[Case]:
 
 
 def run_isolated(
-    folder: Path, cases: list[Case]
+    path: Path,
+    cases: list[Case],
+    what: str = "running the exported model without keras_infnet",
 ) -> tuple[dict[str, Any], list[dict[str, np.ndarray]]]:
     """Runs cases in a process that cannot import this package.
 
-    Returns what the signatures declare, and the outputs of every case. Raises
+    Returns the report of `run_export`, and the outputs of every case. Raises
     `RuntimeError` if the model cannot be loaded or run.
     """
-    with tempfile.TemporaryDirectory() as temporary:
-        paths = [Path(temporary, f"{n}.npz") for n in ("cases", "results")]
-        save_inputs(paths[0], cases)
-        source = Path(str(run_saved_model.__file__)).read_text("utf-8")
-        with lasting_python(
-            ("-I", "-c", source),
-            [str(path.resolve()) for path in (folder, *paths)],
-            "running the exported model without keras_infnet",
-        ):
-            pass
-        with np.load(paths[1], allow_pickle=False) as file:
-            signatures = json.loads(str(file["signatures"]))
-        return signatures, load_outputs(paths[1], cases)
-
-
-def save_inputs(path: Path, cases: list[Case]) -> None:
-    """Writes inputs for another process, as `{case}/{signature}/{input}`."""
     inputs = {}
     for case in cases:
         for name, array in case.inputs.items():
             if array.dtype.kind == "O":
-                # Without pickling: text of a fixed width.
+                # Text of a fixed width needs no pickling.
                 array = array.astype(np.str_)
             inputs[f"{case.name}/{case.signature}/{name}"] = array
-    # Typed as if a name could be that of an argument.
-    np.savez(path, **inputs)  # type: ignore[arg-type]
-
-
-def load_outputs(path: Path, cases: list[Case]) -> list[dict[str, np.ndarray]]:
-    """Reads the outputs of every case, named as the inputs of `save_inputs`."""
-    with np.load(path, allow_pickle=False) as file:
-        outputs = {name: file[name] for name in file.files}
-    return [
+    source = Path(str(run_export.__file__)).read_text("utf-8")
+    with tempfile.TemporaryDirectory() as temporary:
+        paths = [Path(temporary, f"{n}.npz") for n in ("cases", "results")]
+        # mypy takes the names for arguments of `savez`.
+        np.savez(paths[0], **inputs)  # type: ignore[arg-type]
+        with run_in_worker(
+            # The suffix gives each runtime a process of its own.
+            ("-I", "-c", source, path.suffix),
+            [str(p.resolve()) for p in (path, *paths)],
+            what,
+        ):
+            pass
+        with np.load(paths[1], allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+    results = [
         {
             name.rpartition("/")[2]: array
-            for name, array in outputs.items()
+            for name, array in found.items()
             if name.startswith(f"{case.name}/{case.signature}/")
         }
         for case in cases
     ]
+    return json.loads(str(found["report"])), results
 
 
 def check_signatures(
@@ -176,8 +159,8 @@ def check_signatures(
 ) -> None:
     """Raises `ValueError` unless signatures are those of the schema.
 
-    `signatures` are as `run_isolated` describes them: names, shapes with free
-    rows, and defaults. `raw` is whether there are some of raw values.
+    `signatures` are those of a report of `run_isolated`; `raw` is whether
+    some of them take raw values.
     """
     wanted = signatures_of(schema, raw)
     problems = []
@@ -187,20 +170,20 @@ def check_signatures(
         found = signatures.get(name, {})
         inputs = found.get("inputs", {})
         outputs = found.get("outputs", {})
-        if sorted(inputs) != sorted(signature.inputs):
-            problems.append(f"inputs of {name} {sorted(inputs)}")
-        if sorted(outputs) != sorted(signature.outputs):
-            problems.append(f"outputs of {name} {sorted(outputs)}")
-        if found.get("method") != _METHOD:
-            problems.append(f"method of {name} {found.get('method')}")
-        if found.get("defaults") != sorted(signature.optional):
-            problems.append(f"defaults of {name} {found.get('defaults')}")
+        for what, received, expected in (
+            ("inputs", sorted(inputs), sorted(signature.inputs)),
+            ("outputs", sorted(outputs), sorted(signature.outputs)),
+            ("method", found.get("method"), _METHOD),
+            ("defaults", found.get("defaults"), sorted(signature.optional)),
+        ):
+            if received != expected:
+                problems.append(f"{what} of {name} {received}")
         for kind, tensors in (("input", inputs), ("output", outputs)):
-            for tensor, info in tensors.items():
+            for tensor, shape in tensors.items():
                 rows = [] if tensor in signature.scalars else [-1]
-                if info["shape"][:1] != rows:
+                if shape[:1] != rows:
                     problems.append(
-                        f"shape of {kind} {tensor!r} of {name} {info['shape']}"
+                        f"shape of {kind} {tensor!r} of {name} {shape}"
                     )
     if problems:
         raise ValueError(
@@ -213,15 +196,14 @@ def compare(
     cases: list[Case],
     results: list[dict[str, np.ndarray]],
     tolerance: float,
-    advice: str | None = None,
+    advice: str = _ADVICE,
 ) -> dict[str, dict[str, float]]:
-    """Measures how far outputs are from what they must be.
+    """Returns the largest difference of every signature and task.
 
-    Differences of values beyond 1, which regression tasks have, are taken as
-    a part of the value: float32 has seven digits. Returns the largest one of
-    every signature and task. Raises `ValueError`, which ends with `advice`,
-    if one is larger than `tolerance`, a shape differs or a value is not
-    finite on one side only.
+    Differences are absolute up to a value of 1 and relative above, where
+    regression tasks may be: float32 has seven digits. Raises `ValueError`,
+    which ends with `advice`, if one is larger than `tolerance`, if shapes
+    differ or if a value is finite on one side only.
     """
     largest: dict[str, dict[str, float]] = {}
     problems = []
@@ -246,7 +228,7 @@ def compare(
             "the exported model does not answer as `predict` does. Largest "
             f"difference allowed: {tolerance:g}. Received:\n  "
             + "\n  ".join(problems)
-            + f"\n{advice or _ADVICE}"
+            + f"\n{advice}"
         )
     return largest
 

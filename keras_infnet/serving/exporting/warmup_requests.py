@@ -1,6 +1,5 @@
 """Requests by which a server warms up a version before it serves it."""
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.schema import Schema
-from keras_infnet.serving.exporting.run_saved_model import WARMUP_FILE
+from keras_infnet.serving.exporting.run_export import WARMUP_FILE
 from keras_infnet.serving.exporting.sample_rows import (
     example_inputs,
     example_rows,
@@ -24,33 +23,36 @@ from keras_infnet.serving.graph.signatures import (
     shared_raw_inputs,
 )
 from keras_infnet.serving.request import raw_request, serialize_examples
+from keras_infnet.utils.atomic_files import replacing
 
-__all__ = [
-    "MOST_RECORDS",
-    "NO_WARMUP",
-    "example_requests",
-    "resized",
-    "write_warmup",
-]
+__all__ = ["check_warmup_rows", "example_requests", "resized", "write_warmup"]
 
-#: With more of them a server refuses the version.
-MOST_RECORDS = 1000
+#: A server refuses a version with more warm-up requests.
+_MAX_RECORDS = 1000
+_MAX_SIGNATURES = 5
 
-#: What the log says without the messages of a server.
-NO_WARMUP = (
-    "Without warm-up requests: tensorflow-serving-api is not installed. Run: "
-    'python -m pip install "keras-infnet[client]".'
-)
 
-_LOG = logging.getLogger("keras_infnet")
+def check_warmup_rows(warmup_rows: Sequence[int]) -> None:
+    """Raises `ValueError` unless a server takes requests of these sizes."""
+    most = _MAX_RECORDS // _MAX_SIGNATURES
+    if len(warmup_rows) > most or any(
+        isinstance(rows, bool)
+        or not isinstance(rows, (int, np.integer))
+        or rows < 1
+        for rows in warmup_rows
+    ):
+        raise ValueError(
+            f"`warmup_rows` must be positive integers, at most {most}. "
+            f"Received: warmup_rows={warmup_rows}."
+        )
 
 
 def example_requests(
     encoder: Encoder | Schema,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Makes up one request for each signature of an export, by its name.
+    """Draws one request for each signature of an export, by its name.
 
-    All rows are candidates of the first one's request in those for ranking.
+    For ranking, all rows are candidates of the request in the first row.
 
     >>> from keras_infnet.schema import Numeric, Task
     >>> schema = Schema([Numeric("price", bins=4)], [Task("buy")])
@@ -79,8 +81,8 @@ def example_requests(
 def resized(inputs: Mapping[str, Any], rows: int) -> dict[str, np.ndarray]:
     """Repeats or drops rows of a request.
 
-    Inputs without rows, and those of one row where others have more, which
-    all rows share, stay as they are.
+    Scalars stay as they are, and so do inputs of one row where others have
+    more.
 
     >>> request = {"user": np.array([7]), "item": np.array([3, 4])}
     >>> {name: a.tolist() for name, a in resized(request, 3).items()}
@@ -102,31 +104,25 @@ def write_warmup(
     requests: Mapping[str, Mapping[str, Any]],
     batch_sizes: Sequence[int] = (1, 64),
 ) -> Path | None:
-    """Writes a version's warm-up requests, a `PredictionLog` each.
+    """Writes the warm-up requests of a version, one `PredictionLog` each.
 
-    A server runs them before a version answers anybody, so that the first
-    user does not wait until graphs are optimized and memory is there. It
-    refuses a version of which one fails, and so does `export`.
-    Returns `None` where `tensorflow-serving-api` is not installed, and logs it.
+    A server runs them before it serves the version, so that the first request
+    does not wait while graphs are optimized and memory is allocated. It refuses
+    a version if one of them fails. Returns `None`, and writes nothing, if
+    `tensorflow-serving-api` is not installed.
     """
-    count = len(requests) * len(batch_sizes)
-    if count > MOST_RECORDS or any(size < 1 for size in batch_sizes):
-        raise ValueError(
-            "batch sizes must be positive, and records of a warm-up "
-            f"{MOST_RECORDS} at most. Received: batch_sizes={batch_sizes}, "
-            f"{count} records."
-        )
     try:
         from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
     except ImportError:
-        _LOG.warning(NO_WARMUP)
         return None
     import tensorflow as tf
 
     path = Path(folder) / WARMUP_FILE
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with tf.io.TFRecordWriter(str(temporary)) as writer:
+    with (
+        replacing(path) as temporary,
+        tf.io.TFRecordWriter(temporary) as writer,
+    ):
         for signature, inputs in requests.items():
             for size in batch_sizes:
                 request = predict_pb2.PredictRequest(
@@ -140,5 +136,4 @@ def write_warmup(
                     predict_log={"request": request}
                 )
                 writer.write(log.SerializeToString())
-    os.replace(temporary, path)
     return path

@@ -1,4 +1,4 @@
-"""Processes that stay for the next job: reused, replaced, ended."""
+"""Worker processes: reused, replaced, ended."""
 
 import os
 import signal
@@ -8,12 +8,15 @@ import time
 
 import pytest
 
-from keras_infnet.serving.exporting import run_saved_model
-from keras_infnet.serving.exporting.python_process import lasting_python
+from keras_infnet.serving.exporting import run_export
+from keras_infnet.serving.exporting.worker_process import (
+    command_of,
+    run_in_worker,
+)
 
 WORKER = f"""
 import os, runpy, sys
-module = runpy.run_path({run_saved_model.__file__!r})
+module = runpy.run_path({run_export.__file__!r})
 
 def handle(what, path):
     print("this goes to the log")
@@ -21,6 +24,8 @@ def handle(what, path):
         raise ValueError("it's " + path)
     if what == "leave":
         os._exit(0)
+    if what == "full":
+        raise OSError(28, os.strerror(28))
     with open(path, "a") as file:
         file.write(str(os.getpid()) + chr(10))
 
@@ -35,7 +40,7 @@ def arguments(tmp_path):
 
 
 def do(arguments, what, path):
-    with lasting_python(arguments, [what, str(path)], "trying"):
+    with run_in_worker(arguments, [what, str(path)], "trying"):
         pass
 
 
@@ -64,11 +69,11 @@ def test_one_process_does_all_jobs(arguments, tmp_path):
 def test_a_job_that_fails_ends_its_process_alone(arguments, tmp_path):
     log = tmp_path / "log"
     do(arguments, "write", log)
-    with pytest.raises(RuntimeError, match="trying failed with status 1"):
+    with pytest.raises(RuntimeError, match="(?s)trying.*1.*it's wrong"):
         do(arguments, "fail", "wrong")
     do(arguments, "write", log)
-    with pytest.raises(RuntimeError, match="ValueError: it's wrong"):
-        do(arguments, "fail", "wrong")
+    with pytest.raises(RuntimeError, match="trying.*disk is full"):
+        do(arguments, "full", log)
     first, second = processes(log)
     assert first != second
     assert is_gone(first) and is_gone(second)
@@ -94,7 +99,7 @@ def test_a_block_that_fails_ends_the_process(arguments, tmp_path):
     log = tmp_path / "log"
     do(arguments, "write", log)
     with pytest.raises(KeyboardInterrupt):
-        with lasting_python(arguments, ["write", str(log)], "trying"):
+        with run_in_worker(arguments, ["write", str(log)], "trying"):
             raise KeyboardInterrupt
     assert is_gone(processes(log)[0])
 
@@ -102,10 +107,23 @@ def test_a_block_that_fails_ends_the_process(arguments, tmp_path):
 def test_processes_end_with_the_one_that_started_them(tmp_path):
     log = tmp_path / "log"
     code = (
-        "from keras_infnet.serving.exporting.python_process import "
-        "lasting_python\n"
-        f"with lasting_python(('-c', {WORKER!r}), ['write', {str(log)!r}], "
+        "from keras_infnet.serving.exporting.worker_process import "
+        "run_in_worker\n"
+        f"with run_in_worker(('-c', {WORKER!r}), ['write', {str(log)!r}], "
         "'trying'):\n    pass\n"
     )
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
     assert is_gone(processes(log)[0])
+
+
+def test_main_runs_with_the_path_of_this_process(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    log = tmp_path / "log"
+    (tmp_path / "own_worker.py").write_text(
+        "from keras_infnet.serving.exporting.run_export import serve_jobs\n"
+        "def main():\n"
+        "    serve_jobs(lambda path: open(path, 'w').close())\n"
+    )
+    with run_in_worker(command_of("own_worker"), [str(log)], "trying"):
+        pass
+    assert log.exists()
