@@ -7,6 +7,7 @@ from keras_infnet.training.callbacks.averaged_weights import AveragedWeights
 from keras_infnet.training.callbacks.best_weights import BestWeights
 from keras_infnet.training.callbacks.learning_curve import LearningCurve
 from keras_infnet.training.callbacks.mean_auc import MeanAUC, ScenarioTaskAUC
+from keras_infnet.training.callbacks.progress_report import ProgressReport
 from keras_infnet.training.compilation import compile_ranker, make_optimizer
 from keras_infnet.training.fitting import fit_ranker, ranker_callbacks
 from keras_infnet.training.learning_rates import ScaledRate, WarmUp
@@ -19,6 +20,7 @@ __all__ = [
     "FlowSearch",
     "LearningCurve",
     "MeanAUC",
+    "ProgressReport",
     "Resume",
     "ScaledRate",
     "ScenarioTaskAUC",

@@ -17,6 +17,7 @@ from keras_infnet.training.callbacks.averaged_weights import (
 )
 from keras_infnet.training.callbacks.best_weights import BestWeights
 from keras_infnet.training.callbacks.mean_auc import MeanAUC, ScenarioTaskAUC
+from keras_infnet.training.callbacks.progress_report import ProgressReport
 from keras_infnet.training.resume import Resume
 from keras_infnet.utils.argument_checks import check_positive_or_none
 from keras_infnet.utils.atomic_files import alone_in
@@ -101,6 +102,9 @@ def fit_ranker(
         else batches
         for batches in (train, validation)
     ]
+    for callback in standard:
+        if isinstance(callback, ProgressReport):
+            callback.report_labels(train, model.schema)
     alone: Any = contextlib.nullcontext()
     if directory is not None:
         alone = alone_in(directory, "a training")
@@ -122,6 +126,8 @@ def fit_ranker(
                 callback.csv_file.close()
             if isinstance(callback, AveragedWeights):
                 callback.use_trained_weights()
+            if isinstance(callback, ProgressReport):
+                callback.close()
 
 
 def check_fit(

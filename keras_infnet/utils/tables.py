@@ -5,16 +5,22 @@ import io
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from keras_infnet.utils.terminal import output_width
+
 __all__ = ["aligned_table", "csv_table", "markdown_table"]
 
 
 def aligned_table(
-    lines: Sequence[Sequence[str]], left: Collection[int] = (0,)
+    lines: Sequence[Sequence[str]],
+    left: Collection[int] = (0,),
+    width: int | None = None,
 ) -> str:
     """Formats a table with aligned columns, two spaces apart, headings first.
 
     The columns in `left` are left-aligned (negative numbers count from the
-    last one), all others right-aligned. Wide characters count as two.
+    last one), all others right-aligned. Wide characters count as two. Columns
+    that do not fit `width`, by default that of the output, follow in further
+    tables, each with the first column.
 
     Example:
 
@@ -23,27 +29,48 @@ def aligned_table(
     click  0.75
     """
     import rich.cells
+
+    width = output_width() if width is None else width
+    count = len(lines[0])
+    left = {place % count for place in left}
+    widths = [
+        max(map(rich.cells.cell_len, column))
+        for column in zip(*lines, strict=True)
+    ]
+    groups = [[0]]
+    for place in range(1, count):
+        needed = sum(2 + widths[i] for i in groups[-1]) + widths[place]
+        if needed > width and groups[-1] != [0]:
+            groups.append([0])
+        groups[-1].append(place)
+    return "\n\n".join(
+        _render(
+            [[line[i] for i in group] for line in lines], left, group, width
+        )
+        for group in groups
+    )
+
+
+def _render(
+    lines: Sequence[Sequence[str]],
+    left: Collection[int],
+    places: Sequence[int],
+    width: int,
+) -> str:
     import rich.console
     import rich.table
     import rich.text
 
-    count = len(lines[0])
     table = rich.table.Table(box=None, pad_edge=False, show_header=False)
     table.padding = (0, 2, 0, 0)
-    places = {place % count for place in left}
-    for place in range(count):
-        justify = "left" if place in places else "right"
-        table.add_column(justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for place in places:
+        justify = "left" if place in left else "right"
+        table.add_column(justify=justify, overflow="fold")  # type: ignore[arg-type]
     for line in lines:
         # `Text` objects: "[...]" in a cell is not markup.
         table.add_row(*(rich.text.Text(cell) for cell in line))
-    widths = (
-        max(map(rich.cells.cell_len, column))
-        for column in zip(*lines, strict=True)
-    )
-    console = rich.console.Console(
-        width=sum(widths) + 2 * count, color_system=None
-    )
+    # Two more, for the padding behind the last column.
+    console = rich.console.Console(width=width + 2, color_system=None)
     with console.capture() as captured:
         console.print(table)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())

@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_infnet.schema import nearest_name
 from keras_infnet.training.autoifs.flow_search import FlowSearch
+from keras_infnet.training.callbacks.progress_report import ProgressReport
 from keras_infnet.training.compilation import compile_ranker
 from keras_infnet.training.fitting import check_fit, fit_ranker
 from keras_infnet.training.resume import (
@@ -86,17 +87,19 @@ def search_and_retrain(
     if found is not None and found.exists():
         _take_over(found, search, model, train)
     else:
+        _LOG.info("Stage 1 of 2: searching the flows.")
         fit_ranker(
             model,
             train,
             epochs=search.epochs,
             directory=None if folder is None else folder / "search",
-            callbacks=[search],
+            callbacks=[search, *_progress(kwargs)],
             save_every=save_every,
             verbose=verbose,
         )
         if found is not None:
             _keep(found, search, model, train)
+    _LOG.info("Stage 2 of 2: training with the flows that are kept.")
     keras.utils.set_random_seed(seed)
     ranker = search.build_retrain(model)
     compile_model(ranker)
@@ -135,6 +138,11 @@ def _check_options(options: dict[str, Any], directory: Any) -> None:
             "tensorboard=True needs a directory for the logs. "
             "Received: directory=None."
         )
+
+
+def _progress(options: dict[str, Any]) -> list[Any]:
+    callbacks = options.get("callbacks", ())
+    return [c for c in callbacks if isinstance(c, ProgressReport)]
 
 
 def _run_digests(search: FlowSearch, model: Any, train: Any) -> dict[str, str]:
