@@ -1,12 +1,13 @@
 """Base class of the layers of this package."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from keras_infnet.layers.masking import check_masks
+from keras_infnet.utils.argument_checks import check_positive, check_rate
 
 __all__ = ["BaseLayer"]
 
@@ -17,24 +18,33 @@ _OBJECTS: dict[str, Any] = {
     "regularizer": (keras.regularizers.get, keras.regularizers.serialize),
     "constraint": (keras.constraints.get, keras.constraints.serialize),
 }
+# Type hints of sizes.
+_SIZES = (int, int | None, Sequence[int], Sequence[int] | None)
+# Sizes of optional parts, which 0 leaves out.
+_OPTIONAL_SIZES = ("num_gaps", "num_queries")
 
 
 class BaseLayer(keras.layers.Layer):
     """Layer whose config is its constructor arguments.
 
-    A constructor calls `_store(locals())`, which keeps every argument in the
-    attribute of its name; `get_config` serializes these attributes.
+    A constructor calls `_store(locals())`, which checks sizes and dropout rates
+    and keeps every argument in the attribute of its name; `get_config`
+    serializes these attributes.
     """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
 
     def _store(self, arguments: Mapping[str, Any]) -> None:
-        """Keeps constructor arguments, with names of Keras objects resolved."""
-        for name in _constructor_arguments(type(self)):
+        """Checks and keeps constructor arguments, resolving Keras objects."""
+        for name, hint in _constructor_arguments(type(self)).items():
             if name not in arguments:
                 continue
             value = arguments[name]
+            if name == "dropout":
+                check_rate(dropout=value)
+            elif hint in _SIZES and not _is_left_out(name, hint, value):
+                check_positive(**{name: value})
             get, _ = _OBJECTS.get(name.rpartition("_")[2], (None, None))
             if get is not None:
                 value = get(value)
@@ -112,10 +122,17 @@ class BaseLayer(keras.layers.Layer):
         return self._weight(name, *shape, initializer=normal)
 
 
-def _constructor_arguments(layer_class: Any) -> tuple[str, ...]:
+def _constructor_arguments(layer_class: Any) -> dict[str, Any]:
+    """Type hints of the constructor arguments, without `**kwargs`."""
     parameters = inspect.signature(layer_class).parameters.values()
-    return tuple(
-        parameter.name
+    return {
+        parameter.name: parameter.annotation
         for parameter in parameters
         if parameter.kind is not parameter.VAR_KEYWORD
-    )
+    }
+
+
+def _is_left_out(name: str, hint: Any, value: Any) -> bool:
+    if value is None:
+        return hint in (int | None, Sequence[int] | None)
+    return name in _OPTIONAL_SIZES and value == 0 and value is not False

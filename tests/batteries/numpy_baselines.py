@@ -29,8 +29,8 @@ def sigmoid(x):
 
 
 def softmax(x):
-    e = np.exp(x - x.max())
-    return e / e.sum()
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
 
 
 def silu(x):

@@ -1,10 +1,11 @@
 """Both variants of INFNet in NumPy, float64, written from the equations.
 
-Nothing here is shared with the package but the schema and the names of the
-weights. Attention is written the plain way, blocks copy every token.
+Only the schema and the names of the weights come from the package. Attention
+is not folded, and blocks copy every token.
 """
 
 import numpy as np
+from numpy_baselines import sigmoid, softmax
 
 EPSILON = 1e-5
 
@@ -13,11 +14,11 @@ def infnet(weights, inputs, schema, variant="hub", **settings):
     """Outputs of a model with these weights.
 
     `weights` maps path to array, `inputs` the names of `schema.inputs` to
-    arrays. Returns `{task: (batch, 1)}`. Raises where a weight is not part
-    of the equations: nothing would train it.
+    arrays. Returns `{task: (batch, 1)}`. Raises if a weight is not part of the
+    equations, since it would not be trained.
     """
     weights = _Weights(weights)
-    # The hubs of the tasks begin as task tokens, which stay as learned.
+    # Task hubs start as task tokens, which are not normalized.
     apart = {"task"} if variant == "hub" else set()
     forward = _Forward(weights, inputs, schema, apart, **settings)
     outputs = {"hub": forward.hub, "proxy": forward.proxy}[variant]()
@@ -26,7 +27,7 @@ def infnet(weights, inputs, schema, variant="hub", **settings):
 
 
 class _Weights(dict):
-    """Arrays by path, in float64; knows which were read."""
+    """Arrays by path, in float64, with a record of those read."""
 
     def __init__(self, weights):
         super().__init__({p: np.asarray(w, float) for p, w in weights.items()})
@@ -40,17 +41,8 @@ class _Weights(dict):
         return self[path] if path in self else default
 
 
-def softmax(x):
-    x = np.exp(x - x.max(-1, keepdims=True))
-    return x / x.sum(-1, keepdims=True)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
 def attend(query, key, value, valid, num_heads):
-    """Plain multi-head attention, one row and one head at a time."""
+    """Multi-head attention, one row and one head at a time."""
     width = key.shape[-1] // num_heads
     out = np.zeros((*query.shape[:2], value.shape[-1]))
     for row in range(len(query)):
@@ -179,7 +171,7 @@ class _Forward:
         if self.use_positions:
             table = self.weights[f"{path}/positions"]
             for row in range(len(mask)):
-                # The newest event is the last one that is valid.
+                # The newest event is the last valid one.
                 for index, t in enumerate(np.flatnonzero(mask[row])[::-1]):
                     x[row, t] += table[min(index, len(table) - 1)]
         if self.use_time_gaps and behavior.timed:
@@ -187,7 +179,7 @@ class _Forward:
         return x, mask
 
     def behaviors(self):
-        """Tokens and mask of one behavior after the other."""
+        """Tokens and mask of each behavior."""
         ends = np.cumsum(self.lengths)[:-1]
         tokens = np.split(self.X["sequence"], ends, 1)
         masks = np.split(self.valid["sequence"], ends, 1)
@@ -292,7 +284,7 @@ class _Forward:
                 if f"{place}/key_kernel" in self.weights:
                     query = hub @ self.weights[f"{path}/{group}_query_kernel"]
                     key = x @ self.weights[f"{place}/key_kernel"]
-                else:  # one token: whatever the scores, it weighs 1
+                else:  # a single token has weight 1, whatever its score
                     query, key = np.zeros_like(hub), np.zeros_like(value)
                 views.append(
                     attend(

@@ -1,11 +1,11 @@
-"""Layers of InterFormer: numbers by hand, flow, positions, errors."""
+"""Layers of InterFormer: values by hand, flow between modes, positions."""
 
 import numpy as np
 import pytest
 from gradients import run
-from interformer_cases import RECENT, SIZES, SUMMARY, state
+from interformer_cases import RECENT, SIZES, SUMMARY, both, state
 from keras import ops
-from layer_cases import EVENTS, FIELDS, HUBS, D, normal, some_mask
+from layer_cases import EVENTS, HUBS, D, normal, some_mask
 from tiny import randomize
 
 from keras_infnet import layers
@@ -16,7 +16,7 @@ def numpy(x):
 
 
 def call(layer, **inputs):
-    """Builds the layer, makes it random and runs it."""
+    """Builds the layer, randomizes its weights and calls it."""
     layer(**inputs)
     randomize(layer)
     return layer(**inputs)
@@ -25,48 +25,39 @@ def call(layer, **inputs):
 # ------------------------------------------------------------------- events
 
 
-def stream(merge="feature", num_recent_tokens=2, **masks):
-    """Positions and all that, of events that do not matter."""
-    layer = layers.EventStream(sorted(masks), 3, num_recent_tokens, merge=merge)
-    masks = {name: np.array([mask], bool) for name, mask in masks.items()}
+@pytest.mark.parametrize(
+    ("merge", "masks", "positions", "recent"),
+    [
+        ("feature", [[1, 1, 0, 1, 0]], [3, 2, 0, 1, 0], [0, 1, 0, 2, 0]),
+        # A single event is the last of the recent ones.
+        ("feature", [[0, 1, 0]], [0, 1, 0], [0, 2, 0]),
+        # Behaviors are aligned at their newest events.
+        (
+            "feature",
+            [[1, 0, 1, 0], [1, 1, 1]],
+            [0, 3, 2, 1],
+            [0, 0, 1, 2],
+        ),
+        (
+            "time",
+            [[1, 0, 1, 0], [1, 1, 1]],
+            [2, 0, 1, 0, 3, 2, 1],
+            [1, 0, 2, 0, 0, 3, 4],
+        ),
+    ],
+)
+def test_positions_and_recent_events(merge, masks, positions, recent):
+    masks = {f"behavior_{i}": np.array([m], bool) for i, m in enumerate(masks)}
+    layer = layers.EventStream(list(masks), 3, 2, merge=merge)
     events = {n: np.ones((*mask.shape, 1, 2)) for n, mask in masks.items()}
     found = layer(events, mask=masks)
-    return {
-        name: numpy(found[name])[0].tolist()
-        for name in ("mask", "positions", "recent")
-    }
+    assert numpy(found["positions"])[0].tolist() == positions
+    assert numpy(found["recent"])[0].tolist() == recent
+    assert numpy(found["mask"])[0].tolist() == [p > 0 for p in positions]
 
 
-def test_positions_count_valid_events_back():
-    assert stream(a=[1, 1, 0, 1, 0]) == {
-        "mask": [True, True, False, True, False],
-        "positions": [3, 2, 0, 1, 0],
-        "recent": [0, 1, 0, 2, 0],
-    }
-
-
-def test_a_single_event_is_the_last_of_the_recent():
-    found = stream(a=[0, 1, 0])
-    assert found["positions"] == [0, 1, 0]
-    assert found["recent"] == [0, 2, 0]
-
-
-def test_behaviors_meet_at_their_newest_events():
-    found = stream(a=[1, 0, 1, 0], b=[1, 1, 1])
-    assert found["mask"] == [False, True, True, True]
-    assert found["positions"] == [0, 3, 2, 1]
-    assert found["recent"] == [0, 0, 1, 2]
-
-
-def test_behaviors_follow_each_other_in_time():
-    found = stream("time", a=[1, 0, 1, 0], b=[1, 1, 1])
-    assert found["positions"] == [2, 0, 1, 0, 3, 2, 1]
-    assert found["recent"] == [1, 0, 2, 0, 0, 3, 4]
-    assert found["mask"] == [p > 0 for p in found["positions"]]
-
-
-def test_events_are_merged_by_recency():
-    """The mask net sees `[a ; b]` of the same place counted from the end."""
+def test_events_are_merged_from_the_newest():
+    """The mask net gets `[a ; b]` at the same position."""
     layer = layers.EventStream(["a", "b"], dim=2)
     a = np.array([[[[1.0]], [[9.0]], [[2.0]]]])
     b = np.array([[[[5.0]], [[7.0]]]])
@@ -80,7 +71,7 @@ def test_events_are_merged_by_recency():
     layer(**inputs)
     net = layer.mask_nets["merged"]
     net.mask_layer.kernel.assign(np.zeros((2, 2)))
-    net.mask_layer.bias.assign([40.0, 40.0])  # lets all pass
+    net.mask_layer.bias.assign([40.0, 40.0])  # gates of 1
     net.output_layer.kernel.assign(np.eye(2))
     np.testing.assert_allclose(
         numpy(layer(**inputs)["tokens"])[0],
@@ -89,7 +80,7 @@ def test_events_are_merged_by_recency():
     )
 
 
-def test_mask_net_halves_what_it_does_not_know():
+def test_mask_net_with_zero_weights_halves_its_input():
     layer = layers.MaskNet(dim=2)
     x = np.array([[[2.0, 4.0]]], "float32")
     layer(x)
@@ -103,62 +94,41 @@ def test_mask_net_halves_what_it_does_not_know():
 
 
 @pytest.mark.parametrize(
-    ("how", "kept"),
-    [
-        ({"gate": "self"}, 1.0),  # z * sigmoid(0) is half of z
-        ({"gate": "paper"}, None),
-        ({"gate": "paper", "gate_activation": "tanh"}, None),
-    ],
+    "gate", [("self", "sigmoid"), ("paper", "sigmoid"), ("paper", "tanh")]
 )
-def test_missing_events_are_zero_in_the_summary(how, kept):
-    layer = layers.CrossArch(**SIZES, **how)
-    events, valid = normal(EVENTS, D), some_mask()
-    inputs = {
-        "tokens": normal(FIELDS, D),
-        "events": events,
-        "events_mask": valid,
-        "recent": RECENT,
-    }
+def test_missing_events_are_zero_in_the_summary(gate):
+    layer = layers.CrossArch(**SIZES, gate=gate[0], gate_activation=gate[1])
+    inputs = both(cls=False)
     found = numpy(call(layer, **inputs)["sequence"])
     assert found.shape == (3, SUMMARY + 2 + 2, D)
     recent = found[:, -2:]
     assert np.abs(recent[0]).min() > 0
     assert np.abs(recent[1, 0]).max() == 0 < np.abs(recent[1, 1]).min()
     assert np.abs(recent[2]).max() == 0
-    if kept:
+    if gate[0] == "self":
         for weight in layer.sequence_gate.weights:
             weight.assign(np.zeros(weight.shape))
         recent = numpy(layer(**inputs)["sequence"])[:, -2:]
-        np.testing.assert_allclose(recent[0], events[0, [1, 3]] / 2, rtol=1e-6)
+        # x * sigmoid(0)
+        expected = inputs["events"][0, [1, 3]] / 2
+        np.testing.assert_allclose(recent[0], expected, rtol=1e-6)
 
 
-def test_a_place_among_the_recent_does_not_make_padding_count():
-    layer = layers.CrossArch(**SIZES)
-    inputs = {
-        "tokens": normal(FIELDS, D),
-        "events": normal(EVENTS, D),
-        "events_mask": some_mask(),
-        "recent": RECENT,
-    }
+def test_padding_is_left_out_whatever_its_number():
+    layer, inputs = layers.CrossArch(**SIZES), both(cls=False)
     expected = numpy(call(layer, **inputs)["sequence"])
     inputs["recent"] = np.where(some_mask(), RECENT, 1)
     got = numpy(layer(**inputs)["sequence"])
     np.testing.assert_allclose(got, expected, rtol=1e-6)
 
 
-def test_the_summary_of_fields_stands_in_for_cls():
-    layer = layers.CrossArch(**SIZES)
-    inputs = {
-        "tokens": normal(FIELDS, D),
-        "events": normal(EVENTS, D),
-        "events_mask": some_mask(),
-        "recent": RECENT,
-    }
-    sums = call(layer, **inputs)
-    again = layer(**inputs, cls=sums["tokens"])
+def test_the_summary_of_fields_replaces_missing_cls():
+    layer, inputs = layers.CrossArch(**SIZES), both(cls=False)
+    first = call(layer, **inputs)
+    again = layer(**inputs, cls=first["tokens"])
     for name in ("tokens", "sequence"):
         np.testing.assert_allclose(
-            numpy(sums[name]), numpy(again[name]), rtol=1e-6
+            numpy(first[name]), numpy(again[name]), rtol=1e-6
         )
 
 
@@ -179,7 +149,7 @@ def test_low_rank_equals_the_matrix_written_out():
 
 
 @pytest.mark.parametrize("mode", ["lowrank", "hyper", "twolayer"])
-def test_weights_are_those_of_the_row(mode):
+def test_weights_depend_on_the_summary_of_the_row(mode):
     layer = layers.PersonalizedFFN(mode)
     sequence, summary = normal(EVENTS, D), normal(HUBS, D)
     before = numpy(call(layer, sequence=sequence, summary=summary))
@@ -208,12 +178,12 @@ def test_scores_depend_on_differences_of_positions():
     )
     moved = read(places + 7, places + 7)
     np.testing.assert_allclose(moved, expected, rtol=1e-3, atol=1e-4)
-    # The first row has events at unlike positions.
+    # The first row has events at different positions.
     assert np.abs(read(places, places + 7) - expected)[0].max() > 1e-4
     assert np.abs(read(places, 2 * places) - expected)[0].max() > 1e-4
 
 
-def test_without_positions_order_is_nothing():
+def test_order_does_not_matter_without_positions():
     layer = layers.RotaryAttention(2)
     query, x = normal(HUBS, D), normal(EVENTS, D)
     expected = numpy(call(layer, query=query, source=x))
@@ -246,8 +216,8 @@ def test_interaction_by_hand():
         ("none", False, False),
     ],
 )
-def test_flow(exchange, fields_reach_events, events_reach_fields):
-    """What a block changes, with CLS tokens of their own."""
+def test_exchange_of_modes(exchange, fields_reach_events, events_reach_fields):
+    """A change of one mode reaches the other as `exchange` says."""
     more = ("cls",) if exchange in ("both", "n2s") else ("cls", "summary")
     inputs = state(*more)
     block = layers.InterFormerBlock(**SIZES, cross_rank=2, exchange=exchange)
@@ -263,12 +233,3 @@ def test_flow(exchange, fields_reach_events, events_reach_fields):
         assert np.abs(numpy(after[name]) - numpy(before[name])).max() > 1e-3
         change = np.abs(numpy(after[other]) - numpy(before[other])).max()
         assert change > 1e-4 if reach else change < 1e-5
-
-
-def test_blocks_keep_all_shapes():
-    inputs = state("cls")
-    block = layers.InterFormerBlock(**SIZES, cross_rank=2)
-    found = block(**inputs)
-    assert set(found) == {"tokens", "events", "cls"}
-    for name, x in found.items():
-        assert tuple(x.shape) == inputs[name].shape

@@ -1,10 +1,11 @@
-"""Numbers worked out by hand or by loops over single tokens."""
+"""Layers against values by hand and plain NumPy."""
 
 import numpy as np
 import pytest
 from gradients import run
 from keras import ops
 from layer_cases import symbols
+from numpy_baselines import dense, layer_norm
 from numpy_infnet import attend
 from tiny import randomize
 
@@ -21,7 +22,7 @@ def weights(layer):
 
 
 def test_positions_count_back_from_the_newest_event():
-    """Wherever the padding lies; old events share the last position."""
+    """Wherever padding lies; old events share the last position."""
     layer = layers.EventTokenizer(dim=1, max_length=2, num_gaps=3)
     attributes = np.ones((2, 5, 1, 1), "float32")
     gap = np.array([[0, 1, 2, 0, 9], [0] * 5], "int32")
@@ -38,7 +39,7 @@ def test_positions_count_back_from_the_newest_event():
     np.testing.assert_allclose(tokens[1], 0)
 
 
-def test_embeddings_of_lists_are_means_of_what_is_known():
+def test_multivalued_embeddings_are_means_of_known_values():
     layer = layers.StackedEmbedding(
         {"a": 2, "b": 4},
         {"rows": [("tags", "b"), ("x", "a")]},
@@ -54,7 +55,7 @@ def test_embeddings_of_lists_are_means_of_what_is_known():
     table = [[1.0], [2.0], [10.0], [20.0], [30.0], [40.0], [0.0], [0.0]]
     layer.embeddings.assign(np.array(table, "float32"))
     rows = ops.convert_to_numpy(layer(inputs)["rows"])[..., 0]
-    # Nothing known: row 0 of the table.
+    # Without a known value, row 0 of the table.
     expected = [[30.0, 1.0], [80 / 3, 2.0], [10.0, 2.0], [40.0, 1.0]]
     np.testing.assert_allclose(rows, expected, rtol=1e-6)
 
@@ -62,7 +63,7 @@ def test_embeddings_of_lists_are_means_of_what_is_known():
 @pytest.mark.parametrize("fold", [True, False, None])
 @pytest.mark.parametrize("num_heads", [1, 3])
 def test_attention_with_a_gate(fold, num_heads):
-    """The gate multiplies the source, whichever path is taken."""
+    """The gate multiplies the source, folded or not."""
     rng = np.random.default_rng(0)
     query = rng.standard_normal((2, 3, 4))
     source, gate = rng.standard_normal((2, 5, 7)), rng.random((2, 1, 7))
@@ -89,8 +90,8 @@ def test_attention_with_a_gate(fold, num_heads):
 
 
 @pytest.mark.parametrize("fold", [True, False])
-def test_masked_scores_are_lost_even_if_large(fold):
-    """Additive masks must lower scores of any size, in half precision too."""
+def test_large_scores_are_masked_in_half_precision(fold):
+    """Lowering the scores must not overflow or leave large ones."""
     layer = layers.CrossAttention(2, fold=fold, dtype="mixed_float16")
     query = np.full((1, 1, 2), 30.0, "float32")
     source = np.array([[[1.0, 1.0], [60.0, 60.0]]], "float32")
@@ -123,29 +124,22 @@ def test_all_to_all(variant):
         x @ w[f"attention/{name}_kernel"] for name in ("query", "key", "value")
     )
     x = x + attend(query, key, value, valid, 2)
-
-    def norm(path, y):
-        y = y - y.mean(-1, keepdims=True)
-        y = y / np.sqrt((y**2).mean(-1, keepdims=True) + 1e-5)
-        return y * w[f"{path}/gamma"] + w[f"{path}/beta"]
-
     got = run(layer, inputs)
     start = 0
     for group, count in groups.items():
         y, mask = x[:, start : start + count], valid[:, start : start + count]
         start += count
         if variant == "hub":
-            y = norm(f"{group}_normalization/normalization", y)
+            y = layer_norm(y, w, f"{group}_normalization/normalization")
         y = y * mask[..., None]
         mean = y.sum(1) / np.maximum(mask.sum(1), 1)[:, None]
         path = f"{group}_unit/mlp"
-        hidden = mean @ w[f"{path}/hidden_0/kernel"]
-        hidden = np.maximum(hidden + w[f"{path}/hidden_0/bias"], 0)
-        out = hidden @ w[f"{path}/output/kernel"] + w[f"{path}/output/bias"]
+        hidden = np.maximum(dense(mean, w, f"{path}/hidden_0"), 0)
+        out = dense(hidden, w, f"{path}/output")
         gate = 1 / (1 + np.exp(-out[:, None, :4]))
         if variant == "hub":
             y = y + y * gate + out[:, None, 4:]
-            y = norm(f"{group}_unit/normalization/normalization", y)
+            y = layer_norm(y, w, f"{group}_unit/normalization/normalization")
         else:
             y = y * gate
         np.testing.assert_allclose(
@@ -157,8 +151,8 @@ def test_all_to_all(variant):
         )
 
 
-def test_no_two_kernels_start_equal():
-    """A shared initializer must not share its seed."""
+def test_kernels_start_unequal():
+    """Kernels of one initializer must not share its seed."""
     layer = layers.MLP(4, hidden_dims=(4, 4))
     layer.build((None, 4))
     kernels = [w for w in layer.weights if w.path.endswith("kernel")]
@@ -166,7 +160,7 @@ def test_no_two_kernels_start_equal():
     assert not np.allclose(first, second) and not np.allclose(second, third)
 
 
-def test_dropout_acts_in_training_only():
+def test_dropout_is_active_only_in_training():
     layer = layers.MLP(2, hidden_dims=(64,), dropout=0.5)
     x = np.ones((3, 4), "float32")
     layer(x)

@@ -1,10 +1,12 @@
-"""Layers of sequences with a target: numbers by hand, padding, errors."""
+"""Layers of sequences with a target: values by hand, and padding."""
 
 import numpy as np
 import pytest
 from gradients import run
 from keras import ops
 from layer_cases import EVENTS, D, normal, some_mask, symbols
+from numpy_baselines import dense, layer_norm
+from numpy_infnet import attend
 from tiny import randomize
 
 from keras_infnet import layers
@@ -26,7 +28,7 @@ def test_dice_by_hand():
     np.testing.assert_allclose(numpy(layer(x)), expected, rtol=1e-6)
 
 
-def test_padding_is_not_part_of_the_statistics_of_dice():
+def test_dice_leaves_padding_out_of_its_statistics():
     layer, longer = layers.Dice(), layers.Dice()
     x, valid = normal(EVENTS, D), some_mask()
     far = np.where(valid[..., None], x, 1e3)
@@ -68,53 +70,31 @@ def test_positions_count_back_from_the_target():
 
 @pytest.mark.parametrize("heads", [1, 2])
 def test_transformer_in_numpy(heads):
-    width, x, valid = 6, normal(EVENTS, 6), some_mask()
+    x, valid = normal(EVENTS, 6), some_mask()
     layer = layers.TransformerBlock(heads, hidden_dim=5, activation="relu")
     layer(**symbols({"tokens": x, "mask": valid}))
     randomize(layer)
     w = {v.path.split("/", 1)[1]: numpy(v) for v in layer.weights}
     got = numpy(run(layer, {"tokens": x, "mask": valid}))
-    size = width // heads
-    for row, mask, found in zip(x, valid, got, strict=True):
-        if not mask.any():
-            assert np.isfinite(found).all()
-            continue
-        read = np.zeros((EVENTS, width))
-        for h in range(heads):
-            part = slice(h * size, (h + 1) * size)
-            q, k, v = (
-                row @ w[f"{name}_kernel"][:, part]
-                for name in ("query", "key", "value")
-            )
-            scores = q @ k.T / np.sqrt(size)
-            scores[:, ~mask] = -np.inf
-            e = np.exp(scores - scores.max(1, keepdims=True))
-            e /= e.sum(1, keepdims=True)
-            read += e @ v @ w["output_kernel"][part]
-        y = norm(row + read, w, "normalization_0")
-        hidden = y @ w["feed_forward/hidden_0/kernel"]
-        hidden = np.maximum(hidden + w["feed_forward/hidden_0/bias"], 0)
-        out = hidden @ w["feed_forward/output/kernel"]
-        out = norm(
-            y + out + w["feed_forward/output/bias"], w, "normalization_1"
-        )
-        np.testing.assert_allclose(found, out, rtol=1e-4, atol=1e-5)
-
-
-def norm(x, w, name):
-    x = x - x.mean(-1, keepdims=True)
-    x = x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-5)
-    return x * w[f"{name}/gamma"] + w[f"{name}/beta"]
+    query, key, value = (
+        x @ w[f"{name}_kernel"] for name in ("query", "key", "value")
+    )
+    read = attend(query, key, value, valid, heads) @ w["output_kernel"]
+    y = layer_norm(x + read, w, "normalization_0")
+    hidden = np.maximum(dense(y, w, "feed_forward/hidden_0"), 0)
+    y = y + dense(hidden, w, "feed_forward/output")
+    expected = layer_norm(y, w, "normalization_1")
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_tokens_exchange_parts():
-    """Two tokens of four numbers: halves change places."""
+    """Two tokens of width four exchange halves."""
     block = layers.RankMixerBlock()
     tokens = np.arange(8.0, dtype="float32").reshape(1, 2, 4)
     block(tokens)
     for weight in (*block.hidden.weights, *block.output_layer.weights):
         weight.assign(np.zeros(weight.shape))
     mixed = np.array([[0.0, 1, 4, 5], [2, 3, 6, 7]]) + tokens[0]
-    once = norm(mixed, {"n/gamma": 1.0, "n/beta": 0.0}, "n")
-    twice = norm(once, {"n/gamma": 1.0, "n/beta": 0.0}, "n")
+    w = {"n/gamma": 1.0, "n/beta": 0.0}
+    twice = layer_norm(layer_norm(mixed, w, "n"), w, "n")
     np.testing.assert_allclose(numpy(block(tokens))[0], twice, rtol=1e-5)

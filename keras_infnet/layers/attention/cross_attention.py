@@ -8,7 +8,6 @@ from keras_infnet.api_export import export
 from keras_infnet.layers.attention.heads import attend, split_heads
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.masking import masked_softmax
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["CrossAttention"]
 
@@ -89,7 +88,6 @@ class CrossAttention(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(dim=dim, num_heads=num_heads)
         if dim % num_heads:
             divisors = [n for n in range(1, dim + 1) if dim % n == 0]
             raise ValueError(

@@ -7,7 +7,6 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.attention.heads import attend, split_heads
 from keras_infnet.layers.base_layer import BaseLayer
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["FieldAttention"]
 
@@ -60,7 +59,6 @@ class FieldAttention(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_heads=num_heads, head_dim=head_dim)
         self.supports_masking = True
 
     def build(self, tokens_shape: Any) -> None:

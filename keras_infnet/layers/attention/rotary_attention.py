@@ -11,7 +11,6 @@ from keras_infnet.layers.attention.heads import (
     split_heads,
 )
 from keras_infnet.layers.base_layer import BaseLayer
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["RotaryAttention"]
 
@@ -73,7 +72,6 @@ class RotaryAttention(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_heads=num_heads)
         self.supports_masking = True
 
     def build(

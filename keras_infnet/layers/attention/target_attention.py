@@ -10,7 +10,6 @@ from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.dice import Dice
 from keras_infnet.layers.masking import event_mask, masked_softmax
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["TargetAttention"]
 
@@ -72,7 +71,6 @@ class TargetAttention(BaseLayer):
         # Dice has weights, so that it is a layer and no function.
         known = None if activation == "dice" else activation
         self._store({**locals(), "activation": known})
-        check_positive(hidden_dims=hidden_dims)
         if activation == "dice":
             self.activation = activation
 

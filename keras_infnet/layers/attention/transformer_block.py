@@ -12,11 +12,6 @@ from keras_infnet.layers.attention.heads import (
 )
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP, seeded_dropouts
-from keras_infnet.utils.argument_checks import (
-    check_positive,
-    check_positive_or_none,
-    check_rate,
-)
 
 __all__ = ["TransformerBlock"]
 
@@ -74,9 +69,6 @@ class TransformerBlock(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_heads=num_heads)
-        check_positive_or_none(hidden_dim=hidden_dim)
-        check_rate(dropout=dropout)
         self.supports_masking = True
 
     def build(self, tokens_shape: Any) -> None:

@@ -8,7 +8,6 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["DecoupledDense"]
 
@@ -60,7 +59,6 @@ class DecoupledDense(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(units=units, num_groups=num_groups, rank=rank)
         self.supports_masking = True
 
     def build(self, x_shape: Any, chosen_shape: Any = None) -> None:

@@ -8,11 +8,6 @@ import keras
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
-from keras_infnet.utils.argument_checks import (
-    check_positive,
-    check_positive_or_none,
-    check_rate,
-)
 
 __all__ = ["MLP", "batch_normalization", "seeded_dropouts"]
 
@@ -70,9 +65,6 @@ class MLP(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(hidden_dims=hidden_dims)
-        check_positive_or_none(units=units)
-        check_rate(dropout=dropout)
         if units is None and not hidden_dims:
             raise ValueError(
                 "`hidden_dims` must hold at least one width if `units` is "

@@ -9,7 +9,7 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
-from keras_infnet.utils.argument_checks import check_choice, check_rate
+from keras_infnet.utils.argument_checks import check_choice
 
 __all__ = ["TaskTower"]
 
@@ -60,7 +60,6 @@ class TaskTower(BaseLayer):
         super().__init__(**kwargs)
         self._store(locals())
         check_choice("kind", kind, ("binary", "regression"))
-        check_rate(dropout=dropout)
         self.mlp = None
         if hidden_dims is not None:
             self.mlp = MLP(

@@ -7,7 +7,6 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.initializers import glorot_of_each_matrix
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["TokenDense"]
 
@@ -48,7 +47,6 @@ class TokenDense(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(units=units)
         self.supports_masking = True
 
     def build(self, tokens_shape: Any) -> None:

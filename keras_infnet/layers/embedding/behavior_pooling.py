@@ -9,7 +9,6 @@ from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.masking import event_mask
 from keras_infnet.utils.argument_checks import (
     check_choice,
-    check_positive_or_none,
 )
 
 __all__ = ["BehaviorPooling"]
@@ -65,7 +64,6 @@ class BehaviorPooling(BaseLayer):
         super().__init__(**kwargs)
         self._store(locals())
         check_choice("reduction", reduction, ("mean", "sum"))
-        check_positive_or_none(hidden_dim=hidden_dim)
 
     def build(self, tokens_shape: Any) -> None:
         width = dim = tokens_shape[-1]

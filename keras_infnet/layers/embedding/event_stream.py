@@ -11,7 +11,7 @@ from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.interformer.mask_net import MaskNet
 from keras_infnet.layers.masking import event_mask
 from keras_infnet.layers.sequence.positions import count_back
-from keras_infnet.utils.argument_checks import check_choice, check_positive
+from keras_infnet.utils.argument_checks import check_choice
 
 __all__ = ["EventStream"]
 
@@ -86,7 +86,6 @@ class EventStream(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(dim=dim, num_recent_tokens=num_recent_tokens)
         check_choice("merge", merge, ("feature", "time"))
         if not self.behaviors:
             raise ValueError(

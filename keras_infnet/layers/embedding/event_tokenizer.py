@@ -13,7 +13,6 @@ from keras_infnet.layers.sequence.positions import (
     count_back,
     look_up,
 )
-from keras_infnet.utils.argument_checks import check_number, check_positive
 
 __all__ = ["EventTokenizer"]
 
@@ -76,8 +75,6 @@ class EventTokenizer(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(dim=dim, max_length=max_length)
-        check_number("num_gaps", num_gaps, kind=int)
         self.supports_masking = True
         self.projection = keras.layers.Dense(
             dim, dtype=self.dtype_policy, name="projection"

@@ -6,7 +6,6 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["LearnedTokens"]
 
@@ -52,7 +51,6 @@ class LearnedTokens(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_tokens=num_tokens, dim=dim)
 
     @property
     def is_constant(self) -> bool:

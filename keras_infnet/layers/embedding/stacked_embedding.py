@@ -11,7 +11,6 @@ from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.embedding.large_table_initializer import (
     drawn_in_pieces,
 )
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["StackedEmbedding"]
 
@@ -85,7 +84,6 @@ class StackedEmbedding(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(dim=dim, row_multiple=row_multiple)
         self.table_sizes = dict(table_sizes)
         self.groups = {
             group: [(name, table) for name, table in members]

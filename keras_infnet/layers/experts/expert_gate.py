@@ -8,7 +8,6 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
-from keras_infnet.utils.argument_checks import check_rate
 
 __all__ = ["ExpertGate"]
 
@@ -59,7 +58,6 @@ class ExpertGate(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_rate(dropout=dropout)
         self.hidden = None
         if self.hidden_dims:
             self.hidden = MLP(

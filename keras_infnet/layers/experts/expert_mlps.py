@@ -9,7 +9,6 @@ from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.initializers import glorot_of_each_matrix
 from keras_infnet.layers.dense.mlp import seeded_dropouts
-from keras_infnet.utils.argument_checks import check_positive, check_rate
 
 __all__ = ["ExpertMLPs"]
 
@@ -62,8 +61,6 @@ class ExpertMLPs(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_experts=num_experts, hidden_dims=hidden_dims)
-        check_rate(dropout=dropout)
         if not hidden_dims:
             raise ValueError(
                 "`hidden_dims` must hold at least one width. "

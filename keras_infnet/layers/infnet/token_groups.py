@@ -7,7 +7,6 @@ from typing import Any
 import keras
 
 from keras_infnet.layers.base_layer import BaseLayer
-from keras_infnet.utils.argument_checks import check_positive, check_rate
 
 __all__ = ["GROUPS", "TokenGroupBlock", "given"]
 
@@ -33,8 +32,6 @@ class TokenGroupBlock(BaseLayer):
                     f"`{name}` must be among {known}. "
                     f"Received: {name}={groups}."
                 )
-        check_positive(num_heads=self.num_heads, expansion=self.expansion)
-        check_rate(dropout=self.dropout)
 
     def _checked(self, shapes: dict[str, Any]) -> tuple[list[str], int]:
         """Returns the given groups and the width of their tokens."""

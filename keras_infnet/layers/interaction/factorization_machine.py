@@ -7,7 +7,6 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.masking import zero_padding
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["FactorizationMachine"]
 
@@ -52,7 +51,6 @@ class FactorizationMachine(BaseLayer):
     def __init__(self, num_tasks: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_tasks=num_tasks)
 
     def build(self, interaction_shape: Any, linear_shape: Any) -> None:
         self.bias = self._zeros("bias", self.num_tasks)

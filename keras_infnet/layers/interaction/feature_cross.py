@@ -10,8 +10,6 @@ from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.initializers import glorot_of_each_matrix
 from keras_infnet.utils.argument_checks import (
     check_number,
-    check_positive,
-    check_positive_or_none,
 )
 
 __all__ = ["FeatureCross"]
@@ -98,8 +96,6 @@ class FeatureCross(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_experts=num_experts)
-        check_positive_or_none(projection_dim=projection_dim)
         check_number("diag_scale", diag_scale)
         if projection_dim is None and num_experts > 1:
             raise ValueError(

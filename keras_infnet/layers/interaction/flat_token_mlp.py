@@ -6,7 +6,6 @@ from keras import ops
 
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
-from keras_infnet.utils.argument_checks import check_positive, check_rate
 
 __all__ = ["FlatMLP"]
 
@@ -23,8 +22,6 @@ class FlatMLP(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(expansion=expansion)
-        check_rate(dropout=dropout)
 
     def _build_mlp(self, tokens_shape: Any, num_outputs: int, dim: int) -> None:
         """Builds the MLP, from tokens to `num_outputs` vectors of width `dim`.

@@ -10,7 +10,6 @@ from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.initializers import torch_uniform
 from keras_infnet.layers.dense.mlp import MLP
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["FLOWS", "InformationFlowGate"]
 
@@ -84,7 +83,6 @@ class InformationFlowGate(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_tasks=num_tasks)
         if penalties is not None and len(penalties) != num_tasks:
             raise ValueError(
                 "`penalties` must have one number per task. Received: "

@@ -7,7 +7,6 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.interaction.feature_cross import FeatureCross
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["InteractionEnsemble", "pair_products"]
 
@@ -55,7 +54,6 @@ class InteractionEnsemble(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_tokens=num_tokens, cross_rank=cross_rank)
 
     def build(self, tokens_shape: Any) -> None:
         _, count, dim = tokens_shape

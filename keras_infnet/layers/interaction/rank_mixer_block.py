@@ -7,7 +7,6 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.token_dense import TokenDense
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["RankMixerBlock"]
 
@@ -51,7 +50,6 @@ class RankMixerBlock(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(expansion=expansion)
 
     def build(self, tokens_shape: Any) -> None:
         _, count, width = tokens_shape

@@ -6,7 +6,6 @@ from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers.interaction.flat_token_mlp import FlatMLP
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["TokenCompression"]
 
@@ -56,7 +55,6 @@ class TokenCompression(FlatMLP):
     ) -> None:
         super().__init__(expansion, activation, dropout, **kwargs)
         self._store(locals())
-        check_positive(num_tokens=num_tokens)
 
     def build(self, x_shape: Any) -> None:
         self._build_mlp(x_shape, self.num_tokens, x_shape[-1])

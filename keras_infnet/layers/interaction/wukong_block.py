@@ -9,7 +9,6 @@ from keras import ops
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["WuKongBlock"]
 
@@ -74,12 +73,6 @@ class WuKongBlock(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(
-            num_interaction_tokens=num_interaction_tokens,
-            num_compressed_tokens=num_compressed_tokens,
-            projection_dim=projection_dim,
-            hidden_dims=hidden_dims,
-        )
 
     def build(self, tokens_shape: Any) -> None:
         _, count, dim = tokens_shape

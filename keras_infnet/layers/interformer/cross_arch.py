@@ -11,7 +11,7 @@ from keras_infnet.layers.embedding.learned_tokens import LearnedTokens
 from keras_infnet.layers.interformer.self_gate import SelfGate
 from keras_infnet.layers.masking import event_mask
 from keras_infnet.layers.sequence.positions import count_back
-from keras_infnet.utils.argument_checks import check_choice, check_positive
+from keras_infnet.utils.argument_checks import check_choice
 
 __all__ = ["CrossArch", "mask_with_cls"]
 
@@ -93,12 +93,6 @@ class CrossArch(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(
-            num_summary_tokens=num_summary_tokens,
-            num_pma_tokens=num_pma_tokens,
-            num_recent_tokens=num_recent_tokens,
-            num_heads=num_heads,
-        )
         check_choice("summarize", summarize, ("both", "tokens", "sequence"))
         check_choice("gate", gate, ("self", "paper"))
 

@@ -11,7 +11,7 @@ from keras_infnet.layers.interaction.interaction_ensemble import (
     InteractionEnsemble,
     pair_products,
 )
-from keras_infnet.utils.argument_checks import check_choice, check_positive
+from keras_infnet.utils.argument_checks import check_choice
 
 __all__ = ["InteractionArch"]
 
@@ -76,7 +76,6 @@ class InteractionArch(BaseLayer):
         super().__init__(**kwargs)
         self._store(locals())
         check_choice("interaction", interaction, ("dot", "dcnv2", "dhen"))
-        check_positive(num_layers=num_layers, cross_rank=cross_rank)
         if interaction == "dot" and num_layers > 1:
             raise ValueError(
                 "`num_layers` must be 1 with interaction='dot'. Received: "

@@ -11,7 +11,7 @@ from keras_infnet.layers.interformer.interaction_arch import InteractionArch
 from keras_infnet.layers.interformer.sequence_arch import SequenceArch
 from keras_infnet.layers.masking import event_mask
 from keras_infnet.layers.sequence.positions import count_back
-from keras_infnet.utils.argument_checks import check_choice, check_positive
+from keras_infnet.utils.argument_checks import check_choice
 
 __all__ = ["InterFormerBlock"]
 
@@ -126,11 +126,6 @@ class InterFormerBlock(BaseLayer):
         super().__init__(**kwargs)
         self._store(locals())
         check_choice("exchange", exchange, tuple(_SUMMARIES))
-        check_positive(
-            num_summary_tokens=num_summary_tokens,
-            num_pma_tokens=num_pma_tokens,
-            num_recent_tokens=num_recent_tokens,
-        )
         # The archs check the other arguments.
         self.cross_arch = None
         summarize = _SUMMARIES[self.exchange]

@@ -5,7 +5,6 @@ from typing import Any
 from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.masking import zero_padding
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["MaskNet"]
 
@@ -50,7 +49,6 @@ class MaskNet(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(dim=dim)
         self.supports_masking = True
 
     def build(self, x_shape: Any) -> None:

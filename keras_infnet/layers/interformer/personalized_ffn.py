@@ -9,7 +9,6 @@ from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
 from keras_infnet.utils.argument_checks import (
     check_choice,
-    check_positive_or_none,
 )
 
 __all__ = ["PersonalizedFFN"]
@@ -78,7 +77,6 @@ class PersonalizedFFN(BaseLayer):
         super().__init__(**kwargs)
         self._store(locals())
         check_choice("mode", mode, ("lowrank", "hyper", "twolayer"))
-        check_positive_or_none(hidden_dim=hidden_dim)
         if hidden_dim is not None and mode != "twolayer":
             raise ValueError(
                 "`hidden_dim` must be None unless mode='twolayer'. "

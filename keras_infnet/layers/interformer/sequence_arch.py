@@ -11,8 +11,6 @@ from keras_infnet.layers.masking import event_mask, zero_padding
 from keras_infnet.layers.sequence.positions import count_back
 from keras_infnet.utils.argument_checks import (
     check_choice,
-    check_positive,
-    check_rate,
 )
 
 __all__ = ["SequenceArch"]
@@ -88,9 +86,7 @@ class SequenceArch(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_heads=num_heads)
         check_choice("pffn", pffn, ("lowrank", "hyper", "twolayer"))
-        check_rate(dropout=dropout)
         self.supports_masking = True
         self.feed_forward = PersonalizedFFN(
             pffn,

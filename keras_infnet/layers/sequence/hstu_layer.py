@@ -11,11 +11,6 @@ from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import seeded_dropouts
 from keras_infnet.layers.masking import event_mask
 from keras_infnet.layers.sequence.positions import check_gap, look_up
-from keras_infnet.utils.argument_checks import (
-    check_number,
-    check_positive,
-    check_rate,
-)
 
 __all__ = ["HSTULayer"]
 
@@ -97,9 +92,6 @@ class HSTULayer(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_heads=num_heads, max_length=max_length)
-        check_number("num_gaps", num_gaps, kind=int)
-        check_rate(dropout=dropout)
 
     def build(
         self, tokens_shape: Any, position_shape: Any, gap_shape: Any = None

@@ -11,7 +11,7 @@ from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import MLP
 from keras_infnet.layers.masking import event_mask, masked_softmax
 from keras_infnet.layers.sequence.attentional_gru_cell import AttentionalGRUCell
-from keras_infnet.utils.argument_checks import check_choice, check_positive
+from keras_infnet.utils.argument_checks import check_choice
 
 __all__ = ["InterestEvolution"]
 
@@ -92,7 +92,6 @@ class InterestEvolution(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(attention_dims=attention_dims)
         check_choice("gru_type", gru_type, _GRU_TYPES)
         check_choice("attention", attention, _ATTENTIONS)
 

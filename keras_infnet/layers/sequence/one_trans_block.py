@@ -15,7 +15,6 @@ from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.dense.mlp import seeded_dropouts
 from keras_infnet.layers.dense.token_dense import TokenDense
 from keras_infnet.layers.masking import event_mask
-from keras_infnet.utils.argument_checks import check_positive, check_rate
 
 __all__ = ["OneTransBlock"]
 
@@ -91,10 +90,6 @@ class OneTransBlock(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(num_heads=num_heads, expansion=expansion)
-        check_rate(dropout=dropout)
-        if num_queries:
-            check_positive(num_queries=num_queries)
 
     def build(self, sequence_shape: Any, fields_shape: Any) -> None:
         _, self.num_fields, width = fields_shape

@@ -8,7 +8,6 @@ from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.masking import event_mask
 from keras_infnet.layers.sequence.positions import event_ranks
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["RecentTokens"]
 
@@ -61,7 +60,6 @@ class RecentTokens(BaseLayer):
     def __init__(self, length: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(length=length)
 
     def call(
         self,

@@ -8,7 +8,6 @@ from keras_infnet.api_export import export
 from keras_infnet.layers.base_layer import BaseLayer
 from keras_infnet.layers.masking import event_mask
 from keras_infnet.layers.sequence.positions import count_back, look_up
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["TargetSequence"]
 
@@ -59,7 +58,6 @@ class TargetSequence(BaseLayer):
     ) -> None:
         super().__init__(**kwargs)
         self._store(locals())
-        check_positive(max_length=max_length, position_dim=position_dim)
 
     def build(self, query_shape: Any, events_shape: Any) -> None:
         self.positions = self._small_table(
