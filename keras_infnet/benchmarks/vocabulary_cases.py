@@ -14,9 +14,7 @@ from keras_infnet.benchmarks.report import size
 from keras_infnet.benchmarks.settings import VocabularySettings
 from keras_infnet.benchmarks.step_timing import prepared
 from keras_infnet.losses import task_losses
-from keras_infnet.models import INFNet
-from keras_infnet.models.base.features import embed, make_inputs
-from keras_infnet.models.base.ranker import Ranker
+from keras_infnet.models import Features, INFNet, Ranker
 from keras_infnet.optimizers import RowwiseAdagrad
 from keras_infnet.schema import Schema
 
@@ -54,17 +52,16 @@ class EmbeddingOnly(Ranker):
         embeddings_initializer: Any = "uniform",
         **kwargs: Any,
     ) -> None:
-        inputs = make_inputs(schema)
         initializer = keras.initializers.get(embeddings_initializer)
-        fields, _ = embed(schema, inputs, dim, initializer, kwargs.get("dtype"))
-        pooled = ops.sum(fields, axis=1)
+        features = Features(schema, dim, initializer, kwargs.get("dtype"))
+        pooled = ops.sum(features.fields, axis=1)
         outputs = {
             name: keras.layers.Dense(1, "sigmoid", dtype="float32", name=name)(
                 pooled
             )
             for name in schema.task_names
         }
-        super().__init__(schema, inputs, outputs, **kwargs)
+        super().__init__(schema, features.inputs, outputs, **kwargs)
         self.dim = dim
         self.embeddings_initializer = initializer
 

@@ -19,22 +19,21 @@ __all__ = ["AutoInt"]
 
 @export("keras_infnet.models.AutoInt")
 class AutoInt(TrunkRanker):
-    """Predicts from fields that attend to each other.
+    """Models interactions of fields by self-attention.
 
-    Every layer is a `keras_infnet.layers.FieldAttention` over all fields. A
-    tower a task reads `h`, the fields after the last layer side by side and,
-    where there are `hidden_dims` ("AutoInt+"), the last hidden layer of an MLP
-    on the embeddings. With `use_wide` every id adds a number a task to the
-    logit.
+    Every layer is a `keras_infnet.layers.FieldAttention` over all fields. The
+    towers read the concatenated fields of the last layer and, with
+    `hidden_dims` ("AutoInt+"), the last hidden layer of an MLP on the
+    embeddings. `use_wide` adds a linear term per id and task to the logits.
 
     Args:
-        num_layers: integer. Layers of attention. Defaults to `2`.
+        num_layers: integer. Attention layers. Defaults to `2`.
         num_heads: integer. Defaults to `1`.
         head_dim: integer. Width of a head. Defaults to `8`.
-        use_scale: boolean. Whether scores are divided by the root of
-            `head_dim`, which the paper does not do. Defaults to `False`.
-        use_wide: boolean. Whether ids have linear terms. Not part of a `trunk`.
-            Defaults to `False`.
+        use_scale: boolean. Whether scores are divided by the square root of
+            `head_dim`, unlike in the paper. Defaults to `False`.
+        use_wide: boolean. Whether ids have linear terms; not available in a
+            `trunk`. Defaults to `False`.
         hidden_dims: sequence of integers. Widths of the MLP; `()` leaves it
             out. Defaults to `(512, 256, 128)`.
         tower_dims: sequence of integers. Defaults to `()`.
@@ -77,7 +76,7 @@ class AutoInt(TrunkRanker):
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Lets the fields attend to each other, beside an MLP."""
+        """Combines attention layers and an MLP."""
         check_positive(num_layers=settings["num_layers"])
         tokens = attended = features.tokens()
         for i in range(settings["num_layers"]):
@@ -97,7 +96,7 @@ class AutoInt(TrunkRanker):
     def build_outputs(
         cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
-        """Puts a tower a task on the trunk, and adds the wide part."""
+        """Applies the towers to the trunk and adds the linear terms."""
         offsets = None
         if settings["use_wide"]:
             linear = features.linear(len(features.schema.tasks))

@@ -1,4 +1,4 @@
-"""Behavior sequence transformer."""
+"""Behavior sequence transformer (BST)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,7 +9,11 @@ from keras_infnet.api_export import export
 from keras_infnet.layers import TargetSequence, TransformerBlock
 from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.feature_ranker import hidden_layers
-from keras_infnet.models.base.features import Features, TargetView, flatten
+from keras_infnet.models.base.features import (
+    Features,
+    TargetView,
+    join_behaviors,
+)
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Schema, nearest_name
 from keras_infnet.utils.argument_checks import check_positive
@@ -21,23 +25,24 @@ _POOLINGS = ("target", "mean", "sum")
 
 @export("keras_infnet.models.BST")
 class BST(TrunkRanker):
-    """Predicts from behaviors read by a transformer, the target among them.
+    """Encodes events and the target item as one transformer sequence.
 
-    For every behavior the fields that share a table with one of its attributes
-    stand behind the events (see `keras_infnet.layers.TargetSequence`), and
-    blocks of a transformer pass over this sequence. What `pooling` reads from
-    it, all fields, and the means of attributes without such a field go through
-    an MLP; a tower a task reads its last hidden layer `h`.
+    For every behavior, the fields that share a table with one of its
+    attributes form the target token, which follows the events (see
+    `keras_infnet.layers.TargetSequence`). Transformer blocks encode this
+    sequence, and `pooling` reduces it to one vector. An MLP reads these
+    vectors, all fields, and the means of attributes without such a field; the
+    towers read its last hidden layer.
 
     Args:
-        num_blocks: integer. Blocks of the transformer of a behavior. Defaults
-            to `1`.
-        num_heads: integer. Must divide the width of a token: `embedding_dim`
-            times one more than the attributes that are paired. Defaults to `2`.
-        pooling: `"target"` (the token of the target), `"mean"` or `"sum"` (over
-            the valid tokens). Defaults to `"target"`.
-        hidden_dims: sequence of integers. Widths of the MLP; without any the
-            towers read what it would. Defaults to `(512, 256, 128)`.
+        num_blocks: integer. Transformer blocks per behavior. Defaults to `1`.
+        num_heads: integer. Must divide the token width, which is
+            `embedding_dim` times the number of paired attributes plus one.
+            Defaults to `2`.
+        pooling: `"target"` (the target token), `"mean"` or `"sum"` (over the
+            valid tokens). Defaults to `"target"`.
+        hidden_dims: sequence of integers. Widths of the MLP; `()` leaves it
+            out. Defaults to `(512, 256, 128)`.
         tower_dims: sequence of integers. Defaults to `()`.
         activation: string or callable. Defaults to `"leaky_relu"`.
 
@@ -83,33 +88,30 @@ class BST(TrunkRanker):
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Reads behaviors by a transformer, and an MLP on top."""
+        """Applies an MLP to the fields and the encoded behaviors."""
         check_positive(num_blocks=settings["num_blocks"])
         pooling = settings["pooling"]
         if pooling not in _POOLINGS:
             raise ValueError(nearest_name(pooling, _POOLINGS, "pooling"))
-        parts = [flatten(features.fields)]
-        for view in features.targets(cls.__name__):
-            if view.query is not None:
-                parts.append(_read(view, features, settings))
-            if view.others is not None:
-                parts.append(flatten(view.others))
-        return hidden_layers(
-            ops.concatenate(parts, axis=-1), features, settings
+        vector = join_behaviors(
+            features,
+            features.targets(cls.__name__),
+            lambda view: _encode(view, features, settings),
         )
+        return hidden_layers(vector, features, settings)
 
 
-def _read(view: TargetView, features: Features, settings: Settings) -> Any:
-    """Reads one behavior, `(batch, width)`."""
+def _encode(view: TargetView, features: Features, settings: Settings) -> Any:
+    """Encodes a behavior by a transformer: `(batch, width)`."""
     tokens = TargetSequence(
         view.max_length,
         position_dim=settings["embedding_dim"],
         dtype=features.dtype,
         name=f"{view.name}_sequence",
     )(view.query, view.events, view.mask)
-    # The target is always there.
-    there = ops.ones_like(ops.any(view.mask, axis=1, keepdims=True))
-    valid = ops.concatenate([view.mask, there], axis=1)
+    # The target is always valid.
+    target = ops.ones_like(ops.any(view.mask, axis=1, keepdims=True))
+    valid = ops.concatenate([view.mask, target], axis=1)
     for i in range(settings["num_blocks"]):
         tokens = TransformerBlock(
             settings["num_heads"],

@@ -1,4 +1,4 @@
-"""Deep and cross network, version 2."""
+"""Deep and cross network, version 2 (DCNv2)."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,25 +21,25 @@ _STRUCTURES = ("parallel", "stacked", "stacked_parallel", "cross_only")
 
 @export("keras_infnet.models.DCNv2")
 class DCNv2(TrunkRanker):
-    """Predicts from explicit crosses of bounded degree and from an MLP.
+    """Combines explicit feature crosses of bounded degree with an MLP.
 
-    `x_{l+1} = x0 * (W_l x_l + b_l) + x_l`, with all embeddings side by side as
-    `x0` (see `keras_infnet.layers.FeatureCross` for low rank and mixtures).
-    A tower a task reads the shared vector `h` that `structure` describes.
+    `x_{l+1} = x0 * (W_l x_l + b_l) + x_l`, where `x0` concatenates all
+    embeddings (see `keras_infnet.layers.FeatureCross` for low rank and
+    mixtures). The towers read the shared vector `h`, see `structure`.
 
     Args:
-        num_cross_layers: integer. One more is the degree of the crosses.
-            Defaults to `3`.
-        projection_dim: integer or `None`. Rank of the crosses; `None` is full
-            rank. Defaults to `None`.
-        num_experts: integer. Crosses of low rank that are mixed in every layer.
+        num_cross_layers: integer. Number of cross layers L; the maximum
+            degree is L + 1. Defaults to `3`.
+        projection_dim: integer or `None`. Rank of the cross layers; `None` is
+            full rank. Defaults to `None`.
+        num_experts: integer. Low-rank experts mixed in every cross layer.
             Defaults to `1`.
-        structure: `"parallel"` (`h` joins the crosses and an MLP on the
-            embeddings), `"stacked"` (an MLP on the crosses),
-            `"stacked_parallel"` (`h` joins the crosses, that MLP and the one on
-            the embeddings) or `"cross_only"`. Defaults to `"parallel"`.
-        hidden_dims: sequence of integers. Widths of the MLP beside or behind
-            the crosses. Defaults to `(512, 256, 128)`.
+        structure: `"parallel"` (`h` concatenates the cross layers and an MLP
+            on the embeddings), `"stacked"` (an MLP on the cross layers),
+            `"stacked_parallel"` (`h` concatenates both MLPs) or
+            `"cross_only"`. Defaults to `"parallel"`.
+        hidden_dims: sequence of integers. Widths of an MLP. Defaults to
+            `(512, 256, 128)`.
         tower_dims: sequence of integers. Defaults to `()`.
 
     The other arguments, the call arguments and the outputs are those of
@@ -82,7 +82,7 @@ class DCNv2(TrunkRanker):
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Crosses the embeddings, beside or in front of an MLP."""
+        """Combines cross layers and an MLP."""
 
         def cross(name: str) -> FeatureCross:
             return FeatureCross(
@@ -100,7 +100,7 @@ def cross_and_deep(
     settings: Settings,
     cross: Callable[[str], Any],
 ) -> Any:
-    """Puts cross layers, made by their names, and an MLP together."""
+    """Combines cross layers, each made by `cross(name)`, and an MLP."""
     structure = settings["structure"]
     if structure not in _STRUCTURES:
         raise ValueError(nearest_name(structure, _STRUCTURES, "structure"))

@@ -17,15 +17,15 @@ __all__ = ["DeepFM"]
 
 @export("keras_infnet.models.DeepFM")
 class DeepFM(FeatureRanker):
-    """Predicts by a factorization machine and an MLP on the same embeddings.
+    """Adds a factorization machine and an MLP on the same embeddings.
 
     `logit_m = FM_m + w_m h + b_m`, where `h` is the last hidden layer of an
-    MLP over all embeddings side by side. With `tower_dims`,
-    `logit_m = sum_f linear_m[x_f] + Tower_m([v, h])`, with `v` the sum of the
-    products of all pairs.
+    MLP over the concatenated embeddings. With `tower_dims`,
+    `logit_m = sum_f linear_m[x_f] + Tower_m([v, h])`, where `v` is the sum of
+    the products of all pairs.
 
     Args:
-        hidden_dims: sequence of integers. Widths of the MLP, one at least.
+        hidden_dims: sequence of integers. Widths of the MLP, at least one.
             Defaults to `(512, 256, 128)`.
         tower_dims: sequence of integers. Defaults to `()`.
 
@@ -62,7 +62,7 @@ class DeepFM(FeatureRanker):
 
     @classmethod
     def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
-        """Checks what no layer would, or too late to be understood."""
+        """Checks settings before the graph is built."""
         if not settings["hidden_dims"]:
             raise ValueError(
                 "`hidden_dims` must name at least one hidden layer; a "
@@ -75,7 +75,7 @@ class DeepFM(FeatureRanker):
     def build_outputs(
         cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
-        """Adds the logits of both parts up."""
+        """Adds the logits of both parts."""
         interaction, linear = factorization_parts(features)
         hidden = hidden_layers(features.vector(), features, settings)
         if not settings["tower_dims"] and settings["tower"] is None:

@@ -1,4 +1,4 @@
-"""Deep interest evolution network."""
+"""Deep interest evolution network (DIEN)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,7 +9,12 @@ from keras_infnet.api_export import export
 from keras_infnet.layers import InterestEvolution
 from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.feature_ranker import hidden_layers
-from keras_infnet.models.base.features import Features, TargetView, flatten
+from keras_infnet.models.base.features import (
+    Features,
+    TargetView,
+    flatten,
+    join_behaviors,
+)
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Schema, nearest_name
 from keras_infnet.utils.argument_checks import check_number
@@ -19,33 +24,34 @@ __all__ = ["DIEN"]
 
 @export("keras_infnet.models.DIEN")
 class DIEN(TrunkRanker):
-    """Predicts from how the interest in the target has changed.
+    """Models how the interest in the target item evolves over past events.
 
-    For every behavior one GRU reads the events, and a second one, led by the
-    target, its states (see `keras_infnet.layers.InterestEvolution`). Its last
-    state, all fields, and the means of attributes without a field go through
-    an MLP; a tower a task reads its last hidden layer `h`.
+    For every behavior, a GRU reads the events, and a second GRU, gated by
+    attention to the target, reads its states (see
+    `keras_infnet.layers.InterestEvolution`). An MLP reads the last states, all
+    fields, and the means of attributes without a field; the towers read its
+    last hidden layer.
 
-    With `negatives` and `aux_loss_weight`, every state of the first GRU is
-    asked to tell the next event from one that did not happen. A behavior of
-    negatives holds, event by event, something else that was on offer; it is
-    read by this loss alone.
+    With `negatives` and `aux_loss_weight`, an auxiliary loss trains every
+    state of the first GRU to distinguish the next event from a negative one.
+    A behavior of negatives holds one negative event per event; only this loss
+    reads it.
 
     Args:
         gru_type: `"augru"`, `"agru"`, `"aigru"` or `"gru"`. Defaults to
             `"augru"`.
-        attention: `"bilinear"`, `"dot"` or `"din"`, an MLP. Defaults to
+        attention: `"bilinear"`, `"dot"` or `"din"` (an MLP). Defaults to
             `"bilinear"`.
-        attention_dims: sequence of integers. Hidden widths of that MLP.
-            Defaults to `(64,)`.
-        use_sum_pooling: boolean. Whether the MLP also reads the sum over the
-            events and its product with the target. Defaults to `False`.
+        attention_dims: sequence of integers. Hidden widths of the attention
+            MLP. Defaults to `(64,)`.
+        use_sum_pooling: boolean. Whether the MLP on top also reads the sum of
+            the events and its product with the target. Defaults to `False`.
         aux_loss_weight: float. Weight of the auxiliary loss. Defaults to `0.0`.
         negatives: dict of the name of a behavior to that of the behavior of
             its negatives, which has the same attributes and length. Needed for
             the auxiliary loss. Defaults to `None`.
-        hidden_dims: sequence of integers. Widths of the MLP; without any the
-            towers read what it would. Defaults to `(200, 80)`.
+        hidden_dims: sequence of integers. Widths of the MLP on top; `()`
+            leaves it out. Defaults to `(200, 80)`.
         tower_dims: sequence of integers. Defaults to `()`.
 
     The other arguments, the call arguments and the outputs are those of
@@ -93,33 +99,30 @@ class DIEN(TrunkRanker):
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Reads behaviors by two GRUs, and an MLP on top."""
+        """Applies an MLP to the fields and the encoded behaviors."""
         negatives = dict(settings["negatives"] or {})
         _check_negatives(features.schema, negatives, settings)
         views = {view.name: view for view in features.targets(cls.__name__)}
-        parts = [flatten(features.fields)]
-        for name, view in views.items():
-            if name in negatives.values():
-                continue
-            if view.query is not None:
-                other = views.get(negatives.get(name, ""))
-                parts += _read(view, other, features, settings)
-            if view.others is not None:
-                parts.append(flatten(view.others))
-        return hidden_layers(
-            ops.concatenate(parts, axis=-1) if parts[1:] else parts[0],
-            features,
-            settings,
-        )
+
+        def pool(view: TargetView) -> Any:
+            other = views.get(negatives.get(view.name, ""))
+            return _encode(view, other, features, settings)
+
+        # Only the auxiliary loss reads the negatives.
+        positives = [
+            view for n, view in views.items() if n not in negatives.values()
+        ]
+        vector = join_behaviors(features, positives, pool)
+        return hidden_layers(vector, features, settings)
 
 
-def _read(
+def _encode(
     view: TargetView,
     negatives: TargetView | None,
     features: Features,
     settings: Settings,
-) -> list[Any]:
-    """Reads one behavior; tensors of shape `(batch, width)`."""
+) -> Any:
+    """Encodes a behavior by two GRUs: `(batch, width)`."""
     evolve = InterestEvolution(
         settings["gru_type"],
         settings["attention"],
@@ -139,7 +142,7 @@ def _read(
         )
         total = ops.cast(total, view.events.dtype)
         parts += [total, total * view.query]
-    return [flatten(part) for part in parts]
+    return ops.concatenate([flatten(part) for part in parts], axis=-1)
 
 
 def _check_negatives(
@@ -148,8 +151,8 @@ def _check_negatives(
     check_number("aux_loss_weight", settings["aux_loss_weight"])
     if settings["aux_loss_weight"] and not negatives:
         raise ValueError(
-            "the auxiliary loss needs events that did not happen: name the "
-            "behavior of negatives of each behavior in `negatives`. "
+            "the auxiliary loss needs negative events: name the behavior of "
+            "negatives of each behavior in `negatives`. "
             f"Received: aux_loss_weight={settings['aux_loss_weight']}, "
             "negatives=None."
         )

@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from keras import ops
-
 from keras_infnet.api_export import export
 from keras_infnet.layers import TargetAttention
 from keras_infnet.models.base.constructor_arguments import Settings
 from keras_infnet.models.base.feature_ranker import hidden_layers
-from keras_infnet.models.base.features import Features, flatten
+from keras_infnet.models.base.features import (
+    Features,
+    TargetView,
+    flatten,
+    join_behaviors,
+)
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import Schema
 
@@ -18,23 +21,24 @@ __all__ = ["DIN", "interest_vector"]
 
 @export("keras_infnet.models.DIN")
 class DIN(TrunkRanker):
-    """Predicts from past events weighted by how they fit the target.
+    """Weights past events by their relevance to the target item.
 
-    For every behavior `a_t = MLP([q, h_t, q - h_t, q * h_t])` and
-    `sum_t a_t h_t` (see `keras_infnet.layers.TargetAttention`), where `q` joins
-    the fields that share a table with an attribute of the behavior. Attributes
-    without such a field are averaged. An MLP reads all fields and behaviors; a
-    tower a task reads its last hidden layer `h`.
+    Every behavior is pooled as `sum_t a_t h_t` with
+    `a_t = MLP([q, h_t, q - h_t, q * h_t])` (see
+    `keras_infnet.layers.TargetAttention`). The query `q` concatenates the
+    fields that share a table with an attribute of the behavior; attributes
+    without such a field are averaged. An MLP reads all fields and pooled
+    behaviors, and the towers read its last hidden layer.
 
     Args:
         attention_dims: sequence of integers. Hidden widths of the attention
-            unit of a behavior. Defaults to `(64,)`.
+            unit. Defaults to `(64,)`.
         attention_activation: string or callable. Activation of the attention
-            units; `"dice"` is `keras_infnet.layers.Dice`. Defaults to `"dice"`.
-        use_softmax: boolean. Whether the weights of events are a softmax.
-            Defaults to `False`.
-        hidden_dims: sequence of integers. Widths of the MLP; without any the
-            towers read what it would. Defaults to `(512, 256, 128)`.
+            unit; `"dice"` is `keras_infnet.layers.Dice`. Defaults to `"dice"`.
+        use_softmax: boolean. Whether event weights are normalized by a
+            softmax. Defaults to `False`.
+        hidden_dims: sequence of integers. Widths of the MLP; `()` leaves it
+            out. Defaults to `(512, 256, 128)`.
         tower_dims: sequence of integers. Defaults to `()`.
 
     The other arguments, the call arguments and the outputs are those of
@@ -81,7 +85,7 @@ class DIN(TrunkRanker):
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Pools behaviors by the target, and an MLP on top."""
+        """Applies an MLP to the fields and the pooled behaviors."""
         return hidden_layers(
             interest_vector(features, settings, cls.__name__),
             features,
@@ -90,18 +94,16 @@ class DIN(TrunkRanker):
 
 
 def interest_vector(features: Features, settings: Settings, model: str) -> Any:
-    """Puts all fields and the pooled behaviors side by side."""
-    parts = [flatten(features.fields)]
-    for view in features.targets(model):
-        if view.query is not None:
-            attend = TargetAttention(
-                settings["attention_dims"],
-                activation=settings["attention_activation"],
-                use_softmax=settings["use_softmax"],
-                dtype=features.dtype,
-                name=f"{view.name}_attention",
-            )
-            parts.append(flatten(attend(view.query, view.events, view.mask)))
-        if view.others is not None:
-            parts.append(flatten(view.others))
-    return ops.concatenate(parts, axis=-1)
+    """Concatenates all fields with behaviors pooled by target attention."""
+
+    def pool(view: TargetView) -> Any:
+        attend = TargetAttention(
+            settings["attention_dims"],
+            activation=settings["attention_activation"],
+            use_softmax=settings["use_softmax"],
+            dtype=features.dtype,
+            name=f"{view.name}_attention",
+        )
+        return flatten(attend(view.query, view.events, view.mask))
+
+    return join_behaviors(features, features.targets(model), pool)

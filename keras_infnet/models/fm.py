@@ -1,4 +1,4 @@
-"""Factorization machine."""
+"""Factorization machine (FM)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,17 +17,18 @@ __all__ = ["FM", "factorization_logits", "factorization_parts"]
 
 @export("keras_infnet.models.FM")
 class FM(FeatureRanker):
-    """Predicts from single ids and from the products of all pairs.
+    """Adds linear terms of ids and the products of all pairs of embeddings.
 
-    `logit_m = w_m + sum_f linear_m[x_f] + sum_j p_{m,j} v_j`, where `v` adds
-    up the element-wise products of the embeddings of all pairs of fields. A
-    behavior counts as one field an attribute: the mean over its events. With
-    one task `p` is one, as in the paper; with several it is learned, starting
-    at one. With `tower_dims`, `logit_m = sum_f linear_m[x_f] + Tower_m(v)`.
+    `logit_m = w_m + sum_f linear_m[x_f] + sum_j p_{m,j} v_j`, where `v` is the
+    sum of the element-wise products of the embeddings of all pairs of fields.
+    Every attribute of a behavior counts as a field: the mean over its events.
+    With one task `p` is one, as in the paper; with several it is learned and
+    starts at one. With `tower_dims`,
+    `logit_m = sum_f linear_m[x_f] + Tower_m(v)`.
 
     Args:
-        tower_dims: sequence of integers. Hidden widths of the towers; without
-            any there are no towers. Defaults to `()`.
+        tower_dims: sequence of integers. Hidden widths of the towers; `()`
+            leaves the towers out. Defaults to `()`.
 
     The other arguments, the call arguments and the outputs are those of
     `keras_infnet.models.FeatureRanker`.
@@ -63,7 +64,7 @@ class FM(FeatureRanker):
     def build_outputs(
         cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
-        """Adds linear terms and products of pairs up."""
+        """Adds linear terms and products of pairs."""
         interaction, linear = factorization_parts(features)
         if settings["tower_dims"] or settings["tower"] is not None:
             offsets = ops.sum(linear, axis=1)
@@ -76,9 +77,9 @@ class FM(FeatureRanker):
 
 
 def factorization_parts(features: Features) -> tuple[Any, Any]:
-    """Sum of the products of pairs, and linear terms.
+    """Returns the sum of the products of pairs, and linear terms.
 
-    Tensors of shape `(batch, dim)` and `(batch, fields, tasks)`.
+    Their shapes are `(batch, dim)` and `(batch, fields, tasks)`.
     """
     interaction = PairwiseInteraction(
         dtype=features.dtype, name="pairwise_interaction"
@@ -89,7 +90,7 @@ def factorization_parts(features: Features) -> tuple[Any, Any]:
 def factorization_logits(
     interaction: Any, linear: Any, features: Features
 ) -> Any:
-    """Logits of a factorization machine, of shape `(batch, tasks)`."""
+    """Returns the logits of a factorization machine, `(batch, tasks)`."""
     machine = FactorizationMachine(
         len(features.schema.tasks),
         dtype=features.dtype,

@@ -1,4 +1,4 @@
-"""Gated deep and cross network."""
+"""Gated deep and cross network (GDCN)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,22 +16,21 @@ __all__ = ["GDCN"]
 
 @export("keras_infnet.models.GDCN")
 class GDCN(TrunkRanker):
-    """Predicts from gated crosses of bounded degree and from an MLP.
+    """Combines gated feature crosses of bounded degree with an MLP.
 
-    `x_{l+1} = x0 * (W_l x_l + b_l) * sigmoid(G_l x_l) + x_l`, with all
-    embeddings side by side as `x0`: the gate keeps crosses of high degree that
-    carry nothing from adding noise. A tower a task reads the shared vector `h`
-    that `structure` describes.
+    `x_{l+1} = x0 * (W_l x_l + b_l) * sigmoid(G_l x_l) + x_l`, where `x0`
+    concatenates all embeddings: the gate filters out noise from high-degree
+    crosses. The towers read the shared vector `h`, see `structure`.
 
     Args:
-        num_cross_layers: integer. One more is the degree of the crosses.
-            Defaults to `3`.
-        structure: `"parallel"` (`h` joins the crosses and an MLP on the
-            embeddings), `"stacked"` (an MLP on the crosses),
-            `"stacked_parallel"` (`h` joins the crosses, that MLP and the one on
-            the embeddings) or `"cross_only"`. Defaults to `"parallel"`.
-        hidden_dims: sequence of integers. Widths of the MLP beside or behind
-            the crosses. Defaults to `(512, 256, 128)`.
+        num_cross_layers: integer. Number of cross layers L; the maximum
+            degree is L + 1. Defaults to `3`.
+        structure: `"parallel"` (`h` concatenates the cross layers and an MLP
+            on the embeddings), `"stacked"` (an MLP on the cross layers),
+            `"stacked_parallel"` (`h` concatenates both MLPs) or
+            `"cross_only"`. Defaults to `"parallel"`.
+        hidden_dims: sequence of integers. Widths of an MLP. Defaults to
+            `(512, 256, 128)`.
         tower_dims: sequence of integers. Defaults to `()`.
 
     The other arguments, the call arguments and the outputs are those of
@@ -72,7 +71,7 @@ class GDCN(TrunkRanker):
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Crosses the embeddings, beside or in front of an MLP."""
+        """Combines gated cross layers and an MLP."""
 
         def cross(name: str) -> GatedCross:
             return GatedCross(dtype=features.dtype, name=name)

@@ -1,4 +1,4 @@
-"""Hierarchical sequential transduction units, for ranking."""
+"""Hierarchical sequential transduction units (HSTU) for ranking."""
 
 import collections
 import dataclasses
@@ -11,7 +11,12 @@ from keras_infnet.api_export import export
 from keras_infnet.layers import HSTULayer, LearnedTokens
 from keras_infnet.layers.sequence.positions import event_ranks
 from keras_infnet.models.base.constructor_arguments import Settings
-from keras_infnet.models.base.features import Features, TargetView, flatten
+from keras_infnet.models.base.features import (
+    Features,
+    TargetView,
+    field_places,
+    flatten,
+)
 from keras_infnet.models.base.trunk_ranker import TrunkRanker
 from keras_infnet.schema import GAP_BUCKETS, Schema
 from keras_infnet.utils.argument_checks import check_positive
@@ -21,21 +26,20 @@ __all__ = ["HSTU"]
 
 @export("keras_infnet.models.HSTU")
 class HSTU(TrunkRanker):
-    """Predicts from one sequence of past events and the candidate.
+    """Applies gated attention to one sequence of past events and candidate.
 
-    The tokens are one for all fields that are not the candidate's, one an event
-    of every behavior, and last the candidate. An event is the fields that it
-    shares tables with, passed through the same dense layer as those of the
-    candidate, and a learned vector for its behavior; the candidate has none,
-    because whether there was one is the question. Attributes without a field
-    are averaged over the events and belong to the first token.
+    The tokens of the sequence are a context token of all fields that do not
+    describe the candidate, one token per event, and last the candidate. Events
+    and candidate share a dense layer on their fields; an event adds a learned
+    vector of its behavior. Attributes without a field are averaged over the
+    events and belong to the context token.
 
-    Where all behaviors are timed, their events are merged by time: by the
-    bucket of the gap to the request, those of unknown time first, and by order
-    of the schema within a bucket. Otherwise one behavior comes after the
-    other. Layers of gated attention follow (see
-    `keras_infnet.layers.HSTULayer`); a tower a task reads the token of the
-    candidate. Times count in the attention where any behavior has them.
+    If all behaviors are timed, their events are merged by time: by the bucket
+    of the gap to the request, events of unknown time first, and in the order
+    of the schema within a bucket. Otherwise behaviors follow one another. The
+    towers read the candidate's token after the last layer (see
+    `keras_infnet.layers.HSTULayer`). Attention uses times if any behavior has
+    them.
 
     Args:
         token_dim: integer. Width of a token. Defaults to `256`.
@@ -43,8 +47,8 @@ class HSTU(TrunkRanker):
         num_heads: integer. Must divide `token_dim`. Defaults to `2`.
         activation: string or callable. Activation of the hidden layers of the
             towers. Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate in every layer of attention and behind
-            every hidden layer. Defaults to `0.0`.
+        dropout: float in `[0, 1)`. Rate in attention layers and after hidden
+            layers. Defaults to `0.0`.
 
     The other arguments, the call arguments and the outputs are those of
     `keras_infnet.models.FeatureRanker`.
@@ -88,7 +92,7 @@ class HSTU(TrunkRanker):
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Reads the sequence; the token of the candidate is the vector."""
+        """Returns the candidate's token after the last layer."""
         check_positive(
             token_dim=settings["token_dim"], num_layers=settings["num_layers"]
         )
@@ -99,7 +103,7 @@ class HSTU(TrunkRanker):
                 settings["num_heads"],
                 max_length=sequence.max_length,
                 num_gaps=0 if sequence.gap is None else GAP_BUCKETS + 1,
-                # Nobody reads the other tokens of the last layer.
+                # The other tokens of the last layer are not used.
                 last_only=i == settings["num_layers"] - 1,
                 dropout=settings["dropout"],
                 dtype=features.dtype,
@@ -110,28 +114,23 @@ class HSTU(TrunkRanker):
 
 @dataclasses.dataclass(frozen=True)
 class _Sequence:
-    """Tokens in any order, and where they belong.
+    """Tokens in any order, and their positions.
 
-    `tokens` have shape `(batch, tokens, dim)`; `position`, `valid` and `gap`
-    `(batch, tokens)`. `gap` is the bucket of the time between the token and
-    the request, `None` where there are no times; `max_length` counts the
-    tokens of the longest histories.
+    `gap` is the bucket of the time between token and request, or `None`
+    without times; `max_length` is the largest number of valid tokens.
     """
 
-    tokens: Any
-    position: Any
-    valid: Any
-    gap: Any
+    tokens: Any  # (batch, tokens, dim)
+    position: Any  # (batch, tokens)
+    valid: Any  # (batch, tokens)
+    gap: Any  # (batch, tokens)
     max_length: int
 
 
 def _sequence(features: Features, dim: int, model: str) -> _Sequence:
-    """Puts all that is known of a row into one sequence.
-
-    A token of other fields where there are any, the events, the candidate.
-    """
-    every = features.targets(model)
-    views = [view for view in every if view.query is not None]
+    """Builds the sequence of context, events and candidate."""
+    all_views = features.targets(model)
+    views = [view for view in all_views if view.query is not None]
     slots = _Slots(features.schema)
     project = keras.layers.Dense(
         dim, dtype=features.dtype, name="item_projection"
@@ -141,7 +140,7 @@ def _sequence(features: Features, dim: int, model: str) -> _Sequence:
     count = ops.sum(ops.cast(valid, "int32"), axis=1, keepdims=True)
     zero, one = ops.zeros_like(count), ops.ones_like(count)
     always = ops.cast(one, "bool")
-    # Token, position, mask and gap. The candidate is 0 seconds old.
+    # Token, position, mask and gap; the candidate has gap bucket 1: now.
     events = _event_tokens(features, views, slots, project)
     rank = event_ranks(valid, gap if merged else None)
     candidate = project(slots.of_candidate(features.fields))
@@ -149,7 +148,7 @@ def _sequence(features: Features, dim: int, model: str) -> _Sequence:
         (events, rank + 1, valid, gap),
         (candidate, count + 1, always, one),
     ]
-    context = _context(features, slots, every)
+    context = _context(features, slots, all_views)
     if context is not None:
         token = keras.layers.Dense(
             dim, dtype=features.dtype, name="context_projection"
@@ -168,16 +167,14 @@ def _sequence(features: Features, dim: int, model: str) -> _Sequence:
 
 
 class _Slots:
-    """What an event and the candidate have in common, in one order.
+    """The fields that events and the candidate share, in one order.
 
-    A slot is a field and a number, which tells apart attributes of one
-    behavior that share the same table.
+    A slot is a pair: the position of a field, and a count that distinguishes
+    attributes of one behavior with the same table.
     """
 
     def __init__(self, schema: Schema) -> None:
-        places: dict[str, int] = {}
-        for place, part in enumerate(schema.fields):
-            places.setdefault(part.table_name, place)
+        places = field_places(schema)
         self.by_behavior: dict[str, list[tuple[int, int]]] = {}
         for behavior in schema.behaviors:
             seen: collections.Counter[int] = collections.Counter()
@@ -193,12 +190,12 @@ class _Slots:
         )
 
     def of_candidate(self, fields: Any) -> Any:
-        """The fields of all slots side by side, as one event."""
+        """Concatenates the fields of all slots, as one event."""
         target = flatten(ops.take(fields, [p for p, _ in self.all], axis=1))
         return ops.expand_dims(target, 1)
 
     def of_events(self, view: TargetView) -> Any:
-        """The attributes of all slots side by side, zero where missing."""
+        """Concatenates the attributes of all slots, zero where missing."""
         own = self.by_behavior[view.name]
         missing = ops.zeros_like(view.events[:, :, 0])
         return ops.concatenate(
@@ -213,7 +210,7 @@ class _Slots:
 def _event_tokens(
     features: Features, views: list[TargetView], slots: _Slots, project: Any
 ) -> Any:
-    """Items as the candidate is one, and what was done with them."""
+    """Returns projected items plus the learned vectors of behaviors."""
     actions = LearnedTokens(
         len(views),
         project.units,
@@ -231,7 +228,7 @@ def _event_tokens(
 def _gaps(
     features: Features, views: list[TargetView]
 ) -> tuple[Any, bool, bool]:
-    """Gap buckets, unknown without times; whether any, and all, have them."""
+    """Returns gap buckets, and whether any and all behaviors are timed."""
     behaviors = [features.schema.behavior(view.name) for view in views]
     timed = [behavior.timed for behavior in behaviors]
     gaps = [
@@ -244,7 +241,7 @@ def _gaps(
 
 
 def _context(features: Features, slots: _Slots, views: list[TargetView]) -> Any:
-    """What is neither the candidate's nor an event's, side by side."""
+    """Concatenates fields and means that no event or candidate holds."""
     target = {place for place, _ in slots.all}
     others = [i for i in range(features.fields.shape[1]) if i not in target]
     parts = []

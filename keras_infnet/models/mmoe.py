@@ -1,7 +1,9 @@
-"""Multi-gate mixture of experts."""
+"""Multi-gate mixture of experts (MMoE)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from keras import ops
 
 from keras_infnet.api_export import export
 from keras_infnet.layers import ExpertGate, ExpertMLPs
@@ -11,7 +13,14 @@ from keras_infnet.models.base.features import Features
 from keras_infnet.models.base.trunk_ranker import check_trunk, trunk_vector
 from keras_infnet.schema import Schema
 
-__all__ = ["MMoE", "check_several_tasks", "make_experts", "make_gate"]
+__all__ = [
+    "MMoE",
+    "check_several_tasks",
+    "level_experts",
+    "make_experts",
+    "make_gate",
+    "mix_all_experts",
+]
 
 
 @export("keras_infnet.models.MMoE")
@@ -19,19 +28,19 @@ class MMoE(FeatureRanker):
     """Predicts every task from its own mixture of shared experts.
 
     `h_m = sum_e softmax(G_m x)_e f_e(x)` and `y_m = sigmoid(Tower_m(h_m))`,
-    where `x` joins the embeddings of all fields and the means of the
-    behaviors, or is what `trunk` makes of them.
+    where `x` concatenates the embeddings of all fields and the means of the
+    behaviors, or is the output of `trunk`.
 
     Args:
         num_experts: integer. Defaults to `8`.
-        expert_dims: sequence of integers. Widths of an expert. Defaults to
-            `(512, 256, 128)`.
-        gate_dims: sequence of integers. Hidden widths of a gate; without any it
-            is linear. Defaults to `()`.
-        trunk: what the shared part reads in place of the embeddings side by
-            side: the name of a model with a trunk, such as `"DCNv2"`, or a
-            dict with this `"name"` and its settings. Without a `dropout` of
-            its own it has that of this model. Defaults to `None`.
+        expert_dims: sequence of integers. Layer widths of an expert. Defaults
+            to `(512, 256, 128)`.
+        gate_dims: sequence of integers. Hidden widths of a gate; `()` makes
+            it linear. Defaults to `()`.
+        trunk: string or dict. The single-task model whose last hidden vector
+            replaces the concatenated embeddings: its name, such as `"DCNv2"`,
+            or a dict of its `"name"` and arguments. Its `dropout` defaults to
+            that of this model. Defaults to `None`.
 
     The other arguments, the call arguments and the outputs are those of
     `keras_infnet.models.FeatureRanker`.
@@ -79,21 +88,21 @@ class MMoE(FeatureRanker):
 
     @classmethod
     def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
-        """Checks what no layer would, or too late to be understood."""
+        """Checks settings before the graph is built."""
         cls.check_schema(schema)
         check_trunk(settings["trunk"])
         return super().complete(schema, settings)
 
     @classmethod
     def check_schema(cls, schema: Schema) -> None:
-        """Raises unless there are tasks to share experts between."""
+        """Raises unless the schema has several tasks."""
         check_several_tasks(schema, cls.__name__)
 
     @classmethod
     def build_outputs(
         cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
-        """Puts a tower a task on a mixture of experts."""
+        """Applies the towers to mixtures of experts."""
         vector = trunk_vector(settings, features)
         experts = make_experts(
             settings["num_experts"], settings, features, "experts"
@@ -105,7 +114,7 @@ class MMoE(FeatureRanker):
     def mix(
         cls, vector: Any, experts: Any, features: Features, settings: Settings
     ) -> Any:
-        """Mixes experts for every task; tensors of shape `(batch, dim)`."""
+        """Returns a mixture `(batch, dim)` per task, or one for all tasks."""
         return [
             make_gate(settings, features, f"{name}_gate")(vector, experts)
             for name in features.schema.task_names
@@ -113,10 +122,10 @@ class MMoE(FeatureRanker):
 
 
 def check_several_tasks(schema: Schema, model: str) -> None:
-    """Raises unless a schema has tasks to share something between."""
+    """Raises unless a schema has several tasks."""
     if len(schema.tasks) < 2:
         raise ValueError(
-            f"{model} shares experts between tasks and needs two at least. "
+            f"{model} shares experts between tasks and needs at least two. "
             f"Received one: {schema.task_names[0]!r}. For one task use "
             "SharedBottom, OMoE, DCNv2 or INFNet, or add a task to the "
             "schema."
@@ -126,7 +135,7 @@ def check_several_tasks(schema: Schema, model: str) -> None:
 def make_experts(
     count: int, settings: Settings, features: Features, name: str
 ) -> ExpertMLPs:
-    """Makes a layer of `count` experts that read one vector."""
+    """Returns a layer of `count` experts that read the same vector."""
     return ExpertMLPs(
         count,
         hidden_dims=settings["expert_dims"],
@@ -138,7 +147,7 @@ def make_experts(
 
 
 def make_gate(settings: Settings, features: Features, name: str) -> ExpertGate:
-    """Makes a layer that reads a vector and mixes experts."""
+    """Returns a gate that reads a vector and mixes experts."""
     return ExpertGate(
         hidden_dims=settings["gate_dims"],
         activation=settings["activation"],
@@ -146,3 +155,43 @@ def make_gate(settings: Settings, features: Features, name: str) -> ExpertGate:
         dtype=features.dtype,
         name=name,
     )
+
+
+def level_experts(
+    vectors: list[Any],
+    shared: Any,
+    features: Features,
+    settings: Settings,
+    level: int,
+) -> tuple[list[Any], Any]:
+    """Returns the experts of every task on its vector, and shared experts."""
+    of_tasks = [
+        make_experts(
+            settings["num_task_experts"],
+            settings,
+            features,
+            f"{name}_experts_{level}",
+        )(vector)
+        for name, vector in zip(
+            features.schema.task_names, vectors, strict=True
+        )
+    ]
+    make_shared = make_experts(
+        settings["num_shared_experts"],
+        settings,
+        features,
+        f"shared_experts_{level}",
+    )
+    return of_tasks, make_shared(shared)
+
+
+def mix_all_experts(
+    shared: Any,
+    experts: list[Any],
+    features: Features,
+    settings: Settings,
+    level: int,
+) -> Any:
+    """Returns the shared vector of the next level, mixed by its own gate."""
+    gate = make_gate(settings, features, f"shared_gate_{level}")
+    return gate(shared, ops.concatenate(experts, axis=1))

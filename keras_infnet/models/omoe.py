@@ -1,4 +1,4 @@
-"""One-gate mixture of experts."""
+"""One-gate mixture of experts (OMoE)."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ __all__ = ["OMoE"]
 class OMoE(MMoE):
     """Predicts all tasks from one mixture of experts.
 
-    `h = sum_e softmax(G x)_e f_e(x)` and `y_m = sigmoid(Tower_m(h))`: what
-    `MMoE` is without a gate for every task.
+    `h = sum_e softmax(G x)_e f_e(x)` and `y_m = sigmoid(Tower_m(h))`: an
+    `MMoE` with one gate for all tasks.
 
     Args:
         num_experts: integer. Defaults to `8`.
-        expert_dims: sequence of integers. Widths of an expert. Defaults to
-            `(512, 256, 128)`.
-        gate_dims: sequence of integers. Hidden widths of a gate; without any it
-            is linear. Defaults to `()`.
-        trunk: what the shared part reads in place of the embeddings side by
-            side: the name of a model with a trunk, such as `"DCNv2"`, or a
-            dict with this `"name"` and its settings. Without a `dropout` of
-            its own it has that of this model. Defaults to `None`.
+        expert_dims: sequence of integers. Layer widths of an expert. Defaults
+            to `(512, 256, 128)`.
+        gate_dims: sequence of integers. Hidden widths of a gate; `()` makes
+            it linear. Defaults to `()`.
+        trunk: string or dict. The single-task model whose last hidden vector
+            replaces the concatenated embeddings: its name, such as `"DCNv2"`,
+            or a dict of its `"name"` and arguments. Its `dropout` defaults to
+            that of this model. Defaults to `None`.
 
     The other arguments, the call arguments and the outputs are those of
     `keras_infnet.models.FeatureRanker`.
@@ -50,11 +50,11 @@ class OMoE(MMoE):
 
     @classmethod
     def check_schema(cls, schema: Schema) -> None:
-        """One gate is of use for one task, too."""
+        """Accepts a single task, too."""
 
     @classmethod
     def mix(
         cls, vector: Any, experts: Any, features: Features, settings: Settings
     ) -> Any:
-        """Mixes experts once for all tasks."""
+        """Returns one mixture for all tasks."""
         return make_gate(settings, features, "gate")(vector, experts)

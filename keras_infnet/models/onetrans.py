@@ -1,4 +1,4 @@
-"""One transformer for events and fields."""
+"""OneTrans: one transformer for events and fields."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,35 +23,32 @@ __all__ = ["OneTrans"]
 
 @export("keras_infnet.models.OneTrans")
 class OneTrans(TrunkRanker):
-    """Predicts from events and fields that pass through one transformer.
+    """Encodes events and fields by one causal transformer.
 
-    Each behavior has an MLP that makes a token of an event with all its
-    attributes; another MLP makes `num_tokens` tokens of all fields. Where all
-    behaviors are timed, events are merged by time, by the bucket of the gap to
-    the request and by order of the schema within a bucket, and a learned vector
-    tells the behavior. Otherwise one behavior comes after the other, with a
-    learned token between them. The newest events count, as many as the
-    behaviors can hold together.
+    An MLP per behavior maps an event with all its attributes to a token, and
+    another MLP maps all fields to `num_tokens` tokens. If all behaviors are
+    timed, events are merged by time (by the bucket of the gap to the request,
+    and in the order of the schema within a bucket) and add a learned vector of
+    their behavior. Otherwise behaviors follow one another, with a learned
+    separator token between them.
 
-    Blocks of causal attention follow, in which all events share weights and
-    each token of the fields has its own (see
-    `keras_infnet.layers.OneTransBlock`). With `pyramid` fewer and fewer events
-    are queries: all in the first block, and then a number that falls linearly
-    to `num_tokens` in the last, the newest ones. Since the towers read the
-    fields, the last block computes none of its events. A tower a task reads the
-    tokens of the fields side by side.
+    In every block of causal attention, all events share weights and each field
+    token has its own (see `keras_infnet.layers.OneTransBlock`). With `pyramid`
+    only the newest events are queries: all in the first block, then a number
+    that decreases linearly to `num_tokens`. The last block computes no events,
+    since the towers read the concatenated field tokens only.
 
     Args:
         token_dim: integer. Width of a token. Defaults to `256`.
-        num_tokens: integer. Tokens of the fields. Defaults to `4`.
+        num_tokens: integer. Number of field tokens. Defaults to `4`.
         num_layers: integer. Defaults to `3`.
         num_heads: integer. Must divide `token_dim`. Defaults to `2`.
-        expansion: integer. Width of the hidden layers of the blocks, in tokens.
-            Defaults to `4`.
+        expansion: integer. Width of the hidden layers of the blocks relative
+            to `token_dim`. Defaults to `4`.
         tokenizer_dims: sequence of integers. Hidden widths of the MLPs that
             make tokens. Defaults to `(256,)`.
-        pyramid: boolean. Whether older events drop out layer by layer. Defaults
-            to `True`.
+        pyramid: boolean. Whether the number of events that are queries
+            decreases from block to block. Defaults to `True`.
         activation: string or callable. Defaults to `"gelu"`.
 
     The other arguments, the call arguments and the outputs are those of
@@ -106,7 +103,7 @@ class OneTrans(TrunkRanker):
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Passes events and fields through the blocks; fields come out."""
+        """Returns the field tokens of the last block."""
         count, width = settings["num_tokens"], settings["token_dim"]
         check_positive(
             token_dim=width,
@@ -136,17 +133,17 @@ class OneTrans(TrunkRanker):
 
 
 def _schedule(length: int, settings: Settings) -> list[int]:
-    """Events that are queries, layer by layer."""
+    """Returns the number of events that are queries, per block."""
     steps = settings["num_layers"] - 1
     surplus = max(length - settings["num_tokens"], 0)
     if not settings["pyramid"]:
         surplus = 0
-    # In the last layer nobody would read what they find.
+    # The towers do not read the events of the last block.
     return [length - surplus * i // steps for i in range(steps)] + [0]
 
 
 def _events(features: Features, settings: Settings) -> tuple[Any, Any]:
-    """Tokens of all events, the newest last, and which are valid."""
+    """Returns the tokens of all events, newest last, and their mask."""
     behaviors, width = features.schema.behaviors, settings["token_dim"]
     merged = all(behavior.timed for behavior in behaviors)
     length = sum(behavior.max_length for behavior in behaviors)
@@ -187,8 +184,8 @@ def _events(features: Features, settings: Settings) -> tuple[Any, Any]:
 def _recent(
     tokens: Any, valid: Any, gap: Any, length: int, dtype: Any
 ) -> tuple[Any, Any]:
-    """The newest tokens at the end, and which of them are valid."""
-    # One more column, which is 1 where there is a token.
+    """Returns the newest tokens, right-aligned, and their mask."""
+    # An extra column carries the mask: 1 for valid tokens.
     known = ops.expand_dims(ops.cast(valid, tokens.dtype), -1)
     marked = RecentTokens(length, dtype=dtype, name="recent_events")(
         ops.concatenate([tokens, known], axis=-1), valid, gap

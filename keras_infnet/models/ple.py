@@ -1,4 +1,4 @@
-"""Progressive layered extraction."""
+"""Progressive layered extraction (PLE)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,8 +12,9 @@ from keras_infnet.models.base.features import Features
 from keras_infnet.models.base.trunk_ranker import check_trunk, trunk_vector
 from keras_infnet.models.mmoe import (
     check_several_tasks,
-    make_experts,
+    level_experts,
     make_gate,
+    mix_all_experts,
 )
 from keras_infnet.schema import Schema
 from keras_infnet.utils.argument_checks import check_positive
@@ -23,27 +24,27 @@ __all__ = ["PLE"]
 
 @export("keras_infnet.models.PLE")
 class PLE(FeatureRanker):
-    """Predicts every task from experts of its own and from shared ones.
+    """Predicts every task from task-specific and shared experts.
 
-    In every level a task mixes its own experts, on its own vector, and the
-    shared experts, on the shared vector, by a gate on its own vector; the
-    shared vector mixes all experts by a gate on itself. The first level
-    starts with the embeddings (or what `trunk` makes of them) everywhere; the
-    last one has no shared output. Towers read the vectors of the tasks.
+    Every task has a vector, and there is one shared vector; all start as the
+    embeddings or the output of `trunk`. In every level, the gate of a task
+    reads its vector and mixes the experts of this task and the shared experts
+    into its next vector. Another gate reads the shared vector and mixes all
+    experts into the next shared vector, except in the last level. The towers
+    read the vectors of the tasks.
 
     Args:
         num_levels: integer. Defaults to `1`.
-        num_shared_experts: integer. Shared experts of a level. Defaults to `8`.
-        num_task_experts: integer. Experts of each task of a level. Defaults to
-            `1`.
-        expert_dims: sequence of integers. Widths of an expert. Defaults to
-            `(512, 256, 128)`.
-        gate_dims: sequence of integers. Hidden widths of a gate; without any it
-            is linear. Defaults to `()`.
-        trunk: what the shared part reads in place of the embeddings side by
-            side: the name of a model with a trunk, such as `"DCNv2"`, or a
-            dict with this `"name"` and its settings. Without a `dropout` of
-            its own it has that of this model. Defaults to `None`.
+        num_shared_experts: integer. Shared experts per level. Defaults to `8`.
+        num_task_experts: integer. Experts per task and level. Defaults to `1`.
+        expert_dims: sequence of integers. Layer widths of an expert. Defaults
+            to `(512, 256, 128)`.
+        gate_dims: sequence of integers. Hidden widths of a gate; `()` makes
+            it linear. Defaults to `()`.
+        trunk: string or dict. The single-task model whose last hidden vector
+            replaces the concatenated embeddings: its name, such as `"DCNv2"`,
+            or a dict of its `"name"` and arguments. Its `dropout` defaults to
+            that of this model. Defaults to `None`.
 
     The other arguments, the call arguments and the outputs are those of
     `keras_infnet.models.FeatureRanker`.
@@ -93,7 +94,7 @@ class PLE(FeatureRanker):
 
     @classmethod
     def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
-        """Checks what no layer would, or too late to be understood."""
+        """Checks settings before the graph is built."""
         check_several_tasks(schema, "PLE")
         check_trunk(settings["trunk"])
         return super().complete(schema, settings)
@@ -102,28 +103,16 @@ class PLE(FeatureRanker):
     def build_outputs(
         cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
-        """Extracts level by level."""
+        """Applies the levels, and a tower per task."""
         check_positive(num_levels=settings["num_levels"])
         names = features.schema.task_names
         start = trunk_vector(settings, features)
         vectors, shared = [start] * len(names), start
         for level in range(settings["num_levels"]):
             last = level == settings["num_levels"] - 1
-            of_tasks = [
-                make_experts(
-                    settings["num_task_experts"],
-                    settings,
-                    features,
-                    f"{name}_experts_{level}",
-                )(vector)
-                for name, vector in zip(names, vectors, strict=True)
-            ]
-            of_all = make_experts(
-                settings["num_shared_experts"],
-                settings,
-                features,
-                f"shared_experts_{level}",
-            )(shared)
+            of_tasks, of_all = level_experts(
+                vectors, shared, features, settings, level
+            )
             vectors = [
                 make_gate(settings, features, f"{name}_gate_{level}")(
                     vector, ops.concatenate([own, of_all], axis=1)
@@ -133,7 +122,7 @@ class PLE(FeatureRanker):
                 )
             ]
             if not last:
-                everything = ops.concatenate([*of_tasks, of_all], axis=1)
-                gate = make_gate(settings, features, f"shared_gate_{level}")
-                shared = gate(shared, everything)
+                shared = mix_all_experts(
+                    shared, [*of_tasks, of_all], features, settings, level
+                )
         return features.towers(vectors, settings)

@@ -19,27 +19,27 @@ __all__ = ["RankMixer"]
 
 @export("keras_infnet.models.RankMixer")
 class RankMixer(TrunkRanker):
-    """Predicts from a few wide tokens that exchange parts.
+    """Mixes a few wide tokens by exchanging their parts.
 
-    All embeddings side by side, every behavior pooled as in `DIN`, are cut
-    into `num_tokens` equal pieces; each becomes a token by weights of its
-    own. Blocks follow in which tokens exchange parts without weights and each
-    has a network of its own (see `keras_infnet.layers.RankMixerBlock`). A
-    tower a task reads the mean of the tokens. A schema without behaviors
-    will do.
+    The concatenated embeddings, with every behavior pooled as in `DIN`, are
+    split into `num_tokens` equal pieces, and a separate dense layer maps each
+    to a token. In every block, tokens exchange parts without any weights, and
+    each token has its own feed-forward network (see
+    `keras_infnet.layers.RankMixerBlock`). The towers read the mean of the
+    tokens. Behaviors are optional.
 
     Args:
         num_tokens: integer. Must divide `token_dim`. Defaults to `4`.
         token_dim: integer. Width of a token. Defaults to `256`.
         num_layers: integer. Defaults to `3`.
-        expansion: integer. Width of the hidden layers, in tokens. Defaults to
-            `2`.
+        expansion: integer. Width of the hidden layers relative to
+            `token_dim`. Defaults to `2`.
         attention_dims: sequence of integers. Hidden widths of the attention
-            unit of a behavior. Defaults to `(64,)`.
+            unit. Defaults to `(64,)`.
         attention_activation: string or callable. Activation of the attention
-            units; `"dice"` is `keras_infnet.layers.Dice`. Defaults to `"dice"`.
-        use_softmax: boolean. Whether the weights of events are a softmax.
-            Defaults to `False`.
+            unit; `"dice"` is `keras_infnet.layers.Dice`. Defaults to `"dice"`.
+        use_softmax: boolean. Whether event weights are normalized by a
+            softmax. Defaults to `False`.
         activation: string or callable. Defaults to `"gelu"`.
 
     The other arguments, the call arguments and the outputs are those of
@@ -89,7 +89,7 @@ class RankMixer(TrunkRanker):
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Mixes tokens and averages them."""
+        """Averages the tokens of the last block."""
         count, width = settings["num_tokens"], settings["token_dim"]
         check_positive(
             num_tokens=count,

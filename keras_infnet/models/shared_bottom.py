@@ -1,4 +1,4 @@
-"""Shared-Bottom: one network, one tower a task."""
+"""Shared-Bottom: one network, one tower per task."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,20 +15,19 @@ __all__ = ["SharedBottom"]
 
 @export("keras_infnet.models.SharedBottom")
 class SharedBottom(FeatureRanker):
-    """Predicts several tasks from one hidden vector that they share.
+    """Predicts several tasks from one shared hidden vector.
 
-    `h = act(MLP(x))` and `y_m = sigmoid(Tower_m(h))`, where `x` joins the
-    embeddings of all fields and, for each behavior, the mean over its events
-    of the embedding of each attribute. The baseline that every multi-task
-    model has to beat.
+    `h = act(MLP(x))` and `y_m = sigmoid(Tower_m(h))`, where `x` concatenates
+    the embeddings of all fields and, per attribute of a behavior, the mean of
+    the embeddings of its events. The usual baseline of multi-task models.
 
     Args:
-        hidden_dims: sequence of integers. Widths of the shared layers; at
-            least one without a `trunk`. Defaults to `(512, 256, 128)`.
-        trunk: what the shared part reads in place of the embeddings side by
-            side: the name of a model with a trunk, such as `"DCNv2"`, or a
-            dict with this `"name"` and its settings. Without a `dropout` of
-            its own it has that of this model. Defaults to `None`.
+        hidden_dims: sequence of integers. Widths of the shared layers; may be
+            `()` only with a `trunk`. Defaults to `(512, 256, 128)`.
+        trunk: string or dict. The single-task model whose last hidden vector
+            replaces the concatenated embeddings: its name, such as `"DCNv2"`,
+            or a dict of its `"name"` and arguments. Its `dropout` defaults to
+            that of this model. Defaults to `None`.
 
     The other arguments, the call arguments and the outputs are those of
     `keras_infnet.models.FeatureRanker`.
@@ -69,7 +68,7 @@ class SharedBottom(FeatureRanker):
 
     @classmethod
     def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
-        """Checks what no layer would, or too late to be understood."""
+        """Checks settings before the graph is built."""
         check_trunk(settings["trunk"])
         if not settings["hidden_dims"] and settings["trunk"] is None:
             raise ValueError(
@@ -82,7 +81,7 @@ class SharedBottom(FeatureRanker):
     def build_outputs(
         cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
-        """Puts a tower a task on shared hidden layers."""
+        """Applies the towers to the shared hidden layers."""
         vector = trunk_vector(settings, features)
         shared = hidden_layers(vector, features, settings, "bottom")
         return features.towers(shared, settings)

@@ -1,4 +1,4 @@
-"""Shared and task-specific embeddings."""
+"""Shared and task-specific embeddings (STEM)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,8 +11,9 @@ from keras_infnet.models.base.feature_ranker import FeatureRanker
 from keras_infnet.models.base.features import Features, flatten
 from keras_infnet.models.mmoe import (
     check_several_tasks,
-    make_experts,
+    level_experts,
     make_gate,
+    mix_all_experts,
 )
 from keras_infnet.schema import Schema
 from keras_infnet.utils.argument_checks import check_positive
@@ -22,28 +23,27 @@ __all__ = ["STEM"]
 
 @export("keras_infnet.models.STEM")
 class STEM(FeatureRanker):
-    """Predicts every task from embeddings of its own and from shared ones.
+    """Predicts every task from task-specific and shared embeddings.
 
-    Every id has one embedding a task and a shared one: `x_1, ..., x_M` and
-    `x_s`. Experts of task `m` read `x_m`, shared experts `x_s`. A task mixes
-    *all* experts by a gate on `x_m + x_s`, but the experts of other tasks are
-    held fixed for it: its loss does not reach their weights and embeddings. So
-    tasks learn from each other without moving each other's embeddings. Between
-    layers, a gate on the shared vector mixes all experts for the next one.
+    Every id has one embedding per task and a shared one: `x_1, ..., x_M` and
+    `x_s`. Experts of task `m` read `x_m`, shared experts read `x_s`. A gate on
+    `x_m + x_s` mixes *all* experts for task `m`, but no gradient of its loss
+    reaches the experts and embeddings of other tasks: a task uses what others
+    learned without changing it. Between layers, a gate on the shared vector
+    mixes all experts into the next shared vector.
 
-    The tables are `M + 1` times as wide as `embedding_dim`.
+    Embedding tables are `M + 1` times as wide as `embedding_dim`.
 
     Args:
-        embedding_dim: integer. Width of one embedding of an id, of which it has
-            one a task and one more. Defaults to `16`.
+        embedding_dim: integer. Width of each of the `M + 1` embeddings of an
+            id. Defaults to `16`.
         num_layers: integer. Layers of experts. Defaults to `1`.
-        num_shared_experts: integer. Shared experts of a layer. Defaults to `8`.
-        num_task_experts: integer. Experts of each task of a layer. Defaults to
-            `1`.
-        expert_dims: sequence of integers. Widths of an expert. Defaults to
-            `(512, 256, 128)`.
-        gate_dims: sequence of integers. Hidden widths of a gate; without any it
-            is linear. Defaults to `(128, 64)`.
+        num_shared_experts: integer. Shared experts per layer. Defaults to `8`.
+        num_task_experts: integer. Experts per task and layer. Defaults to `1`.
+        expert_dims: sequence of integers. Layer widths of an expert. Defaults
+            to `(512, 256, 128)`.
+        gate_dims: sequence of integers. Hidden widths of a gate; `()` makes
+            it linear. Defaults to `(128, 64)`.
 
     The other arguments, the call arguments and the outputs are those of
     `keras_infnet.models.FeatureRanker`.
@@ -93,13 +93,13 @@ class STEM(FeatureRanker):
 
     @classmethod
     def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
-        """Checks what no layer would, or too late to be understood."""
+        """Checks settings before the graph is built."""
         check_several_tasks(schema, "STEM")
         return super().complete(schema, settings)
 
     @classmethod
     def embedding_width(cls, schema: Schema, settings: Settings) -> int:
-        """Makes room for one embedding a task and a shared one."""
+        """Returns the width of all embeddings of an id together."""
         check_positive(embedding_dim=settings["embedding_dim"])
         return int(settings["embedding_dim"]) * (len(schema.tasks) + 1)
 
@@ -107,28 +107,16 @@ class STEM(FeatureRanker):
     def build_outputs(
         cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
-        """Mixes experts on embeddings of every task's own."""
+        """Applies the layers of experts, and a tower per task."""
         check_positive(num_layers=settings["num_layers"])
         names = features.schema.task_names
         parts = ops.split(features.tokens(), len(names) + 1, axis=-1)
         *vectors, shared = [flatten(part) for part in parts]
         for layer in range(settings["num_layers"]):
             last = layer == settings["num_layers"] - 1
-            of_tasks = [
-                make_experts(
-                    settings["num_task_experts"],
-                    settings,
-                    features,
-                    f"{name}_experts_{layer}",
-                )(vector)
-                for name, vector in zip(names, vectors, strict=True)
-            ]
-            of_all = make_experts(
-                settings["num_shared_experts"],
-                settings,
-                features,
-                f"shared_experts_{layer}",
-            )(shared)
+            of_tasks, of_all = level_experts(
+                vectors, shared, features, settings, layer
+            )
             mixed = []
             for i, (name, vector) in enumerate(
                 zip(names, vectors, strict=True)
@@ -145,8 +133,8 @@ class STEM(FeatureRanker):
                     )
                 )
             if not last:
-                everything = ops.concatenate([*of_tasks, of_all], axis=1)
-                gate = make_gate(settings, features, f"shared_gate_{layer}")
-                shared = gate(shared, everything)
+                shared = mix_all_experts(
+                    shared, [*of_tasks, of_all], features, settings, layer
+                )
             vectors = mixed
         return features.towers(vectors, settings)

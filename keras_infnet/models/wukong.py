@@ -17,24 +17,24 @@ __all__ = ["WuKong"]
 
 @export("keras_infnet.models.WuKong")
 class WuKong(TrunkRanker):
-    """Predicts from stacked factorization machines.
+    """Stacks factorization machines.
 
-    Layer `l` holds products of up to `2^l` fields (see
-    `keras_infnet.layers.WuKongBlock`). An MLP reads the tokens behind the last
-    layer; a tower a task reads its last hidden layer `h`.
+    Layer `l` models interactions of up to `2^l` fields (see
+    `keras_infnet.layers.WuKongBlock`). An MLP reads the tokens of the last
+    layer, and the towers read its last hidden layer.
 
     Args:
         num_layers: integer. Defaults to `3`.
-        num_interaction_tokens: integer. Tokens out of the factorization machine
+        num_interaction_tokens: integer. Tokens made by the factorization
+            machine of a layer. Defaults to `40`.
+        num_compressed_tokens: integer. Tokens made by the linear compression
             of a layer. Defaults to `40`.
-        num_compressed_tokens: integer. Tokens out of the linear compression of
-            a layer. Defaults to `40`.
-        projection_dim: integer. Columns to which the products of a token with
-            all others are compressed. Defaults to `8`.
+        projection_dim: integer. Number of columns to which the products of a
+            token with all tokens are projected. Defaults to `8`.
         interaction_dims: sequence of integers. Hidden widths of the MLP of a
             factorization machine. Defaults to `(32, 32)`.
-        hidden_dims: sequence of integers. Widths of the MLP on top; without
-            any the towers read the tokens. Defaults to `(512, 256, 128)`.
+        hidden_dims: sequence of integers. Widths of the MLP on top; `()`
+            leaves it out. Defaults to `(512, 256, 128)`.
         tower_dims: sequence of integers. Defaults to `()`.
 
     The other arguments, the call arguments and the outputs are those of
@@ -83,7 +83,7 @@ class WuKong(TrunkRanker):
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Stacks factorization machines, and an MLP on top."""
+        """Applies factorization machines and an MLP."""
         check_positive(num_layers=settings["num_layers"])
         tokens = features.tokens()
         for i in range(settings["num_layers"]):

@@ -244,7 +244,7 @@ def test_wrong_arguments_are_named(arguments, message):
         models.HSTU(event_schema((False, False)), **arguments)
 
 
-def test_a_behaviour_must_share_a_table_with_a_field():
+def test_a_behavior_must_share_a_table_with_a_field():
     schema = Schema(
         [Categorical("user", hash_buckets=5)],
         [Task("click")],

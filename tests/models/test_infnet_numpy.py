@@ -115,6 +115,6 @@ def test_schemas_equal_the_equations(schema, variant):
 @pytest.mark.parametrize("variant", ["hub", "proxy"])
 @pytest.mark.parametrize("length", [1, 9])
 def test_other_lengths_equal_the_equations(variant, length):
-    """A behaviour may be shorter or longer than its `max_length`."""
+    """A behavior may be shorter or longer than its `max_length`."""
     lengths = {"clicks": length, "likes": 2 * length}
     compare(rich_schema(), variant=variant, lengths=lengths)

@@ -24,7 +24,7 @@ from keras_infnet.schema import (
     Task,
 )
 
-# Two `Numeric` fields, and behaviours of unlike width and length.
+# Two `Numeric` fields, and behaviors of unlike width and length.
 SCHEMA = Schema(
     fields=[
         Categorical("user", hash_buckets=11),
@@ -114,7 +114,7 @@ def build(schema=SCHEMA, **settings):
 
 
 def some_batch():
-    """Rows with many events, with one, with none, and with one behaviour."""
+    """Rows with many events, with one, with none, and with one behavior."""
     batch = random_batch(SCHEMA, rows=5)
     batch["clicks_mask"][1] = [False, False, True, False, False]
     batch["likes_mask"][1] = False
@@ -124,7 +124,7 @@ def some_batch():
 
 
 def embedded(model, batch):
-    """Rows of `(fields by name, events of each behaviour)`."""
+    """Rows of `(fields by name, events of each behavior)`."""
     layer = model.get_layer("embedding")
     table = ops.convert_to_numpy(layer.embeddings).astype("float64")
 
@@ -208,7 +208,7 @@ def test_no_weight_is_dead(exchange, num_layers, final_cross):
 @NOT_ON_JAX
 @pytest.mark.parametrize("merge", ["feature", "time"])
 def test_padding_changes_nothing(merge):
-    """In front, behind and between; other ids in it; other neighbours."""
+    """In front, behind and between; other ids in it; other neighbors."""
     model = build(merge=merge, num_layers=1)
     batch = some_batch()
     expected = predictions(model, batch)
@@ -386,6 +386,6 @@ def test_wrong_arguments_are_named(arguments, message):
         models.InterFormer(SCHEMA, **arguments)
 
 
-def test_behaviours_are_needed():
-    with pytest.raises(ValueError, match="InterFormer reads past.*DCNv2"):
+def test_behaviors_are_needed():
+    with pytest.raises(ValueError, match="InterFormer.*`behaviors`.*DCNv2"):
         models.InterFormer(plain_schema(behaviors=()))

@@ -82,7 +82,7 @@ def onetrans(row, w, timed, heads, count, schedules):
             events.append(w["behavior_separator/tokens"][0])
             before = number
         events.append(x)
-    if not all(timed) and not before:  # no event of the second behaviour
+    if not all(timed) and not before:  # no event of the second behavior
         events.append(w["behavior_separator/tokens"][0])
     fields = np.concatenate([row["user"], row["item"], row["author"]])
     fields = list(mlp(fields, w, "field_tokens").reshape(count, -1))
@@ -195,7 +195,7 @@ def test_recent_tokens_by_time():
         assert ops.convert_to_numpy(recent)[0, :, 0].tolist() == expected
 
 
-def test_older_events_than_a_behaviour_holds_do_not_count():
+def test_older_events_than_a_behavior_holds_do_not_count():
     schema = plain_schema(num_tasks=1)  # up to four events
     model = randomize(small_model("OneTrans", schema))
     batch = random_batch(schema, lengths={"clicks": 6})
@@ -211,7 +211,7 @@ def test_older_events_than_a_behaviour_holds_do_not_count():
     )
 
 
-def test_one_behaviour_needs_no_type_and_no_separator():
+def test_one_behavior_needs_no_type_and_no_separator():
     for timed in (True, False):
         schema = plain_schema(num_tasks=1, timed=timed)
         model = small_model("OneTrans", schema)

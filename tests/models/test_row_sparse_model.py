@@ -125,7 +125,7 @@ def test_follows_gradients_of_the_whole_table(users, arguments):
 
 
 def test_keras_on_tensorflow_squares_repeated_rows_one_by_one():
-    """Why tables need optimisers of their own, beside speed."""
+    """Why tables need optimizers of their own, beside speed."""
     arguments = {"initial_accumulator_value": 0.01, "epsilon": 1e-7}
     stock = keras.optimizers.Adagrad(0.1, **arguments)
     own = EmbeddingAdagrad(0.1, **arguments)
@@ -162,7 +162,7 @@ def test_only_rows_that_were_read_change():
 
 
 def test_no_gradient_is_as_large_as_the_table():
-    """The gradient that the optimiser gets has a row for every place."""
+    """The gradient that the optimizer gets has a row for every place."""
     if ON == "jax":
         pytest.skip("of a table smaller than the batch the gradient is whole")
     received = []
@@ -220,7 +220,7 @@ def test_all_gradients_are_clipped_together():
     np.testing.assert_allclose(results, 0.01, rtol=1e-4)
 
 
-def test_clipnorm_of_the_dense_optimiser_covers_tables():
+def test_clipnorm_of_the_dense_optimizer_covers_tables():
     optimizer = RowSparseOptimizer(keras.optimizers.SGD(global_clipnorm=0.5))
     assert optimizer.global_clipnorm == 0.5
 
@@ -320,14 +320,14 @@ def test_a_saved_model_goes_on_training_as_before(
 @pytest.mark.parametrize(
     "optimizer, embedding, message",
     [
-        ("adamw", "adagrad", "'dense' beside a plain Keras optimiser"),
+        ("adamw", "adagrad", "'dense' beside a plain Keras optimizer"),
         ("adamw", keras.optimizers.Adagrad, "`embedding` must be"),
-        (RowSparseOptimizer, RowwiseAdagrad, "has an optimiser for the tables"),
-        (RowSparseOptimizer, "dense", "beside a plain Keras optimiser"),
+        (RowSparseOptimizer, RowwiseAdagrad, "has an optimizer for the tables"),
+        (RowSparseOptimizer, "dense", "beside a plain Keras optimizer"),
     ],
     ids=str,
 )
-def test_wrong_optimisers_are_refused(optimizer, embedding, message):
+def test_wrong_optimizers_are_refused(optimizer, embedding, message):
     made = [
         part() if isinstance(part, type) else part
         for part in (optimizer, embedding)
@@ -349,7 +349,7 @@ def test_what_tables_do_not_have_is_refused(arguments, message):
         make_model().compile(keras.optimizers.AdamW(**arguments))
 
 
-def test_optimisers_are_not_nested():
+def test_optimizers_are_not_nested():
     with pytest.raises(ValueError, match="plain Keras.*RowwiseAdagrad"):
         RowSparseOptimizer(RowwiseAdagrad())
 

@@ -1,4 +1,4 @@
-"""Models that read behaviours by the target, row by row in NumPy."""
+"""Models that read behaviors by the target, row by row in NumPy."""
 
 import numpy as np
 import numpy_baselines as by_hand
@@ -266,7 +266,7 @@ def test_the_auxiliary_loss_is_trained(loss_weighting):
 
 
 def test_auxiliary_loss_in_numpy():
-    """Over pairs of neighbouring events, wherever padding lies."""
+    """Over pairs of neighboring events, wherever padding lies."""
     settings = {"aux_loss_weight": 0.5, "negatives": {"clicks": "skipped"}}
     model = randomize(models.DIEN(NEGATIVES, embedding_dim=D, **settings))
     batch = random_batch(NEGATIVES)
@@ -300,7 +300,7 @@ def test_auxiliary_loss_in_numpy():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"aux_loss_weight": 0.1}, "name the behaviour of negatives"),
+        ({"aux_loss_weight": 0.1}, "name the behavior of negatives"),
         ({"negatives": {"click": "clicks"}}, "behavior 'click'"),
         ({"aux_loss_weight": -1.0}, "`aux_loss_weight`"),
         ({"gru_type": "lstm"}, "`gru_type`"),
@@ -311,7 +311,7 @@ def test_wrong_arguments_of_dien(arguments, message):
         models.DIEN(SCHEMA, **arguments)
 
 
-def test_negatives_must_fit_their_behaviour():
+def test_negatives_must_fit_their_behavior():
     schema = Schema(
         fields=[Categorical("item", hash_buckets=13)],
         behaviors=[
@@ -325,13 +325,13 @@ def test_negatives_must_fit_their_behaviour():
 
 
 @pytest.mark.parametrize("name", ["DIEN", "DIN", "BST"])
-def test_behaviours_are_needed(name):
-    with pytest.raises(ValueError, match=f"{name} reads past.*DCNv2"):
+def test_behaviors_are_needed(name):
+    with pytest.raises(ValueError, match=f"{name}.*`behaviors`.*DCNv2"):
         getattr(models, name)(plain_schema(behaviors=()))
 
 
 @pytest.mark.parametrize("name", ["DIEN", "DIN", "BST", "RankMixer"])
-def test_a_behaviour_must_share_a_table_with_a_field(name):
+def test_a_behavior_must_share_a_table_with_a_field(name):
     schema = Schema(
         [Categorical("user", hash_buckets=5)],
         [Task("click")],
@@ -358,7 +358,7 @@ def test_every_trunk_goes_under_every_model_that_takes_one(name):
     assert shape == (5, 1)
 
 
-def test_rankmixer_without_behaviours():
+def test_rankmixer_without_behaviors():
     schema = plain_schema(behaviors=())
     model = randomize(small_model("RankMixer", schema))
     got = predictions(model, random_batch(schema))

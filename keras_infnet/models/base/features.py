@@ -1,7 +1,7 @@
-"""What a row holds, as symbolic inputs, and embedded."""
+"""Symbolic inputs and embeddings of a schema."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -16,42 +16,35 @@ from keras_infnet.utils.argument_checks import check_positive
 __all__ = [
     "Features",
     "TargetView",
-    "embed",
+    "field_places",
     "flatten",
-    "make_inputs",
+    "join_behaviors",
     "mean_over_events",
 ]
 
 
 @dataclasses.dataclass(frozen=True)
 class TargetView:
-    """A behavior beside the fields of the row that it shares tables with.
+    """A behavior paired with the fields that share its embedding tables.
 
-    Args:
-        name: string. Name of the behavior.
-        max_length: integer. Its longest history.
-        mask: boolean tensor of shape `(batch, events)`.
-        query: tensor of shape `(batch, pairs, dim)`: the fields, or `None`
-            where no attribute has one.
-        events: tensor of shape `(batch, events, pairs, dim)`: the attributes
-            that have a field, or `None`.
-        others: tensor of shape `(batch, attributes, dim)`: means over the
-            events of the attributes that have none, or `None`.
+    `query` holds these fields and `events` the attributes paired with them;
+    both are `None` without pairs. `others` holds the means over the events of
+    the remaining attributes, or is `None`.
     """
 
     name: str
     max_length: int
-    mask: Any
-    query: Any
-    events: Any
-    others: Any
+    mask: Any  # (batch, events), boolean
+    query: Any  # (batch, pairs, dim)
+    events: Any  # (batch, events, pairs, dim)
+    others: Any  # (batch, attributes, dim)
 
 
 class Features:
     """The embedded fields and behaviors of a schema.
 
-    A model reads `tokens()` or `vector()`, everything that a row holds, and
-    returns `towers(...)`. The parts are `fields`, `(batch, fields,
+    A model reads the whole row as `tokens()` or `vector()` and returns
+    `towers(...)`. The parts are `fields`, `(batch, fields,
     embedding_dim)`; `events`, a dict with a tensor `(batch, events,
     attributes, embedding_dim)` for each behavior; and `inputs`, the symbolic
     inputs by name, masks `"NAME_mask"` among them.
@@ -78,66 +71,63 @@ class Features:
         self.schema = schema
         self.initializer = initializer
         self.dtype = dtype
-        self.inputs: Mapping[str, Any] = make_inputs(schema)
-        self.fields, self.events = embed(
-            schema, self.inputs, embedding_dim, initializer, dtype
+        self.inputs: Mapping[str, Any] = {
+            name: keras.Input(shape=spec.shape, dtype=spec.dtype, name=name)
+            for name, spec in schema.inputs.items()
+        }
+        self.fields, self.events = self._embed(
+            embedding_dim, initializer, "embedding"
         )
 
     def tokens(self) -> Any:
-        """Returns all fields, and behaviors as fields: means over events.
+        """Returns one token per field and per attribute of a behavior.
 
         Returns:
-            Tensor of shape `(batch, fields + attributes, embedding_dim)`. An
-            attribute of a behavior without events is zero.
+            Tensor of shape `(batch, fields + attributes, embedding_dim)`.
+            Attributes are averaged over events; without events they are zero.
         """
         return self._with_means(self.fields, self.events)
 
     def vector(self) -> Any:
-        """Returns the same side by side, `(batch, features)`."""
+        """Returns `tokens()` concatenated, `(batch, features)`."""
         return flatten(self.tokens())
 
     def apart(self, dim: int, name: str) -> Any:
-        """Returns what `tokens` does, read from tables of their own.
+        """Returns tokens like `tokens()`, from separate embedding tables.
 
         Args:
             dim: integer. Width of an embedding.
-            name: string. Name of the layer.
+            name: string. Name of the embedding layer.
 
         Returns:
             Tensor of shape `(batch, fields + attributes, dim)`.
         """
-        fields, events = embed(
-            self.schema,
-            self.inputs,
-            dim,
-            self.initializer.clone(),
-            self.dtype,
-            name=name,
+        return self._with_means(
+            *self._embed(dim, self.initializer.clone(), name)
         )
-        return self._with_means(fields, events)
 
     def towers(
         self, vectors: Any, settings: Settings, offsets: Any = None
     ) -> dict[str, Any]:
-        """Puts a tower on the vector of every task.
+        """Applies the tower of every task.
 
         Args:
-            vectors: tensor of shape `(batch, width)`, read by the towers of
-                all tasks; or a list of such tensors, one a task.
+            vectors: tensor of shape `(batch, width)` for the towers of all
+                tasks, or a list of such tensors, one per task.
             settings: with `tower_dims`, `activation`, `dropout` and `tower`,
                 as `keras_infnet.models.FeatureRanker` describes them.
             offsets: tensor of shape `(batch, tasks)`, added to the logits, or
                 `None`. Defaults to `None`.
 
         Returns:
-            Dict of tensors of shape `(batch, 1)`, one a task.
+            Dict of tensors of shape `(batch, 1)`, one per task.
         """
         return predict_tasks(
             self.schema, vectors, settings, self.dtype, offsets
         )
 
     def linear(self, num_outputs: int) -> Any:
-        """Returns a few numbers an id, from tables of their own.
+        """Returns linear terms: `num_outputs` weights per id.
 
         Args:
             num_outputs: integer.
@@ -148,59 +138,59 @@ class Features:
         return self.apart(num_outputs, "linear_embedding")
 
     def scenarios(self, model: str) -> Any:
-        """Tells the scenario of a row, 1 at its place and 0 elsewhere.
+        """Returns the one-hot scenario of every row.
 
         Args:
-            model: string. Name of the model that asks.
+            model: string. Name of the model, for the error.
 
         Returns:
-            Tensor of shape `(batch, scenarios)`. All 0 where the scenario is
-            missing or was not seen in training.
+            Tensor of shape `(batch, scenarios)`, all zero where the scenario
+            is missing or unknown.
 
         Raises:
-            ValueError: If the schema names no scenario, or one without values.
+            ValueError: If the schema has no scenario, or one without values.
         """
         name = self.schema.scenario
         if name is None:
             raise ValueError(
-                f"{model} treats scenarios apart, and the schema names none. "
-                "Give `Schema(scenario=...)` the name of the Categorical "
-                "that tells them, such as a tab or page, or use a model "
-                "without scenarios: SharedBottom, MMoE, PLE or INFNet."
+                f"{model} needs a schema with a scenario. Give "
+                "`Schema(scenario=...)` the name of a Categorical, such as a "
+                "tab or page, or use a model without scenarios: "
+                "SharedBottom, MMoE, PLE or INFNet."
             )
         size = self.schema.table_size(self.schema.field(name).table_name)
         if size < 2:
             raise ValueError(
-                f"{model} treats scenarios apart, and no row that the encoder "
-                f"was fitted on has a value of {name!r}. Look at that column, "
-                "or name another one as `Schema(scenario=...)`."
+                f"{model} needs scenarios, and no row that the encoder was "
+                f"fitted on has a value of {name!r}. Check that column, or "
+                "name another one as `Schema(scenario=...)`."
             )
         return ops.one_hot(self.inputs[name], size)[:, 1:]
 
     def check_behaviors(self, model: str) -> None:
-        """Raises where there is no behavior to read.
+        """Raises if the schema has no behaviors.
 
         Args:
-            model: string. Name of the model that asks.
+            model: string. Name of the model, for the error.
 
         Raises:
-            ValueError: If the schema has no behavior.
+            ValueError: If the schema has no behaviors.
         """
         if not self.schema.behaviors:
             raise ValueError(
-                f"{model} reads past behavior, and the schema has no "
-                "`behaviors`. Add one, or use a model of fields alone: "
-                "DCNv2, GDCN, AutoInt, WuKong, SharedBottom or INFNet."
+                f"{model} needs a schema with `behaviors`. Add one, or use a "
+                "model of fields alone: DCNv2, GDCN, AutoInt, WuKong, "
+                "SharedBottom or INFNet."
             )
 
     def targets(self, model: str) -> list[TargetView]:
-        """Puts every behavior beside the fields that it shares tables with.
+        """Pairs every behavior with the fields that share its tables.
 
         Args:
-            model: string. Name of the model that asks.
+            model: string. Name of the model, for the error.
 
         Returns:
-            List of `TargetView`, one a behavior.
+            List of `TargetView`, one per behavior.
 
         Raises:
             ValueError: If there is no behavior, or none that shares a table
@@ -208,9 +198,7 @@ class Features:
         """
         schema = self.schema
         self.check_behaviors(model)
-        places: dict[str, int] = {}
-        for place, part in enumerate(schema.fields):
-            places.setdefault(part.table_name, place)
+        places = field_places(schema)
         views = []
         for behavior in schema.behaviors:
             parts = schema.attributes(behavior)
@@ -226,9 +214,9 @@ class Features:
                     behavior.name,
                     behavior.max_length,
                     mask,
-                    _some(self.fields, fields, axis=1),
-                    _some(events, paired, axis=2),
-                    mean_over_events(_some(events, others, axis=2), mask)
+                    _select(self.fields, fields, axis=1),
+                    _select(events, paired, axis=2),
+                    mean_over_events(_select(events, others, axis=2), mask)
                     if others
                     else None,
                 )
@@ -236,12 +224,48 @@ class Features:
         if all(view.query is None for view in views):
             names = ", ".join(repr(view.name) for view in views)
             raise ValueError(
-                f"{model} compares past events with what is on offer now, but "
-                f"no attribute of the behaviors ({names}) shares a table "
-                "with a field. Name a field, such as the item's id, among the "
+                f"{model} compares past events with the candidate, but no "
+                f"attribute of the behaviors ({names}) shares a table with a "
+                "field. Name a field, such as the item's id, among the "
                 "attributes of at least one of them."
             )
         return views
+
+    def _embed(
+        self, dim: int, initializer: Any, name: str
+    ) -> tuple[Any, dict[str, Any]]:
+        """Embeds all ids from one stacked table: the fields, the events."""
+        schema = self.schema
+        members = {"fields": [(part.name, part) for part in schema.fields]}
+        for behavior in schema.behaviors:
+            # The prefix avoids a clash with a behavior called "fields".
+            members[f"behavior:{behavior.name}"] = list(
+                zip(behavior.columns, schema.attributes(behavior), strict=True)
+            )
+        parts = [pair for group in members.values() for pair in group]
+        layer = StackedEmbedding(
+            table_sizes={
+                name: schema.table_size(name) for name in schema.tables
+            },
+            groups={
+                group: [(name, part.table_name) for name, part in pairs]
+                for group, pairs in members.items()
+            },
+            multivalued=[
+                name
+                for name, part in parts
+                if isinstance(part, Categorical) and part.multivalued
+            ],
+            dim=dim,
+            embeddings_initializer=initializer,
+            dtype=self.dtype,
+            name=name,
+        )
+        outputs = layer({name: self.inputs[name] for name, _ in parts})
+        return outputs["fields"], {
+            behavior.name: outputs[f"behavior:{behavior.name}"]
+            for behavior in schema.behaviors
+        }
 
     def _with_means(self, fields: Any, events: Mapping[str, Any]) -> Any:
         parts = [fields]
@@ -251,36 +275,42 @@ class Features:
         return ops.concatenate(parts, axis=1) if parts[1:] else fields
 
 
-def flatten(tokens: Any) -> Any:
-    """Puts the tokens of a row side by side.
+def field_places(schema: Schema) -> dict[str, int]:
+    """Returns the position of the first field of every table."""
+    places: dict[str, int] = {}
+    for place, part in enumerate(schema.fields):
+        places.setdefault(part.table_name, place)
+    return places
 
-    Args:
-        tokens: tensor of shape `(batch, tokens, dim)`.
 
-    Returns:
-        Tensor of shape `(batch, tokens * dim)`.
+def join_behaviors(
+    features: Features,
+    views: Iterable[TargetView],
+    pool: Callable[[TargetView], Any],
+) -> Any:
+    """Concatenates all fields with the pooled behaviors of a row.
+
+    `pool` maps a behavior paired with fields to `(batch, width)`; attributes
+    that are not paired are averaged.
     """
+    parts = [flatten(features.fields)]
+    for view in views:
+        if view.query is not None:
+            parts.append(pool(view))
+        if view.others is not None:
+            parts.append(flatten(view.others))
+    return ops.concatenate(parts, axis=-1) if parts[1:] else parts[0]
+
+
+def flatten(tokens: Any) -> Any:
+    """Concatenates the tokens of a row: `(batch, tokens * dim)`."""
     return ops.reshape(tokens, (-1, tokens.shape[1] * tokens.shape[2]))
 
 
-def _some(tensor: Any, places: list[int], axis: int) -> Any:
-    """Some entries of an axis; `None` where there are none."""
-    if not places:
-        return None
-    if places == list(range(tensor.shape[axis])):
-        return tensor
-    return ops.take(tensor, places, axis=axis)
-
-
 def mean_over_events(events: Any, mask: Any) -> Any:
-    """Averages over the valid events; without any the mean is zero.
+    """Averages `(batch, events, attributes, dim)` over the valid events.
 
-    Args:
-        events: tensor of shape `(batch, events, attributes, dim)`.
-        mask: boolean tensor of shape `(batch, events)`.
-
-    Returns:
-        Tensor of shape `(batch, attributes, dim)`.
+    The mean of no events is zero.
     """
     valid = ops.cast(mask, "float32")
     count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1.0)
@@ -290,76 +320,10 @@ def mean_over_events(events: Any, mask: Any) -> Any:
     return ops.cast(pooled, events.dtype)
 
 
-def make_inputs(schema: Schema) -> dict[str, Any]:
-    """Makes one `keras.Input` for every input of a schema.
-
-    Args:
-        schema: `Schema`.
-
-    Returns:
-        Dict of symbolic tensors by name.
-    """
-    return {
-        name: keras.Input(shape=spec.shape, dtype=spec.dtype, name=name)
-        for name, spec in schema.inputs.items()
-    }
-
-
-def embed(
-    schema: Schema,
-    inputs: Mapping[str, Any],
-    dim: int,
-    initializer: Any,
-    dtype: Any = None,
-    name: str = "embedding",
-) -> tuple[Any, dict[str, Any]]:
-    """Embeds all ids of a row from one stacked table.
-
-    Args:
-        schema: `Schema`, fitted.
-        inputs: dict of symbolic tensors, as `make_inputs` returns.
-        dim: integer. Width of an embedding.
-        initializer: initializer of the table.
-        dtype: dtype policy of the layer. Defaults to `None`.
-        name: string. Name of the layer. Defaults to `"embedding"`.
-
-    Returns:
-        The field tokens, `(batch, fields, dim)`, and a dict with one entry a
-        behavior, `(batch, events, attributes, dim)`.
-    """
-    groups = {
-        "fields": [(part.name, part.table_name) for part in schema.fields]
-    }
-    multivalued = [
-        part.name
-        for part in schema.fields
-        if isinstance(part, Categorical) and part.multivalued
-    ]
-    for behavior in schema.behaviors:
-        parts = schema.attributes(behavior)
-        names = behavior.columns
-        # The prefix keeps a behavior called "fields" apart.
-        groups[f"behavior:{behavior.name}"] = [
-            (name, part.table_name)
-            for name, part in zip(names, parts, strict=True)
-        ]
-        multivalued += [
-            name
-            for name, part in zip(names, parts, strict=True)
-            if isinstance(part, Categorical) and part.multivalued
-        ]
-    layer = StackedEmbedding(
-        table_sizes={name: schema.table_size(name) for name in schema.tables},
-        groups=groups,
-        multivalued=multivalued,
-        dim=dim,
-        embeddings_initializer=initializer,
-        dtype=dtype,
-        name=name,
-    )
-    members = [name for group in groups.values() for name, _ in group]
-    outputs = layer({name: inputs[name] for name in members})
-    return outputs["fields"], {
-        behavior.name: outputs[f"behavior:{behavior.name}"]
-        for behavior in schema.behaviors
-    }
+def _select(tensor: Any, places: list[int], axis: int) -> Any:
+    """Returns some entries of an axis; `None` for no places."""
+    if not places:
+        return None
+    if places == list(range(tensor.shape[axis])):
+        return tensor
+    return ops.take(tensor, places, axis=axis)

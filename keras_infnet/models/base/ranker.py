@@ -357,12 +357,12 @@ class Ranker(RowSparseModel):
             "dtype": keras.dtype_policies.serialize(self.dtype_policy),
             **{n: plain_setting(n, v) for n, v in self.arguments.items()},
         }
-        known = {"frozen_layers", *signature_of(type(self)).parameters}
-        # Files of models without a tower of their own stay as they were.
+        known = ("frozen_layers", *signature_of(type(self)).parameters)
         return {
-            name: value
-            for name, value in config.items()
-            if name in known and (name, value) != ("tower", None)
+            name: config[name]
+            for name in known
+            # Files of models without an own tower stay as they were.
+            if name in config and (name, config[name]) != ("tower", None)
         }
 
     @classmethod
