@@ -6,7 +6,7 @@ are not read.
 
     python examples/08_learning_curves.py [--fast]
     python examples/08_learning_curves.py \
-        --config examples/comparisons/kuairand.toml \
+        --config my_comparison.toml \
         --label "INFNet hub" --label DCNv2 [--seeds 3]
 
 The settings file is one of `keras-infnet compare`, for a data set of this
@@ -18,14 +18,15 @@ import pathlib
 
 import numpy as np
 
+import keras_infnet
 from keras_infnet import experiments
 from keras_infnet.data import Encoder, datasets
 from keras_infnet.schema import Schema
 
-HERE = pathlib.Path(__file__).parent
+SHIPPED = pathlib.Path(keras_infnet.__file__).parent / "example_settings"
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--config", default=HERE / "comparisons/synthetic.toml")
+parser.add_argument("--config", default=SHIPPED / "compare/synthetic.toml")
 parser.add_argument("--label", action="append", help="default: the reference")
 parser.add_argument("--seeds", type=int, default=1)
 parser.add_argument("--fast", action="store_true", help="few rows")

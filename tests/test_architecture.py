@@ -190,7 +190,10 @@ def test_all_lists_what_is_public():
         if names is None or len(names) != len(set(names)):
             yield "needs `__all__`, each name once"
             return
-        if "__getattr__" not in defined and not set(names) <= defined | bound:
+        if (
+            "__getattr__" not in defined | bound
+            and not set(names) <= defined | bound
+        ):
             yield f"lists {set(names) - defined - bound}, not defined here"
         public = {name for name in defined if not name.startswith("_")}
         if not public <= set(names):

@@ -38,7 +38,7 @@ from keras_infnet.training import compile_ranker
 
 __all__ = ["infnet_sizes", "kuairand_batches", "measure"]
 
-# Sizes of INFNet in `examples/configs/kuairand.toml`.
+# Sizes of INFNet in `example_settings/train/kuairand.toml`.
 _INFNET: dict[str, Any] = {
     "token_dim": 32,
     "num_blocks": 2,

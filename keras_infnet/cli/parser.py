@@ -4,6 +4,7 @@ import argparse
 import importlib
 from types import ModuleType
 
+from keras_infnet.cli.backend import BACKENDS
 from keras_infnet.version import __version__
 
 __all__ = ["COMMANDS", "load_command", "make_parser"]
@@ -14,6 +15,7 @@ COMMANDS = (
     "train",
     "compare",
     "sweep",
+    "settings",
     "evaluate",
     "export",
     "serving-config",
@@ -21,7 +23,6 @@ COMMANDS = (
     "schema",
     "bench",
 )
-_BACKENDS = ("tensorflow", "jax", "torch")
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -29,13 +30,13 @@ def make_parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "--backend",
-        choices=_BACKENDS,
-        help="backend of Keras (else the variable KERAS_BACKEND)",
+        choices=BACKENDS,
+        help="backend of Keras (default: the variable KERAS_BACKEND)",
     )
     common.add_argument(
         "--debug",
         action="store_true",
-        help="show where in the code an error arose",
+        help="print the traceback of an error",
     )
     parser = argparse.ArgumentParser(
         prog="keras-infnet",

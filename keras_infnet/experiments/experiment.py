@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -128,6 +128,7 @@ def run_experiment(
     name: str | None = None,
     verbose: Any = "auto",
     evaluated: bool = True,
+    callbacks: Sequence[Any] = (),
 ) -> Run:
     """Trains one model with one seed and evaluates it.
 
@@ -143,6 +144,7 @@ def run_experiment(
         verbose: `verbose` of `fit`. Defaults to `"auto"`.
         evaluated: boolean. Whether to compute metrics, on the test rows or,
             without any, the validation rows. Defaults to `True`.
+        callbacks: further callbacks of `fit`. Defaults to `()`.
 
     Returns:
         `Run`.
@@ -170,7 +172,7 @@ def run_experiment(
         "patience": training.patience,
         "save_every": training.save_every,
         "tensorboard": training.tensorboard,
-        "callbacks": [curve],
+        "callbacks": [curve, *callbacks],
         "verbose": verbose,
     }
     searched = 0

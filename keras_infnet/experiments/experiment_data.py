@@ -12,7 +12,12 @@ from keras_infnet.data import Batches, Encoder, datasets, open_source
 from keras_infnet.experiments.settings import DataSettings
 from keras_infnet.schema import Schema
 
-__all__ = ["ExperimentData", "check_labels", "fingerprint", "load_data"]
+__all__ = [
+    "ExperimentData",
+    "check_labels",
+    "fingerprint",
+    "load_data",
+]
 
 _LOGGER = logging.getLogger("keras_infnet")
 

@@ -10,12 +10,14 @@ import typing
 from collections.abc import Mapping
 from typing import Any
 
-from keras_infnet.data import datasets
-from keras_infnet.models.find_model import find_model
+from keras_infnet.experiments.source_signatures import (
+    class_signature,
+    function_signature,
+    public_names,
+    shipped_models,
+)
 from keras_infnet.schema import nearest_name
 from keras_infnet.schema.value_checks import check_choice
-from keras_infnet.training import FlowSearch, make_optimizer
-from keras_infnet.training.compilation import EMBEDDING_OPTIMIZERS
 from keras_infnet.utils.argument_checks import fits, in_words
 
 __all__ = [
@@ -29,6 +31,7 @@ __all__ = [
     "read_section",
 ]
 
+_EMBEDDING_OPTIMIZERS = ("adagrad", "rowwise_adagrad", "lazy_adam")
 _BASELINES = ("logistic_regression", "gradient_boosting", "shared_bottom")
 _DTYPE_POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 
@@ -127,10 +130,10 @@ class DataSettings:
                 f"[data] cannot have both `dataset` and `{given[0]}`: a data "
                 "set has its own tables."
             )
-        known = tuple(name for name in datasets.__all__ if name != "Dataset")
-        check_choice(self.dataset, known, "dataset")
-        load = getattr(datasets, self.dataset).load
-        check_keys(self.options, inspect.signature(load).parameters, "option")
+        known = [n for n in public_names("data.datasets") if n != "Dataset"]
+        check_choice(self.dataset, tuple(known), "dataset")
+        load = function_signature(f"data.datasets.{self.dataset}", "load")
+        check_keys(self.options, load.arguments, "option")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,16 +204,22 @@ class TrainingSettings:
             )
         for name, choices in (
             ("dtype_policy", _DTYPE_POLICIES),
-            ("embedding_optimizer", tuple(EMBEDDING_OPTIMIZERS)),
+            ("embedding_optimizer", _EMBEDDING_OPTIMIZERS),
         ):
             check_choice(getattr(self, name), choices, name)
-        arguments = inspect.signature(FlowSearch).parameters
-        check_keys(self.flow_search, arguments, "key of [training.flow_search]")
-        FlowSearch(**self.flow_search)  # checks the numbers
+        if self.flow_search:
+            known = class_signature("training", "FlowSearch").arguments
+            check_keys(self.flow_search, known, "key of [training.flow_search]")
+
+            from keras_infnet.training import FlowSearch
+
+            FlowSearch(**self.flow_search)  # checks the numbers
 
     @property
     def optimizer_arguments(self) -> dict[str, Any]:
         """Arguments of `keras_infnet.training.make_optimizer`."""
+        from keras_infnet.training import make_optimizer
+
         names = inspect.signature(make_optimizer).parameters
         return {name: getattr(self, name) for name in names}
 
@@ -276,17 +285,15 @@ class ExperimentSettings:
 
     def __post_init__(self) -> None:
         check_values(self, "")
-        cls = self.model_class
+        arguments, presets = _model_signature(self.model.get("name", "INFNet"))
         preset = self.model.get("preset")
         if preset is not None:
             if not isinstance(preset, str):
                 raise ValueError(
                     f"`preset` must be a string. Received: preset={preset!r}."
                 )
-            check_choice(preset, tuple(cls.presets), "preset")
-        known = set(inspect.signature(cls.__init__).parameters)
-        known = known - {"self", "schema", "kwargs"} | {"name", "preset"}
-        check_keys(self.model, known, "key of [model]")
+            check_choice(preset, presets, "preset")
+        check_keys(self.model, {*arguments, "name", "preset"}, "key of [model]")
 
     @classmethod
     def from_dict(cls, config: Mapping[str, Any]) -> "ExperimentSettings":
@@ -311,6 +318,8 @@ class ExperimentSettings:
     @property
     def model_class(self) -> Any:
         """The class that `name` refers to."""
+        from keras_infnet.models.find_model import find_model
+
         return find_model(self.model.get("name", "INFNet"))
 
     @property
@@ -328,6 +337,28 @@ class ExperimentSettings:
         config = dataclasses.asdict(self)
         config["model"] = dict(self.model)
         return config
+
+
+def _model_signature(name: Any) -> tuple[set[str], tuple[str, ...]]:
+    """Constructor arguments and presets of a model.
+
+    Only a user's own model is imported; those of this package are read from
+    their source, which takes no backend.
+    """
+    known = shipped_models()
+    if name in known:
+        found = class_signature("models", name)
+        return set(found.arguments), found.presets
+    if isinstance(name, str) and ":" not in name:
+        raise ValueError(
+            f"{nearest_name(name, known, 'model')} A model of your own is "
+            "named by its import path, such as 'my_package.my_module:MyNet'."
+        )
+    from keras_infnet.models.find_model import find_model
+
+    cls: Any = find_model(name)
+    arguments = set(inspect.signature(cls).parameters) - {"schema", "dtype"}
+    return arguments, tuple(cls.presets)
 
 
 def load_settings(path: str | os.PathLike[str]) -> dict[str, Any]:

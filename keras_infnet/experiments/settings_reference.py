@@ -25,8 +25,8 @@ from keras_infnet.experiments.source_signatures import (
     class_signature,
     function_signature,
 )
-from keras_infnet.experiments.sweep.search_space import default_space
-from keras_infnet.experiments.sweep.settings import SweepSettings
+from keras_infnet.experiments.tuning.search_space import default_space
+from keras_infnet.experiments.tuning.settings import SweepSettings
 
 __all__ = ["SettingsKey", "SettingsSection", "settings_reference"]
 

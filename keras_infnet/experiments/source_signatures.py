@@ -18,6 +18,7 @@ __all__ = [
     "class_signature",
     "function_signature",
     "public_names",
+    "shipped_models",
 ]
 
 _PACKAGE = pathlib.Path(__file__).parents[1]
@@ -46,6 +47,22 @@ def public_names(module: str) -> tuple[str, ...]:
     ('Dataset', 'kuairand', 'synthetic')
     """
     return tuple(_literal(_tree(module), "__all__") or ())
+
+
+def shipped_models() -> tuple[str, ...]:
+    """Returns the names of the models of this package.
+
+    Example:
+
+    >>> "DCNv2" in shipped_models(), "FeatureRanker" in shipped_models()
+    (True, False)
+    """
+    imported = _imports(_tree("models"))
+    return tuple(
+        name
+        for name, module in imported.items()
+        if name[0].isupper() and not module.startswith("models.base.")
+    )
 
 
 def function_signature(module: str, name: str) -> SourceSignature:

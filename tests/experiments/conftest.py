@@ -9,7 +9,7 @@ from small_sweeps import auc_of
 from keras_infnet.experiments import Run
 from keras_infnet.experiments.comparison import run_comparison
 from keras_infnet.experiments.comparison.costs import Speed
-from keras_infnet.experiments.sweep import run_sweep
+from keras_infnet.experiments.tuning import run_sweep
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def untrained(monkeypatch):
     """
     asked = []
 
-    def run(experiment, data, seed, directory, verbose, evaluated):
+    def run(experiment, data, seed, directory, verbose, evaluated, callbacks):
         assert not evaluated
         asked.append((experiment, seed))
         rate = experiment.training.learning_rate

@@ -16,7 +16,10 @@ from keras_infnet.experiments import (
 from keras_infnet.experiments.comparison import run_comparison
 
 EXAMPLES = sorted(
-    (pathlib.Path(__file__).parents[2] / "examples/comparisons").glob("*.toml")
+    (
+        pathlib.Path(__file__).parents[2]
+        / "keras_infnet/example_settings/compare"
+    ).glob("*.toml")
 )
 
 

@@ -9,9 +9,10 @@ from keras_infnet.experiments import ExperimentSettings, load_settings
 from keras_infnet.models import INFNet
 
 CONFIGS = sorted(
-    (pathlib.Path(__file__).resolve().parents[2] / "examples/configs").glob(
-        "*.toml"
-    )
+    (
+        pathlib.Path(__file__).resolve().parents[2]
+        / "keras_infnet/example_settings/train"
+    ).glob("*.toml")
 )
 SYNTHETIC = {"data": {"dataset": "synthetic"}}
 

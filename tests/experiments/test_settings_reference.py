@@ -12,12 +12,14 @@ from keras_infnet.experiments import (
     ComparisonSettings,
     ExperimentSettings,
     SweepSettings,
+    TrainingSettings,
 )
 from keras_infnet.experiments.settings_reference import settings_reference
 from keras_infnet.experiments.source_signatures import (
     class_signature,
     function_signature,
 )
+from keras_infnet.training.compilation import EMBEDDING_OPTIMIZERS
 
 SETTINGS = {
     "train": ExperimentSettings,
@@ -51,6 +53,11 @@ def test_the_source_of_data_sets_and_flow_search_gives_their_signatures():
         assert_same_signature(found, getattr(datasets, name).load)
     found = class_signature("training", "FlowSearch")
     assert_same_signature(found, training.FlowSearch)
+
+
+def test_all_embedding_optimizers_are_known_without_keras():
+    for name in EMBEDDING_OPTIMIZERS:
+        assert TrainingSettings(embedding_optimizer=name)
 
 
 @pytest.mark.parametrize("command", SETTINGS)

@@ -22,7 +22,7 @@ from keras_infnet.experiments import (
     run_experiment,
     sweep,
 )
-from keras_infnet.experiments.sweep import run_sweep
+from keras_infnet.experiments.tuning import run_sweep
 from keras_infnet.training import predict_rows
 
 

@@ -5,7 +5,7 @@ from small_sweeps import CONFIG, RATE, settings, silent
 
 from keras_infnet.evaluation import evaluate
 from keras_infnet.experiments import SweepSettings, sweep
-from keras_infnet.experiments.sweep import run_sweep
+from keras_infnet.experiments.tuning import run_sweep
 from keras_infnet.schema import Categorical, Schema, Task
 
 

@@ -20,7 +20,7 @@ from keras_infnet.experiments.experiment import (
     ExperimentData,
     build_model,
 )
-from keras_infnet.experiments.sweep import run_sweep
+from keras_infnet.experiments.tuning import run_sweep
 from keras_infnet.schema import Categorical, Schema, Task
 
 

@@ -9,7 +9,10 @@ from small_sweeps import CONFIG, RATE
 from keras_infnet.experiments import Range, SweepSettings, load_settings
 
 EXAMPLES = sorted(
-    (pathlib.Path(__file__).parents[2] / "examples/sweeps").glob("*.toml")
+    (
+        pathlib.Path(__file__).parents[2]
+        / "keras_infnet/example_settings/sweep"
+    ).glob("*.toml")
 )
 
 

@@ -3,6 +3,7 @@
 import argparse
 import logging
 
+from keras_infnet.cli.backend import start_keras
 from keras_infnet.cli.console import say
 from keras_infnet.schema import nearest_name
 
@@ -89,7 +90,7 @@ def _benchmark(name: str) -> str:
 
 def run(options: argparse.Namespace) -> None:
     """Runs a benchmark and writes what it found."""
-    import keras
+    backend = start_keras()
 
     from keras_infnet import benchmarks
     from keras_infnet.benchmarks.settings import choose_settings
@@ -102,5 +103,5 @@ def run(options: argparse.Namespace) -> None:
         if name not in _NO_SETTINGS
     }
     settings = choose_settings(options.benchmark, options.quick, given)
-    say(f"bench {options.benchmark} (Keras on {keras.backend.backend()})")
+    say(f"bench {options.benchmark} (Keras on {backend})")
     benchmarks.run(settings, options.output, say)

@@ -3,6 +3,7 @@
 import argparse
 import pathlib
 
+from keras_infnet.cli.backend import start_keras
 from keras_infnet.cli.console import say, show_log
 from keras_infnet.cli.options import one_or_list
 
@@ -27,6 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Prints the exact metrics of a model or an export on a table."""
+    start_keras()
+
     from keras_infnet.cli.metrics import evaluate_export, write_metrics
     from keras_infnet.cli.prediction_tables import is_export
     from keras_infnet.data import Encoder, open_source

@@ -5,6 +5,7 @@ import json
 import pathlib
 from typing import Any
 
+from keras_infnet.cli.backend import start_keras
 from keras_infnet.cli.console import say
 from keras_infnet.cli.options import one_or_list
 
@@ -111,17 +112,20 @@ def _add_calibration(group: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Writes the next version of a served model, or one file."""
+    from keras_infnet.serving.exporting.file_formats import is_model_file
+
+    if is_model_file(options.output):
+        _export_file(options)
+        return
+    start_keras()
+
     from keras_infnet.cli.calibration_options import find_calibration
     from keras_infnet.cli.graph_report import describe_graph
     from keras_infnet.data import open_source
     from keras_infnet.serving import check_can_export, load_model_directory
     from keras_infnet.serving import export as export_model
-    from keras_infnet.serving.exporting.file_formats import is_model_file
     from keras_infnet.serving.graph.graph_options import OPTIONS_FILE
 
-    if is_model_file(options.output):
-        _export_file(options)
-        return
     check_can_export()  # before a calibration that would be in vain
     model, encoder = load_model_directory(options.model)
     examples = None
@@ -168,6 +172,8 @@ def _export_file(options: argparse.Namespace) -> None:
             "ids and holds the model alone. Received: --output "
             f"{options.output}. Leave the options out, or name a folder."
         )
+    start_keras()
+
     from keras_infnet.serving import export_file, load_model_directory
 
     model, encoder = load_model_directory(options.model)

@@ -4,6 +4,7 @@ import argparse
 import pathlib
 from collections.abc import Iterator
 
+from keras_infnet.cli.backend import start_keras
 from keras_infnet.cli.console import say, show_log
 from keras_infnet.cli.options import one_or_list
 
@@ -34,6 +35,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Writes a table with one column of predictions a task."""
+    suffix = pathlib.Path(options.output).suffix
+    if suffix not in (".parquet", ".csv"):
+        raise ValueError(
+            "the output must be a .parquet or .csv file. "
+            f"Received: {options.output}."
+        )
+    start_keras()
+
     from keras_infnet.cli.prediction_tables import (
         kept_columns,
         prediction_name,
@@ -42,12 +51,6 @@ def run(options: argparse.Namespace) -> None:
     from keras_infnet.data import Table, open_source, write_table
 
     show_log()
-    suffix = pathlib.Path(options.output).suffix
-    if suffix not in (".parquet", ".csv"):
-        raise ValueError(
-            "the output must be a .parquet or .csv file. "
-            f"Received: {options.output}."
-        )
     score, encoder = scorer(options.model, options.batch_size)
     source = open_source(one_or_list(options.data), encoder.text_columns)
     written = 0

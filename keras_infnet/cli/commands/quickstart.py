@@ -4,7 +4,13 @@ import argparse
 import time
 from typing import Any
 
-from keras_infnet.cli.console import progress, say, show_log
+from keras_infnet.cli.backend import start_keras
+from keras_infnet.cli.console import (
+    add_output_arguments,
+    fit_output,
+    say,
+    show_log,
+)
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -20,13 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         default="saved_models/quickstart",
-        help="where the export goes (default: %(default)s)",
+        help="folder of the exported versions (default: %(default)s)",
     )
+    add_output_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     """Trains on synthetic data, exports, and scores one raw row."""
-    import keras
+    backend = start_keras(training=True)
 
     from keras_infnet.cli.metrics import fit_baselines
     from keras_infnet.experiments import load_data, run_experiment
@@ -39,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
     )
     from keras_infnet.serving import export as export_model
 
-    check_can_export()  # before the training that would be in vain
+    check_can_export()  # before training
     show_log()
     started = time.perf_counter()
     settings = ExperimentSettings.from_dict(
@@ -47,11 +54,11 @@ def run(options: argparse.Namespace) -> None:
     )
     say(
         f"Simulating {options.rows:,} impressions with three tasks "
-        f"(Keras on {keras.backend.backend()})."
+        f"(Keras on {backend})."
     )
     data = load_data(settings.data)
     say("Training INFNet.")
-    run = run_experiment(settings, data, options.seed, verbose=progress())
+    run = run_experiment(settings, data, options.seed, **fit_output(options))
     baselines = fit_baselines(settings, data, options.seed)
     say("\n" + describe_run(run, data, baselines))
     target = save_model_directory(

@@ -2,6 +2,7 @@
 
 import argparse
 
+from keras_infnet.cli.backend import start_keras
 from keras_infnet.cli.console import say, show_log
 from keras_infnet.cli.options import one_or_list
 
@@ -36,6 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Drafts a schema from the first rows of a table."""
+    start_keras()
+
     from keras_infnet.data import draft_schema
 
     show_log()

@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from keras_infnet import models
 from keras_infnet.schema.value_checks import check_choice
 
 __all__ = ["ablations"]
@@ -62,16 +61,20 @@ def ablations(model: Mapping[str, Any]) -> Variants:
 
 def _arguments(name: str, model: Mapping[str, Any]) -> dict[str, Any]:
     """Returns all constructor arguments, with defaults and the preset's."""
-    cls = getattr(models, name)
+    from keras_infnet.models.find_model import find_model
+
+    cls: Any = find_model(name)
     if "preset" in model:
         check_choice(model["preset"], tuple(cls.presets), "preset")
-    parameters = inspect.signature(cls.__init__).parameters
+    parameters = inspect.signature(cls).parameters
     defaults = {name: part.default for name, part in parameters.items()}
     return {**defaults, **cls.presets.get(model.get("preset"), {}), **model}
 
 
 def _infnet(whole: Mapping[str, Any]) -> Variants:
-    variant, defaults = whole["variant"], models.INFNet.default_tokens
+    from keras_infnet.models import INFNet
+
+    variant, defaults = whole["variant"], INFNet.default_tokens
     check_choice(variant, tuple(defaults), "variant")
     compact, first, second = {
         "hub": ("hubs", "aggregation", "broadcast"),

@@ -3,7 +3,7 @@
 import dataclasses
 import gc
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -106,6 +106,7 @@ def compare(
     settings: ComparisonSettings,
     log: Callable[[str], None] = print,
     verbose: Any = 0,
+    callbacks: Sequence[Any] = (),
 ) -> Comparison:
     """Trains and evaluates models on the same rows with the same recipe.
 
@@ -121,6 +122,7 @@ def compare(
         log: callable taking a string. Receives progress messages. Defaults to
             `print`.
         verbose: `verbose` of `fit`. Defaults to `0`.
+        callbacks: further callbacks of `fit`. Defaults to `()`.
 
     Returns:
         `Comparison`.
@@ -141,7 +143,8 @@ def compare(
         for label in settings.labels
     }
     with alone_in(settings.directory, "a comparison"):
-        worker = _Worker(settings, data, log, verbose)
+        options = {"verbose": verbose, "callbacks": callbacks}
+        worker = _Worker(settings, data, log, options)
         models = [worker.model(label) for label in settings.labels]
         baselines = [*map(worker.baseline, settings.evaluation.baselines)]
     log("Measuring the speed of training and prediction.")
@@ -177,12 +180,12 @@ class _Worker:
         settings: ComparisonSettings,
         data: ExperimentData,
         log: Callable[[str], None],
-        verbose: Any,
+        options: Mapping[str, Any],
     ) -> None:
         self.settings = settings
         self.data = data
         self.log = log
-        self.verbose = verbose
+        self.options = options
         self.store = RunStore(settings.directory, log)
         self.fingerprint = fingerprint(data)
         self.epoch_rows = Batches(data.train, data.encoder, 1).num_rows
@@ -283,8 +286,8 @@ class _Worker:
             self.data,
             record["seed"],
             directory=folder,
-            verbose=self.verbose,
             evaluated=False,
+            **self.options,
         )
         record |= {
             # The time before an interruption is unknown.

@@ -15,10 +15,8 @@ from keras_infnet.experiments.settings import (
     TrainingSettings,
     check_keys,
 )
-from keras_infnet.models.base.constructor_arguments import check_arguments
 from keras_infnet.schema import nearest_name
 from keras_infnet.schema.value_checks import check_choice
-from keras_infnet.training import make_optimizer
 from keras_infnet.utils.argument_checks import fits, in_words
 
 __all__ = [
@@ -231,12 +229,11 @@ def _paths(written: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 def _kinds(experiment: ExperimentSettings) -> dict[str, Any]:
     """Returns the annotations of all settings that a sweep can change."""
-    constructor: Any = experiment.model_class.__init__
-    hints = typing.get_type_hints(constructor)
     kinds: dict[str, Any] = {"model.preset": str}
-    for name in inspect.signature(constructor).parameters:
-        if name not in ("self", "schema", "kwargs"):
-            kinds[f"model.{name}"] = hints.get(name, Any)
+    parameters = inspect.signature(experiment.model_class).parameters
+    for name, parameter in parameters.items():
+        if name not in ("schema", "name", "dtype"):
+            kinds[f"model.{name}"] = parameter.annotation
     for name, hint in typing.get_type_hints(TrainingSettings).items():
         kinds[f"training.{name}"] = hint
     return {p: hint for p, hint in kinds.items() if p not in _REFUSED}
@@ -275,6 +272,9 @@ def _read_range(value: Any, hint: Any) -> Range:
 
 def _check_value(path: str, value: Any, experiment: ExperimentSettings) -> None:
     """Raises for a value that the settings reject."""
+    from keras_infnet.models.base.constructor_arguments import check_arguments
+    from keras_infnet.training import make_optimizer
+
     changed = change_experiment(experiment, {path: value})
     section, name = path.split(".", 1)
     if section == "training":

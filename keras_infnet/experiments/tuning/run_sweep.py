@@ -5,7 +5,7 @@ import gc
 import json
 import pathlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -27,14 +27,14 @@ from keras_infnet.experiments.experiment_data import (
 )
 from keras_infnet.experiments.run_store import RunStore
 from keras_infnet.experiments.settings import ExperimentSettings
-from keras_infnet.experiments.sweep.report import (
+from keras_infnet.experiments.tuning.report import (
     Sweep,
     SweepTrial,
     describe_changes,
     write_sweep,
 )
-from keras_infnet.experiments.sweep.settings import SweepSettings
-from keras_infnet.experiments.sweep.tuner import (
+from keras_infnet.experiments.tuning.settings import SweepSettings
+from keras_infnet.experiments.tuning.tuner import (
     FailedTrial,
     import_keras_tuner,
     make_tuner,
@@ -55,6 +55,7 @@ def sweep(
     settings: SweepSettings,
     log: Callable[[str], None] = print,
     verbose: Any = 0,
+    callbacks: Sequence[Any] = (),
 ) -> Sweep:
     """Trains a model with many settings and ranks them.
 
@@ -78,6 +79,7 @@ def sweep(
         log: callable taking a string. Receives progress messages. Defaults to
             `print`.
         verbose: `verbose` of `fit`. Defaults to `0`.
+        callbacks: further callbacks of `fit`. Defaults to `()`.
 
     Returns:
         `Sweep`.
@@ -97,7 +99,8 @@ def sweep(
     rows = fingerprint(data)
     with alone_in(settings.directory, "a sweep"):
         continues = _check_directory(settings, rows)
-        worker = _Worker(settings, data, metric, rows, log, verbose)
+        options = {"verbose": verbose, "callbacks": callbacks}
+        worker = _Worker(settings, data, metric, rows, log, options)
         worker.search(continues)
     found = worker.result
     if found.best is None and found.trials:
@@ -119,14 +122,14 @@ class _Worker:
         metric: str,
         rows: str,
         log: Callable[[str], None],
-        verbose: Any,
+        options: Mapping[str, Any],
     ) -> None:
         self.settings = settings
         self.data = dataclasses.replace(data, test=None)
         self.metric = metric
         self.rows = rows
         self.log = log
-        self.verbose = verbose
+        self.options = options
         self.store = RunStore(settings.directory, log)
         self.seed = settings.experiment.training.seeds[0]
         self.result = Sweep(settings, metric, [])
@@ -185,8 +188,8 @@ class _Worker:
                 self.data,
                 self.seed,
                 directory=self.store.unfinished(key),
-                verbose=self.verbose,
                 evaluated=False,
+                **self.options,
             )
             record["history"] = dict(run.history)
             record["metrics"] = self._evaluate(run.model)

@@ -11,7 +11,7 @@ from keras_infnet.experiments.settings import (
     check_values,
     read_section,
 )
-from keras_infnet.experiments.sweep.search_space import (
+from keras_infnet.experiments.tuning.search_space import (
     change_experiment,
     default_space,
     read_space,
@@ -68,7 +68,9 @@ class SweepSettings:
                 "and `patience` of [training] to stop poor trials early."
             )
         check_choice(self.tuner, _TUNERS, "tuner")
-        space = read_space(self.space, self.experiment) or default_space()
+        space = default_space()
+        if self.space:
+            space = read_space(self.space, self.experiment)
         object.__setattr__(self, "space", space)
 
     @classmethod
@@ -91,7 +93,7 @@ class SweepSettings:
         """Values of the unchanged settings at the paths of the space."""
         model = dict(self.experiment.model)
         cls = self.experiment.model_class
-        signature = inspect.signature(cls.__init__).parameters
+        signature = inspect.signature(cls).parameters
         preset = cls.presets.get(model.get("preset"), {})
         found = {}
         for path in self.space:

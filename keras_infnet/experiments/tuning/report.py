@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_infnet.experiments.run_store import made_with
-from keras_infnet.experiments.sweep.settings import SweepSettings
+from keras_infnet.experiments.tuning.settings import SweepSettings
 from keras_infnet.utils.atomic_files import write_text
 from keras_infnet.utils.json_values import json_safe
 from keras_infnet.utils.tables import aligned_table, csv_table

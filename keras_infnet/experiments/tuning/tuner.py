@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from keras_infnet.experiments.sweep.search_space import Range, as_text
-from keras_infnet.experiments.sweep.settings import SweepSettings
+from keras_infnet.experiments.tuning.search_space import Range, as_text
+from keras_infnet.experiments.tuning.settings import SweepSettings
 
 __all__ = ["FailedTrial", "import_keras_tuner", "make_tuner"]
 
