@@ -18,6 +18,7 @@ CODE = re.compile(r"`([^`]+)`")
 FENCE = re.compile(r"^(\s*)```(\w*)$")
 ITEM = re.compile(r"^(\s*)- ")
 NAMES = frozenset(public_names())
+_PROPERTIES: dict[str, list[str]] = {}
 
 
 def to_rst(lines: list[str], module: str = "") -> list[str]:
@@ -122,7 +123,19 @@ def process_docstring(
     app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]
 ) -> None:
     """Changes the lines in place, before napoleon reads them."""
+    if isinstance(thing, property):
+        thing = thing.fget
     lines[:] = to_rst(lines, getattr(thing, "__module__", None) or name)
+    if what == "property":
+        _PROPERTIES[name] = list(lines)
+
+
+def restore_property(
+    app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]
+) -> None:
+    """Undoes napoleon, which takes what precedes a colon for a type."""
+    if what == "property":
+        lines[:] = _PROPERTIES.pop(name)
 
 
 def process_signature(
@@ -153,11 +166,11 @@ def process_signature(
 
 
 def _argument(field: Any) -> str:
-    if field.default is not dataclasses.MISSING:
-        return f"{field.name}={field.default!r}"
-    if field.default_factory is dataclasses.MISSING:
+    default = field.default
+    if field.default_factory is not dataclasses.MISSING:
+        default = field.default_factory()
+    if default is dataclasses.MISSING:
         return str(field.name)
-    default = field.default_factory()
     if dataclasses.is_dataclass(default):
         return f"{field.name}={type(default).__name__}()"
     return f"{field.name}={default!r}"
@@ -167,5 +180,6 @@ def setup(app: Any) -> dict[str, Any]:
     """Connects to autodoc, before napoleon does."""
     app.setup_extension("sphinx.ext.autodoc")
     app.connect("autodoc-process-docstring", process_docstring, priority=100)
+    app.connect("autodoc-process-docstring", restore_property, priority=900)
     app.connect("autodoc-process-signature", process_signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

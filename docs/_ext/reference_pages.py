@@ -150,8 +150,8 @@ def folder_page(
 def summary(path: str) -> str:
     """Returns the first sentence of a docstring, as reStructuredText."""
     found = find(path)
-    if not callable(found) or not inspect.getdoc(found):
-        return f"``{found!r}``" if isinstance(found, (int, str)) else ""
+    if not inspect.isclass(found) and not inspect.isfunction(found):
+        return next(data_text(path, found), "")
     first = " ".join(inspect.getdoc(found).split("\n\n")[0].split())
     return "".join(to_rst([first], found.__module__))
 
