@@ -31,14 +31,14 @@ def test_cases_take_turns_and_every_second_round_goes_back():
 
         return Case(name, run)
 
-    said = []
+    messages = []
     cases = [case("a", [9, 1, 2, 3]), case("b", [9, 4, 5, 6])]
-    times = interleave(cases, 3, said.append)
+    times = interleave(cases, 3, messages.append)
     assert calls == ["a", "b", "a", "b", "b", "a", "a", "b"]
     # The first call of each, which compiles, does not count.
     assert times == {"a": [1, 2, 3], "b": [4, 5, 6]}
-    assert sum(line.startswith("round") for line in said) == 3
-    assert sum(line.startswith("warmed up") for line in said) == 2
+    assert sum(line.startswith("round") for line in messages) == 3
+    assert sum(line.startswith("warmed up") for line in messages) == 2
 
 
 def test_spread_is_median_and_quartiles():

@@ -198,10 +198,10 @@ def test_torch_rechub_trains():
 def test_nothing_fits_in_memory(monkeypatch):
     path = "keras_infnet.benchmarks.vocabulary_cases.available_memory"
     monkeypatch.setattr(path, lambda: 1_000)
-    said = []
+    messages = []
     with pytest.raises(ValueError, match="rows="):
-        run(VocabularySettings.quick(), None, said.append)
-    assert sum(line.startswith("Skipped: ") for line in said) == 7
+        run(VocabularySettings.quick(), None, messages.append)
+    assert sum(line.startswith("Skipped: ") for line in messages) == 7
 
 
 def test_memory_in_percent_over_the_sum(monkeypatch):

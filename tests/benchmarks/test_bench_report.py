@@ -54,9 +54,9 @@ def test_the_machine_is_described():
 
 
 def test_the_file_holds_all_numbers(tmp_path):
-    said = []
+    messages = []
     report = make_report()
-    path = report.save(tmp_path / "new", said.append)
+    path = report.save(tmp_path / "new", messages.append)
     assert path.name == f"example-{keras.backend.backend()}.json"
     found = json.loads(path.read_text())
     assert found["benchmark"] == "example"
@@ -65,7 +65,7 @@ def test_the_file_holds_all_numbers(tmp_path):
     assert found["notes"] == ["a note"]
     assert found["machine"]["versions"]["keras"] == keras.version()
     assert found["tables"][0]["rows"][1] == ["eleven", "11.0"]
-    assert str(path) in said[0]
+    assert str(path) in messages[0]
     written = {file.suffix for file in path.parent.iterdir()}
     assert written >= {".json"} and written <= {".json", ".png"}
 
@@ -83,9 +83,9 @@ def test_without_matplotlib_a_line_says_so(tmp_path, monkeypatch):
         "find_spec",
         lambda name: None if name == "matplotlib" else find_spec(name),
     )
-    said = []
-    path = make_report().save(tmp_path, said.append)
-    assert "matplotlib" in said[0]
+    messages = []
+    path = make_report().save(tmp_path, messages.append)
+    assert "matplotlib" in messages[0]
     assert list(tmp_path.iterdir()) == [path]
 
 

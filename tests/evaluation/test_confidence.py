@@ -25,20 +25,26 @@ def rows():
     return labels.astype(float), np.round(logits, 1), groups
 
 
+def resamples(groups, count, seed):
+    """The rows of each drawn user, one list per resample."""
+    # Groups are numbered in order of first appearance.
+    _, first = np.unique(groups, return_index=True)
+    order = groups[np.sort(first)]
+    generator = np.random.default_rng(seed)
+    for _ in range(count):
+        drawn = order[generator.integers(0, len(order), len(order))]
+        yield [np.flatnonzero(groups == group) for group in drawn]
+
+
 def test_auc_interval_repeats_rows_of_drawn_users(rows):
     labels, predictions, groups = rows
     weights = np.random.default_rng(1).integers(1, 3, 900).astype(float)
     actual = auc_interval(
         labels, predictions, groups, weights, num_resamples=20, seed=4
     )
-    # The groups are numbered in the order in which they appear.
-    _, first = np.unique(groups, return_index=True)
-    order = groups[np.sort(first)]
-    generator = np.random.default_rng(4)
     areas = []
-    for _ in range(20):
-        drawn = order[generator.integers(0, len(order), len(order))]
-        index = np.concatenate([np.flatnonzero(groups == g) for g in drawn])
+    for parts in resamples(groups, 20, 4):
+        index = np.concatenate(parts)
         areas.append(
             roc_auc_score(
                 labels[index], predictions[index], sample_weight=weights[index]
@@ -50,29 +56,21 @@ def test_auc_interval_repeats_rows_of_drawn_users(rows):
     )
 
 
-def test_gauc_interval_repeats_drawn_users(rows):
+@pytest.mark.parametrize("weighting", ["impressions", "uniform"])
+def test_gauc_interval_repeats_drawn_users(rows, weighting):
     labels, predictions, groups = rows
-    for weighting in ("impressions", "uniform"):
-        actual = gauc_interval(
-            labels, predictions, groups, weighting, num_resamples=20, seed=4
-        )
-        _, first = np.unique(groups, return_index=True)
-        order = groups[np.sort(first)]
-        generator = np.random.default_rng(4)
-        values = []
-        for _ in range(20):
-            drawn = order[generator.integers(0, len(order), len(order))]
-            index = [np.flatnonzero(groups == g) for g in drawn]
-            # A user drawn twice counts as two groups.
-            copies = np.repeat(np.arange(len(drawn)), list(map(len, index)))
-            index = np.concatenate(index)
-            values.append(
-                gauc(labels[index], predictions[index], copies, weighting)[0]
-            )
-        assert actual.value == gauc(labels, predictions, groups, weighting)[0]
-        np.testing.assert_allclose(
-            actual[1:], np.quantile(values, [0.025, 0.975]), rtol=1e-9
-        )
+    actual = gauc_interval(*rows, weighting, num_resamples=20, seed=4)
+    values = []
+    for parts in resamples(groups, 20, 4):
+        # A user drawn twice counts as two groups.
+        copies = np.repeat(np.arange(len(parts)), list(map(len, parts)))
+        index = np.concatenate(parts)
+        found = gauc(labels[index], predictions[index], copies, weighting)
+        values.append(found.value)
+    assert actual.value == gauc(*rows, weighting).value
+    np.testing.assert_allclose(
+        actual[1:], np.quantile(values, [0.025, 0.975]), rtol=1e-9
+    )
 
 
 def test_users_make_the_interval_wider_than_rows(rows):

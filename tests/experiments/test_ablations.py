@@ -180,8 +180,8 @@ def test_runs_of_the_complete_model_are_reused(
     assert main([*arguments, "the hub one"]) == 0
     asked = [experiment.model["ablate"] for experiment, _ in untrained]
     assert asked == [["aggregate"]]
-    said = capsys.readouterr().out
-    assert "vs. the hub one" in said
+    messages = capsys.readouterr().out
+    assert "vs. the hub one" in messages
     # The tables of the comparison stay.
     for path, text in before.items():
         assert path.read_text() == text

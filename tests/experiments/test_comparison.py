@@ -29,15 +29,15 @@ def same_speeds(settings, data):
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
-    said = []
+    messages = []
     chosen = settings(tmp_path_factory.mktemp("comparison"))
-    return compare(chosen, said.append), said
+    return compare(chosen, messages.append), messages
 
 
 def test_metrics_are_those_of_the_predictions(compared):
     """AUCs from scikit-learn, means and deviations over two seeds."""
-    found, said = compared
-    assert len(said) == 6  # two models, two seeds; a baseline; speed
+    found, messages = compared
+    assert len(messages) == 6  # two models, two seeds; a baseline; speed
     rows = {(r["task"], r["model"]): r for r in comparison_rows(found)}
     assert len(rows) == 9
     for model in found.models:
@@ -188,9 +188,9 @@ def test_finished_runs_are_reused(compared, monkeypatch):
     monkeypatch.setattr(run_comparison, "run_experiment", refuse)
     monkeypatch.setattr(run_comparison, "predict_baseline", refuse)
     monkeypatch.setattr(run_comparison, "measure_speeds", same_speeds)
-    said = []
-    again = compare(found.settings, said.append)
-    assert said == ["Measuring the speed of training and prediction."]
+    messages = []
+    again = compare(found.settings, messages.append)
+    assert messages == ["Measuring the speed of training and prediction."]
     for before, after in zip(found.models, again.models, strict=True):
         for one, two in zip(before.predictions, after.predictions, strict=True):
             np.testing.assert_array_equal(one["click"], two["click"])

@@ -10,20 +10,20 @@ RECORD = {"label": "a", "error": None}
 
 @pytest.fixture
 def kept(tmp_path):
-    said = []
-    store = RunStore(tmp_path, said.append)
+    messages = []
+    store = RunStore(tmp_path, messages.append)
     key = store.key(model="a")
     store.put(key, RECORD, {"click": np.arange(1000.0)})
-    return store, key, said
+    return store, key, messages
 
 
 def test_a_run_is_found_again(kept):
-    store, key, said = kept
+    store, key, messages = kept
     record, predictions = store.get(key)
     assert record == {**RECORD, "tasks": ["click"]}
     np.testing.assert_array_equal(predictions["click"], np.arange(1000.0))
     assert store.get(store.key(model="b")) is None
-    assert not said
+    assert not messages
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_run_is_found_again(kept):
     ],
 )
 def test_damaged_runs_are_reported_and_absent(kept, suffix, left):
-    store, key, said = kept
+    store, key, messages = kept
     path = store.directory / (key + suffix)
     if left is None:
         path.unlink()
@@ -50,16 +50,16 @@ def test_damaged_runs_are_reported_and_absent(kept, suffix, left):
             left if isinstance(left, bytes) else path.read_bytes()[:left]
         )
     assert store.get(key) is None
-    assert str(path) in said[0]
+    assert str(path) in messages[0]
     store.put(key, RECORD, {"click": np.arange(1000.0)})
     assert store.get(key) is not None
 
 
 def test_changed_bytes(kept):
-    store, key, said = kept
+    store, key, messages = kept
     path = store.directory / f"{key}.npz"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert store.get(key) is None
-    assert "BadZipFile" in said[0]
+    assert "BadZipFile" in messages[0]

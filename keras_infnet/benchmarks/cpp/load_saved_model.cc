@@ -1,31 +1,31 @@
-// Loads a SavedModel and calls it, with the functions of the TensorFlow
-// runtime that TensorFlow Serving itself calls, and without Python.
+// Loads SavedModels and calls them without Python, with the runtime functions
+// that TensorFlow Serving calls.
 //
 //   load_saved_model [OPTION...] describe FOLDER DESCRIPTION
 //   load_saved_model [OPTION...] run FOLDER REQUESTS ANSWERS
 //   load_saved_model [OPTION...] time REQUESTS FOLDER...
 //
-//   --intra N     threads of one operation, 0 for one a core; default 0
-//   --inter N     operations at a time, 0 for one a core; default 0
-//   --repeats N   timed calls of every request; default 100
-//   --warm-up N   calls of every request before these; default 10
+//   --intra N     threads per operation, 0 for one per core; default 0
+//   --inter N     parallel operations, 0 for one per core; default 0
+//   --repeats N   timed calls per request; default 100
+//   --warm-up N   untimed calls per request; default 10
 //
-// `describe` writes a serialized `MetaGraphDef` that holds tags and signatures.
-// `run` answers every request, also after one that failed. `time` calls the
-// requests in turn, and each with every model in turn, so that a busy machine
-// is busy for all of them; it prints one line of JSON for a folder and a
-// request: their positions in the command, the status of the last call, the
-// microseconds that every call took to make tensors of the message
-// (`prepare_us`) and to compute (`run_us`), what the first call of all took
-// (`first_us`), and what loading the folder took (`load_us`).
+// `describe` writes a serialized `MetaGraphDef` with tags and signatures.
+// `run` answers every request, also after a failed one. `time` calls the
+// requests in turn, each with every model in turn, so that a slow phase of the
+// machine affects all of them. It prints one line of JSON per folder and
+// request: their positions in the command line, the status of the last call,
+// the microseconds of every call to make tensors of the message (`prepare_us`)
+// and to compute (`run_us`), of the first call (`first_us`), and of loading
+// the folder (`load_us`).
 //
-// Numbers in files are 64 bits, little-endian, and bytes follow their number.
+// Numbers in files are 64-bit little-endian; byte strings follow their length.
 // A request: name of the signature, number of inputs, every input as a
-// `NamedTensorProto`. An answer: code of the status, its text, number of
-// outputs, every output as a `NamedTensorProto`. Answers are written one by
-// one: where the process dies, their number tells at which request.
+// `NamedTensorProto`. An answer: status code, message, number of outputs,
+// every output as a `NamedTensorProto`. Answers are written one by one, so
+// their number tells which request crashed the process.
 //
-// Status of the process: 0; 1 for a wrong command line; 2 for what cannot be
+// Exit status: 0; 1 for a wrong command line; 2 for files that cannot be
 // loaded, read or written.
 
 #include <algorithm>
@@ -68,7 +68,7 @@ struct Request {
   Tensors inputs;
 };
 
-// What a request asks a session for.
+// Feeds and fetches of a request.
 struct Call {
   std::vector<std::pair<std::string, tf::Tensor>> feeds;
   std::vector<std::string> fetches;
@@ -142,8 +142,8 @@ std::unique_ptr<tf::SavedModelBundle> Load(const std::string& folder,
   return bundle;
 }
 
-// The checks of the server in its order, then its own function, which parses
-// the messages and fills in the defaults of the signature.
+// The checks of TensorFlow Serving in the same order, then its own function,
+// which parses the messages and adds the defaults of the signature.
 absl::Status Prepare(const tf::SavedModelBundle& bundle,
                      const Request& request, Call* call) {
   const auto& signatures = bundle.GetSignatures();
@@ -183,8 +183,7 @@ void Describe(const tf::SavedModelBundle& bundle, std::ostream& out) {
   if (!out.flush()) Fail("description: cannot write");
 }
 
-// Everything is freed before the next request: one of many rows must not
-// leave less memory to the others.
+// All memory is freed before the next request, since requests may be large.
 void Answer(const tf::SavedModelBundle& bundle, const Request& request,
             std::ostream& out) {
   Call call;
