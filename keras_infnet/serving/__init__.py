@@ -1,4 +1,4 @@
-"""From a trained model to a served one, and back to its answers."""
+"""Export of trained models, calibration, and calls to served ones."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Directories of trained models: weights, schema, vocabularies, figures."""
+"""Directories of trained models: weights, schema, vocabularies, metrics."""
 
 import json
 import os
@@ -39,11 +39,11 @@ def save_model_directory(
     history: Mapping[str, Any] | None = None,
     config: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes all that a trained model consists of, in one step.
+    """Writes a trained model and everything needed to load it, in one step.
 
-    A model that is there already is replaced at the very end: an exception,
-    an interrupt or a full disk leaves it as it was. Files of other names,
-    logs for example, stay.
+    An existing model is replaced at the very end: an exception, an interrupt
+    or a full disk leaves it as it was. Files with other names, such as logs,
+    are kept.
 
     Args:
         model: `keras.Model`, trained.
@@ -51,7 +51,7 @@ def save_model_directory(
         path: path of the directory.
         metrics: mapping of names to figures, for `metrics.json`. Defaults to
             `None`.
-        history: mapping of names to one value an epoch, for `history.csv`.
+        history: mapping of names to one value per epoch, for `history.csv`.
             Defaults to `None`.
         config: mapping, for `config.json`. Defaults to `None`.
 
@@ -86,10 +86,10 @@ def save_model_directory(
 
 
 def _replace(target: Path, new: Path, old: Path) -> None:
-    """Puts `new` where `target` is; `old` names a place for the latter."""
+    """Renames `new` to `target`, which is renamed to `old` meanwhile."""
     if not (target / _NEEDED[0]).exists():
-        # A training has written its logs there already. Without
-        # `model.keras`, which comes last, nobody takes it for a model.
+        # Training may have written logs there. `model.keras` comes last:
+        # without it a directory is not taken for a model.
         target.mkdir(exist_ok=True)
         files = sorted(new.iterdir(), key=lambda file: file.name == _NEEDED[0])
         for file in files:
@@ -135,7 +135,7 @@ def load_model_directory(
     missing = [n for n in _NEEDED if not (directory / n).is_file()]
     if missing:
         raise FileNotFoundError(
-            f"{directory} is not a whole model directory. Missing: "
+            f"{directory} is not a complete model directory. Missing: "
             f"{', '.join(missing)}. {_advice(directory)}"
         )
     encoder = Encoder.load(directory)
@@ -156,13 +156,13 @@ def _advice(directory: Path) -> str:
     if inner:
         return f"Choose one of {', '.join(inner)}."
     if (directory / "resume.npz").is_file():
-        return "Its training is unfinished: start it again, and it continues."
+        return "Its training is unfinished: run it again to resume."
     return f"It needs {', '.join(_NEEDED)}."
 
 
 def load_model(path: str | os.PathLike[str]) -> Any:
     """Loads a `.keras` file, with the classes of this package registered."""
-    # Importing them registers them.
+    # These imports register them.
     import keras_infnet.layers
     import keras_infnet.losses
     import keras_infnet.metrics
@@ -176,19 +176,19 @@ def load_model(path: str | os.PathLike[str]) -> Any:
         except ValueError as error:
             found = f" Its class was not found: {error}"
     try:
-        # Losses and optimizers of the training script may be unknown here.
+        # Losses and optimizers of a training script may be unknown here.
         return keras.models.load_model(path, compile=False)
     except Exception as error:
         raise ValueError(
             f"{path} cannot be loaded. Either it is damaged, its weights do "
-            "not fit its configuration, or it uses layers of your own, which "
-            "must be registered and imported before. Keras says: "
+            "not fit its configuration, or it uses custom layers, which must "
+            "be registered and imported before. Keras says: "
             f"{type(error).__name__}: {error}{found}"
         ) from error
 
 
 def write_model_class(folder: Path, model: Any) -> None:
-    """Writes where the class of an own model is imported from."""
+    """Writes the import path of a custom model class."""
     from keras_infnet.models import Ranker
 
     cls = type(model)
@@ -225,14 +225,14 @@ def _check_same(received: Any, expected: Any, what: str) -> None:
     extra = sorted(set(received) - set(expected))
     if missing or extra:
         raise ValueError(
-            f"the {what} of the model are not those of the schema. Missing: "
+            f"the {what} of the model differ from the schema. Missing: "
             f"{', '.join(missing) or 'none'}. Not in the schema: "
             f"{', '.join(extra) or 'none'}."
         )
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes figures as JSON; NaN, which JSON has not, becomes null."""
+    """Writes JSON, with null for NaN."""
     path.write_text(
         json.dumps(json_safe(content), indent=2, allow_nan=False) + "\n",
         encoding="utf-8",

@@ -1,13 +1,8 @@
-"""Rows as callers have them, to the inputs of a request.
-
-`rows_to_table` takes rows in any form, `raw_request` makes the inputs of one
-signature, `ranking_request` those of a request and its candidates. `Servable`
-and `Client` do no more than send them.
-"""
+"""Conversion of rows in any form into the inputs of a request."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +13,7 @@ from keras_infnet.data.encoding.nesting import arrange, map_values
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Column, Table
 from keras_infnet.schema import Field, Numeric, Schema, nearest_name
+from keras_infnet.schema.value_checks import check_count
 from keras_infnet.serving.exporting.file_formats import check_can_export
 from keras_infnet.serving.exporting.run_export import serialized_examples
 from keras_infnet.serving.graph.signatures import (
@@ -27,11 +23,8 @@ from keras_infnet.serving.graph.signatures import (
 )
 
 __all__ = [
-    "RankingRequest",
     "Rows",
-    "as_arrays",
-    "check_candidates",
-    "check_text",
+    "as_count",
     "complete_request",
     "ranking_request",
     "raw_request",
@@ -39,7 +32,7 @@ __all__ = [
     "serialize_examples",
 ]
 
-#: Rows as callers have them.
+#: The forms in which callers may pass rows.
 Rows = (
     Table
     | pd.DataFrame
@@ -50,13 +43,20 @@ Rows = (
 )
 
 
+def as_count(name: str, value: Any, minimum: int = 1) -> int:
+    """Returns an integer, also of NumPy; raises if it is below `minimum`."""
+    value = int(value) if isinstance(value, np.integer) else value
+    check_count(value, f"`{name}`", minimum)
+    return int(value)
+
+
 def rows_to_table(
     rows: Rows, required: Collection[str] = (), what: str = "rows"
 ) -> Table:
     """Makes a table of rows in any form.
 
-    What a dict leaves out is missing, and so is `None`, but it must name the
-    columns in `required`. Errors call the rows `what`.
+    Keys that a dict omits are missing values, like `None`, but dicts must have
+    the keys in `required`. Errors call the rows `what`.
 
     >>> table = rows_to_table('[{"item": 3}, {"item": 4, "tags": [1, 2]}]')
     >>> table["item"].tolist(), table["tags"].to_lists()
@@ -73,9 +73,9 @@ def rows_to_table(
         absent = [name for name in required if name not in row]
         if absent:
             raise ValueError(
-                f"{what}, row {index}: {', '.join(absent)} must be there. "
-                f"Received: {', '.join(map(str, row))}. Give `None` for what "
-                "is not known."
+                f"{what}, row {index} lacks the required {', '.join(absent)}. "
+                f"Received: {', '.join(map(str, row))}. Use `None` for an "
+                "unknown value."
             )
     if dicts and not names:
         raise ValueError(f"{what} have no columns. Received: {dicts[:3]}.")
@@ -89,36 +89,28 @@ def rows_to_table(
 
 def _dicts(rows: Any, what: str) -> list[Mapping[str, Any]]:
     if isinstance(rows, (str, bytes)):
-        rows = _parsed(rows, what)
+        try:
+            rows = json.loads(rows)
+        except ValueError as error:  # also raised for text that is not UTF-8
+            raise ValueError(f"{what} are not JSON text: {error}.") from error
     if isinstance(rows, Mapping):
         rows = [rows]
-    kinds = None
+    found = type(rows).__name__
     if isinstance(rows, Sequence) and not isinstance(rows, str):
-        kinds = sorted({type(r).__name__ for r in rows if not _is_row(r)})
-        if not kinds:
+        others = {type(r).__name__ for r in rows if not isinstance(r, Mapping)}
+        if not others:
             return list(rows)
+        found += f" of {', '.join(sorted(others))}"
     raise ValueError(
         f"{what} must be a Table, a pandas frame, a list of dicts, one dict "
-        "for one row, or JSON text of these. Received: "
-        f"{type(rows).__name__}{' of ' + ', '.join(kinds) if kinds else ''}."
+        f"for one row, or JSON text of these. Received: {found}."
     )
-
-
-def _is_row(value: Any) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _parsed(text: str | bytes, what: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:  # among them text that is not UTF-8
-        raise ValueError(f"{what} are no JSON text: {error}.") from error
 
 
 def _column(values: list[Any], what: str) -> Any:
     nested = any(isinstance(v, (list, tuple, np.ndarray)) for v in values)
     if not nested and any(value is None for value in values):
-        # As objects: large ids beside a missing one keep their digits.
+        # As objects, since floats would round large ids.
         column = np.empty(len(values), object)
         column[:] = values
         return column
@@ -126,20 +118,20 @@ def _column(values: list[Any], what: str) -> Any:
         return Table({what: values})[what]
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"{what} holds text that UTF-8 cannot express: half of a pair of "
-            f"surrogates. {error}."
+            f"{what} holds text that cannot be encoded as UTF-8, half of a "
+            f"pair of surrogates: {error}."
         ) from error
 
 
 def raw_request(
     table: Table, schema: Schema, names: Collection[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Turns rows into the inputs of the signature of raw values.
+    """Converts rows into the inputs of the signature of raw values.
 
-    Inputs that `table` does not have are left out; lists are padded at the end
-    to the longest of the table. `names` are the inputs that are made, `None`
-    for all. Raises `ValueError` if a required column is absent, or a value
-    does not fit its field.
+    Makes the inputs in `names`, or all if it is `None`, except those that
+    `table` does not have. Lists are padded at the end to the longest one.
+    Raises `ValueError` if a required column is absent or a value does not fit
+    its field.
 
     >>> from keras_infnet.schema import Behavior, Categorical, Task
     >>> schema = Schema(
@@ -157,45 +149,44 @@ def raw_request(
     for name in required:
         if name not in table:
             raise ValueError(
-                f"{nearest_name(name, table.columns, 'column')} Every row "
-                "needs the single-valued categorical fields: "
-                f"{', '.join(required)}."
+                f"{nearest_name(name, table.columns, 'column')} Required "
+                f"columns: {', '.join(required)}."
             )
     request = {}
     for name, (part, events) in _readers(schema).items():
         if name not in table or name not in names:
             continue
         place = Place(name)
-        column = table[name]
+        # Times are nested like any single-valued column.
+        column = arrange(table[name], part or Numeric(name), place, events)
         if part is None:
-            column = _times(column, schema.time_unit, place, events)
+            column = map_values(
+                column, place, lambda v, p: times(v, schema.time_unit, p)
+            )
         else:
-            column = arrange(column, part, place, events)
             column = cleaned(part, column, place)
         fill = missing_value(specs[name]).item()
         request[name] = _padded(column, fill)
     return request
 
 
-class RankingRequest(NamedTuple):
-    """Inputs of `rank`: of one row, and of a row a candidate."""
-
-    shared: dict[str, np.ndarray]
-    own: dict[str, np.ndarray]
-    candidates: int
-
-
 def ranking_request(
     request: Rows, candidates: Rows, schema: Schema
-) -> RankingRequest:
-    """Turns a request and its candidates into the inputs of `rank`.
+) -> tuple[dict[str, np.ndarray], int]:
+    """Converts a request and its candidates into the inputs of `rank`.
 
-    Columns of the other table are ignored. Without candidates there are no
-    inputs. Raises `ValueError` if the request is not one row, a required
-    column or every column of candidates is absent, or a value does not fit.
+    Returns all inputs, and the number of candidates, without which there are
+    none. Columns of the other table are ignored. Raises `ValueError` if the
+    request is not one row, a required column or every column of candidates is
+    absent, or a value does not fit.
     """
-    check_candidates(schema)
     offered = schema.candidates
+    if not offered:
+        raise ValueError(
+            "the model was exported without `candidates`, so that it cannot "
+            "rank. Name the fields that describe a candidate and export it "
+            "again, or use `predict`."
+        )
     needed = required_inputs(schema)
     row = rows_to_table(
         request, [n for n in needed if n not in offered], "the request"
@@ -204,38 +195,26 @@ def ranking_request(
         candidates, [n for n in needed if n in offered], "candidates"
     )
     if not len(table):
-        return RankingRequest({}, {}, 0)
+        return {}, 0
     if len(row) != 1:
         raise ValueError(
-            "a request is one row, shared by all candidates. Received: "
-            f"{len(row)} rows."
+            "the request must be one row, which all candidates share. "
+            f"Received: {len(row)} rows."
         )
     if not any(name in table for name in offered):
         raise ValueError(
             f"candidates have none of the columns {', '.join(offered)}. "
             f"Received: {', '.join(table.columns) or 'no column'}."
         )
-    return RankingRequest(
-        raw_request(row, schema, shared_raw_inputs(schema)),
-        raw_request(table, schema, offered),
-        len(table),
-    )
-
-
-def check_candidates(schema: Schema) -> None:
-    """Raises `ValueError` where a schema does not say what candidates are."""
-    if not schema.candidates:
-        raise ValueError(
-            "the model was exported without candidates: the `candidates` of "
-            "its schema are empty. Name the fields that tell what is on offer "
-            "and export it again, or use `predict`."
-        )
+    shared = raw_request(row, schema, shared_raw_inputs(schema))
+    own = raw_request(table, schema, offered)
+    return complete_request({**shared, **own}, schema), len(table)
 
 
 def complete_request(
     inputs: Mapping[str, Any], schema: Schema
 ) -> dict[str, Any]:
-    """Adds one row of missing values for each raw input that is left out."""
+    """Adds one row of missing values for each raw input that is absent."""
     return {
         name: inputs.get(name, missing_value(spec))
         for name, spec in schema.raw_inputs.items()
@@ -243,7 +222,7 @@ def complete_request(
 
 
 def _readers(schema: Schema) -> dict[str, tuple[Field | None, bool]]:
-    """The field of every raw input, and whether it tells of events."""
+    """Returns the field of every raw input, and whether it has events."""
     readers: dict[str, tuple[Field | None, bool]] = {
         name: (part, behavior is not None)
         for name, part, behavior in schema.columns()
@@ -254,12 +233,6 @@ def _readers(schema: Schema) -> dict[str, tuple[Field | None, bool]]:
     if schema.is_timed:
         readers[str(schema.request_time)] = (None, False)
     return readers
-
-
-def _times(column: Column, unit: str, place: Place, events: bool) -> Column:
-    # Times are laid out as any single-valued column.
-    column = arrange(column, Numeric(place.column), place, events)
-    return map_values(column, place, lambda v, p: times(v, unit, p))
 
 
 def _padded(column: Column, fill: object) -> np.ndarray:
@@ -273,49 +246,15 @@ def _padded(column: Column, fill: object) -> np.ndarray:
     return column.pad(lengths if len(lengths) > 1 else lengths[0], fill)
 
 
-def as_arrays(inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    r"""Makes arrays of inputs as they are.
-
-    Text and bytes become objects.
-
-    >>> as_arrays({"inputs": [b"a\0"]})["inputs"].tolist()
-    [b'a\x00']
-    """
-    arrays = {}
-    for name, value in inputs.items():
-        array = np.asarray(value)
-        if array.dtype.kind in "SU":
-            # Those kinds of array drop zeros at the end.
-            array = np.array(value, object)
-        arrays[name] = array
-    return arrays
-
-
-def check_text(inputs: Mapping[str, Any]) -> None:
-    """Raises `ValueError` for text that cannot be encoded as UTF-8."""
-    for name, array in inputs.items():
-        if np.asarray(array).dtype.kind not in "OU":
-            continue
-        for value in np.ravel(array):
-            try:
-                if isinstance(value, str):
-                    value.encode()
-            except UnicodeEncodeError as error:
-                raise ValueError(
-                    f"input {name!r}: {value!r} is text that UTF-8 cannot "
-                    f"express. {error}."
-                ) from error
-
-
 def serialize_examples(
     table: Table | pd.DataFrame, schema: Schema
 ) -> list[bytes]:
     """Writes raw rows as serialized `tf.train.Example`s.
 
-    They are what the signature `serve_examples` takes. Features are named as
-    the columns. An attribute of events with several values is one list, and
-    a feature with `_lengths` behind its name holds how many values belong to
-    each event.
+    The signature `serve_examples` takes them. Features are named as the
+    columns. An attribute of events with several values is one flat list, and
+    a feature with `_lengths` appended to its name holds the number of values
+    of each event.
 
     Args:
         table: `keras_infnet.data.Table` or pandas frame, as for
@@ -323,7 +262,7 @@ def serialize_examples(
         schema: `keras_infnet.schema.Schema`.
 
     Returns:
-        List of bytes, one a row.
+        List of bytes, one per row.
 
     Raises:
         ImportError: If TensorFlow is not installed.

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from keras_infnet.schema import Schema
-from keras_infnet.schema.value_checks import check_count
+from keras_infnet.schema import InputSpec, Schema
 from keras_infnet.serving.exporting.file_formats import check_can_export
 from keras_infnet.serving.exporting.versions import latest_version
 from keras_infnet.serving.graph.signatures import (
@@ -20,12 +19,12 @@ from keras_infnet.serving.graph.signatures import (
 )
 from keras_infnet.serving.request import (
     Rows,
+    as_count,
     complete_request,
     ranking_request,
     raw_request,
     rows_to_table,
 )
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["Servable"]
 
@@ -33,13 +32,13 @@ __all__ = ["Servable"]
 class Servable:
     """Scores raw rows with an exported model, as a server does.
 
-    TensorFlow runs the graph, whichever backend Keras uses. Build it with
+    TensorFlow runs the graph, whichever backend Keras uses. Create it with
     `Servable.load`.
 
     Args:
         path: path of the version folder.
         schema: `keras_infnet.schema.Schema` of the model.
-        saved_model: what `tf.saved_model.load` returned.
+        saved_model: result of `tf.saved_model.load`.
 
     Example:
 
@@ -52,7 +51,7 @@ class Servable:
     def __init__(self, path: Path, schema: Schema, saved_model: Any) -> None:
         self.path = path
         self.schema = schema
-        # Keeps the variables and tables of the functions alive.
+        # Its functions do not keep variables and tables alive.
         self._saved_model = saved_model
 
     @classmethod
@@ -85,32 +84,32 @@ class Servable:
         """Predicts from raw values.
 
         Args:
-            table: `keras_infnet.data.Table`, pandas frame or dicts, as
-                `Client.predict` takes them. Columns that a request may leave
-                out may be absent, further ones are ignored.
-            batch_size: integer. Rows of one call. Defaults to `1024`.
+            table: `keras_infnet.data.Table`, pandas frame or dicts, as for
+                `Client.predict`. Columns that a request may omit may be
+                absent; extra ones are ignored.
+            batch_size: integer. Rows per call. Defaults to `1024`.
 
         Returns:
             Dict of task name to float32 array of shape `(rows, 1)`.
 
         Raises:
             ValueError: If a required column is absent, a value does not fit
-                its field, `batch_size` is no positive integer, or the model
-                was exported without an encoder.
+                its field, `batch_size` is not a positive integer, or the
+                model was exported without an encoder.
         """
         self._check_raw()
-        check_positive(batch_size=batch_size)
-        table = rows_to_table(table, required_inputs(self.schema))
-        parts: dict[str, list[np.ndarray]] = {
-            task: [np.empty((0, 1), np.float32)]
-            for task in self.schema.task_names
+        schema, size = self.schema, as_count("batch_size", batch_size)
+        table = rows_to_table(table, required_inputs(schema))
+        empty = np.empty((0, 1), np.float32)
+        answers = [dict.fromkeys(schema.task_names, empty)]
+        for start in range(0, len(table), size):
+            rows = table.slice(start, start + size)
+            inputs = complete_request(raw_request(rows, schema), schema)
+            answers.append(self._call(RAW, inputs))
+        return {
+            task: np.concatenate([answer[task] for answer in answers])
+            for task in schema.task_names
         }
-        for start in range(0, len(table), batch_size):
-            rows = table.slice(start, min(start + batch_size, len(table)))
-            outputs = self._call(RAW, raw_request(rows, self.schema))
-            for task, output in outputs.items():
-                parts[task].append(output.numpy())
-        return {task: np.concatenate(part) for task, part in parts.items()}
 
     def rank(
         self,
@@ -121,17 +120,17 @@ class Servable:
         """Scores the candidates of one request.
 
         Args:
-            request: one row of what all candidates share, in any form that
-                `predict_raw` takes.
-            candidates: one row a candidate. Further columns are ignored in
+            request: one row of the columns that all candidates share, in any
+                form that `predict_raw` takes.
+            candidates: one row per candidate. Extra columns are ignored in
                 both.
-            top_k: integer. How many candidates come back, the best ones
-                first; `None` for all in their order. Defaults to `None`.
+            top_k: integer. Number of candidates to return, best first;
+                `None` for all in their order. Defaults to `None`.
 
         Returns:
-            Dict of task name and `score` to float32 array of shape
-            `(candidates,)`, and with `top_k` `index`, the rows of
-            `candidates`. Without candidates they are empty.
+            Dict of task name and `"score"` to float32 array of shape
+            `(candidates,)`, and with `top_k` `"index"`, their positions in
+            `candidates`. The arrays are empty without candidates.
 
         Raises:
             ValueError: If the request is not one row, a required column is
@@ -139,46 +138,40 @@ class Servable:
                 exported without candidates or without an encoder.
         """
         self._check_raw()
-        schema = self.schema
         if top_k is not None:
-            # NumPy's integers are integers too.
-            top_k = int(top_k) if isinstance(top_k, np.integer) else top_k
-            check_count(top_k, "`top_k`", 0)
-        shared, own, count = ranking_request(request, candidates, schema)
+            top_k = as_count("top_k", top_k, 0)
+        inputs, count = ranking_request(request, candidates, self.schema)
         if not count:
-            empty = np.empty(0, np.float32)
-            found = dict.fromkeys((*schema.task_names, SCORE), empty)
+            names = (*self.schema.task_names, SCORE)
+            found = dict.fromkeys(names, np.empty(0, np.float32))
             if top_k is not None:
                 found[INDEX] = np.empty(0, np.int32)
             return found
-        inputs: dict[str, Any] = {**shared, **own}
         if top_k is None:
-            outputs = self._call(RANK, inputs)
-        else:
-            # More than there are may be more than an int32 holds.
-            k = np.int32(min(top_k, count))
-            outputs = self._call(RANK_TOP_K, inputs, k=k)
-        return {name: output.numpy() for name, output in outputs.items()}
+            return self._call(RANK, inputs)
+        # A larger number may not fit into an int32.
+        k = np.array(min(top_k, count), np.int32)
+        return self._call(RANK_TOP_K, {**inputs, "k": k})
 
     def _call(
-        self, signature: str, inputs: dict[str, Any], **scalars: Any
-    ) -> dict[str, Any]:
+        self, signature: str, inputs: dict[str, Any]
+    ) -> dict[str, np.ndarray]:
         import tensorflow as tf
 
-        specs = self.schema.raw_inputs
+        specs = {**self.schema.raw_inputs, "k": InputSpec((), "int32")}
         tensors = {
             name: tf.constant(value, specs[name].dtype)
-            for name, value in complete_request(inputs, self.schema).items()
+            for name, value in inputs.items()
         }
-        tensors |= {name: tf.constant(n) for name, n in scalars.items()}
-        return dict(self._saved_model.signatures[signature](**tensors))
+        outputs = self._saved_model.signatures[signature](**tensors)
+        return {name: output.numpy() for name, output in outputs.items()}
 
     def _check_raw(self) -> None:
         if RAW not in self._saved_model.signatures:
             raise ValueError(
-                f"{self.path} takes encoded ids alone: it was exported with a "
-                "schema in place of an encoder. Export it with the encoder "
-                "of its training data."
+                f"{self.path} takes only encoded ids, since it was exported "
+                "with a schema in place of an encoder. Export it with the "
+                "encoder of its training data."
             )
 
     def __repr__(self) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 from odd_mistakes import spoiled
+from serving_examples import inputs_of
 
-from keras_infnet.data.batching.batch_arrays import input_arrays
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Table
@@ -175,8 +175,7 @@ class OddRequests:
         """Works out what a model gets of requests, one behind the other."""
         if self.raw:
             table = Table.concat([self._table(odd) for odd in odds])
-            encoded = self.encoder.encode(table, labels=False)
-            return input_arrays(self.encoder.schema, encoded)
+            return inputs_of(self.encoder, table)
         parts = [self._tidy(odd) for odd in odds]
         return {n: np.concatenate([p[n] for p in parts]) for n in self.specs}
 

@@ -8,6 +8,7 @@ from keras_infnet.data import Batches, Encoder
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Behavior, Categorical, Numeric, Schema, Task
+from keras_infnet.serving.request import ranking_request, raw_request
 
 on_tensorflow = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow",
@@ -18,6 +19,18 @@ on_tensorflow = pytest.mark.skipif(
 def inputs_of(encoder: Encoder, table: Table) -> dict[str, np.ndarray]:
     """What a model gets of the rows of a table."""
     return Batches(table, encoder, len(table), labels=False)[0][0]
+
+
+def raw_inputs(table: Table, schema: Schema) -> dict[str, np.ndarray]:
+    """Inputs of `serve_raw`, as the client sends them."""
+    return raw_request(table, schema)
+
+
+def ranking_inputs(
+    request: Table, candidates: Table, schema: Schema
+) -> dict[str, np.ndarray]:
+    """Inputs of `rank`, as the client sends them."""
+    return ranking_request(request, candidates, schema)[0]
 
 
 def predict(

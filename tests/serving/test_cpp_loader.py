@@ -11,6 +11,7 @@ from serving_examples import (
     make_table,
     on_tensorflow,
     predict,
+    raw_inputs,
 )
 
 from keras_infnet.benchmarks.saved_model_program import Crashed
@@ -23,7 +24,6 @@ from keras_infnet.serving.graph.signatures import (
     missing_value,
     signatures_of,
 )
-from keras_infnet.serving.request import raw_request
 
 FAMILIES = ["INFNet", "INFNet_proxy", "SharedBottom", "DIN", "AutoIFS"]
 
@@ -46,7 +46,7 @@ def test_every_signature_answers_as_predict_does(label, program, built, table):
     fusion = Fusion.sum_of(encoder.schema.task_names)
     cases = predict_cases(model, encoder, table.slice(0, 40), fusion)
     # No row at all is a request too.
-    raw = raw_request(table.slice(0, 2), encoder.schema)
+    raw = raw_inputs(table.slice(0, 2), encoder.schema)
     ids = next(c.inputs for c in cases if c.signature == "serving_default")
     none = [
         ("serve_raw", {name: array[:0] for name, array in raw.items()}),
@@ -153,7 +153,7 @@ MISTAKES = [
 @pytest.mark.parametrize("signature", ["serving_default", "serve_raw"])
 def test_mistakes_get_a_status(signature, program, exported, encoder):
     table = make_table(4, seed=5)
-    request = raw_request(table, encoder.schema)
+    request = raw_inputs(table, encoder.schema)
     if signature == "serving_default":
         request = inputs_of(encoder, table)
     short = tensor_proto(request["item"])
@@ -196,7 +196,7 @@ def test_times_models_and_requests_in_turn(
     program, exported, exported_ids, encoder, table
 ):
     ids = inputs_of(encoder, table.slice(0, 5))
-    raw = raw_request(table.slice(0, 5), encoder.schema)
+    raw = raw_inputs(table.slice(0, 5), encoder.schema)
     lines = program.time(
         [exported, exported_ids],
         [("serving_default", ids), ("serve_raw", raw)],
@@ -219,7 +219,7 @@ def test_what_is_no_model(program, tmp_path):
 
 
 def test_a_crash_is_told_from_a_failure(program, exported, encoder, tmp_path):
-    request = raw_request(make_table(2), encoder.schema)
+    request = raw_inputs(make_table(2), encoder.schema)
     # Answers two of three requests, dies while it writes the last.
     script = tmp_path / "dies"
     script.write_text(

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from serving_examples import on_tensorflow
+from serving_examples import on_tensorflow, ranking_inputs, raw_inputs
 
 from keras_infnet.serving import Servable
-from keras_infnet.serving.client.rest_transport import _plain
-from keras_infnet.serving.request import ranking_request, raw_request
+from keras_infnet.serving.client.rest_transport import json_columns
 
 SCRIPT = Path(__file__).parents[2] / "examples/serving/kserve_model.py"
 
@@ -46,14 +45,14 @@ def served(monkeypatch, exported):
 
 def sent(inputs):
     """What the client sends, as it arrives."""
-    plain = {name: _plain(array, True) for name, array in inputs.items()}
+    plain = {name: json_columns(array, True) for name, array in inputs.items()}
     return json.loads(json.dumps(plain, allow_nan=False))
 
 
 def test_answers_as_the_export(served, exported, table):
     assert served.ready and served.name == "news"
     servable, rows = Servable.load(exported), table.slice(0, 7)
-    inputs = sent(raw_request(rows, servable.schema))
+    inputs = sent(raw_inputs(rows, servable.schema))
     found = served.predict({"signature_name": "serve_raw", "inputs": inputs})
     instances = [
         {name: values[i] for name, values in inputs.items()} for i in range(7)
@@ -66,8 +65,7 @@ def test_answers_as_the_export(served, exported, table):
         np.testing.assert_allclose(
             [row[task] for row in by_row["predictions"]], expected, atol=1e-6
         )
-    inputs = ranking_request(rows.slice(0, 1), rows, servable.schema)
-    request = {**inputs.shared, **inputs.own}
+    request = ranking_inputs(rows.slice(0, 1), rows, servable.schema)
     best = served.predict(
         {
             "signature_name": "rank_top_k",
@@ -96,7 +94,7 @@ def test_answers_as_the_export(served, exported, table):
 )
 def test_what_does_not_fit_is_refused(served, exported, table, change, message):
     schema = Servable.load(exported).schema
-    inputs = sent(raw_request(table.slice(0, 2), schema))
+    inputs = sent(raw_inputs(table.slice(0, 2), schema))
     right = {"signature_name": "serve_raw", "inputs": inputs}
     if change.keys() <= right.keys():
         wrong = {**right, **change}

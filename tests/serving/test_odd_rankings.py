@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 from odd_rankings import OddRankings, check_ranking
 from odd_requests import check_statuses
-from serving_examples import as_candidates, on_tensorflow, predict
+from serving_examples import (
+    as_candidates,
+    on_tensorflow,
+    predict,
+    ranking_inputs,
+)
 
 from keras_infnet.data.encoding.encoder import Encoder
-from keras_infnet.serving.request import ranking_request
 
 pytestmark = [pytest.mark.serving, pytest.mark.long, on_tensorflow]
 
@@ -54,8 +58,7 @@ def test_a_hundred_thousand_candidates(
         task: np.resize(y[:, 0], count)
         for task, y in predict(model, encoder, tiled).items()
     }
-    request = ranking_request(table.slice(0, 1), table, encoder.schema)
-    inputs = {**request.shared, **request.own}
+    inputs = ranking_inputs(table.slice(0, 1), table, encoder.schema)
     inputs = {
         name: np.resize(a, (count if len(a) > 1 else 1, *a.shape[1:]))
         for name, a in inputs.items()

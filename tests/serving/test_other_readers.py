@@ -6,9 +6,13 @@ import sys
 
 import numpy as np
 import pytest
-from serving_examples import expect, inputs_of, on_tensorflow, predict
-
-from keras_infnet.serving.request import raw_request
+from serving_examples import (
+    expect,
+    inputs_of,
+    on_tensorflow,
+    predict,
+    raw_inputs,
+)
 
 pytestmark = [pytest.mark.serving, pytest.mark.long, on_tensorflow]
 
@@ -31,7 +35,7 @@ def test_saved_model_cli_runs_a_request(
     exported, model, encoder, table, tmp_path
 ):
     rows = table.slice(0, 5)
-    request = raw_request(rows, encoder.schema)
+    request = raw_inputs(rows, encoder.schema)
     # Text as bytes, which are read without pickling.
     arrays = {
         name: np.char.encode(array.astype(str), "utf-8")

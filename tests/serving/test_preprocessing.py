@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from serving_examples import inputs_of
+from serving_examples import inputs_of, raw_inputs
 
 from keras_infnet.data.encoding.bins import gap_ids as expected_gap_ids
 from keras_infnet.data.encoding.encoder import Encoder
@@ -20,7 +20,6 @@ from keras_infnet.serving.graph.preprocessing import (
     hash_buckets,
     tidy_inputs,
 )
-from keras_infnet.serving.request import raw_request
 
 
 def run(graph, request):
@@ -71,14 +70,14 @@ def graph(encoder):
 def test_equals_the_encoder(graph, encoder, table, seed):
     if seed is not None:
         table = example_rows(encoder, rows=50, seed=seed)
-    request = raw_request(table, encoder.schema)
+    request = raw_inputs(table, encoder.schema)
     same(run(graph, request), inputs_of(encoder, table), encoder.schema)
 
 
 def test_numbers_of_rows(graph, encoder, table):
     import tensorflow as tf
 
-    request = raw_request(table.slice(0, 4), encoder.schema)
+    request = raw_inputs(table.slice(0, 4), encoder.schema)
     found = run(graph, {name: array[:0] for name, array in request.items()})
     assert {len(array) for array in found.values()} == {0}
     with pytest.raises(tf.errors.InvalidArgumentError):
@@ -87,7 +86,7 @@ def test_numbers_of_rows(graph, encoder, table):
 
 def test_events_are_compacted_wherever_padding_stands(graph, encoder, table):
     rows = table.slice(0, 40)
-    request = raw_request(rows, encoder.schema)
+    request = raw_inputs(rows, encoder.schema)
     expected = run(graph, request)
     spread = dict(request)
     for name, array in request.items():
@@ -104,12 +103,12 @@ def test_events_are_compacted_wherever_padding_stands(graph, encoder, table):
 
 def test_one_row_stands_for_all(graph, encoder, table):
     rows = table.slice(0, 7)
-    request = raw_request(rows, encoder.schema)
+    request = raw_inputs(rows, encoder.schema)
     history = [n for n in request if n.startswith(("seen_", "searched_"))]
     first = rows.with_columns(
         {n: rows[n].take(np.zeros(7, int)) for n in history}
     )
-    expected = run(graph, raw_request(first, encoder.schema))
+    expected = run(graph, raw_inputs(first, encoder.schema))
     shared = {n: a[:1] if n in history else a for n, a in request.items()}
     found = run(graph, shared)
     np.testing.assert_equal(found, expected)
@@ -117,7 +116,7 @@ def test_one_row_stands_for_all(graph, encoder, table):
 
 def test_attributes_of_unequal_length_are_filled_up(graph, encoder, table):
     rows = table.slice(0, 9)
-    request = raw_request(rows, encoder.schema)
+    request = raw_inputs(rows, encoder.schema)
     expected = run(
         graph, {**request, "seen_price": request["seen_price"] * np.nan}
     )
@@ -217,9 +216,9 @@ def test_requests_of_odd_columns(encoder, table):
             "tags": ListColumn(np.empty(0, np.int64), none, none),
         }
     )
-    request = raw_request(rows.without(["price", "seen_item"]), schema)
+    request = raw_inputs(rows.without(["price", "seen_item"]), schema)
     assert request["words"].tolist() == [["red", "blue"], ["", ""]]
     assert request["tags"].tolist() == [[-1], [-1]]
     assert not {"price", "seen_item"} & request.keys()
     with pytest.raises(ValueError, match="'item'"):
-        raw_request(table.without("item"), schema)
+        raw_inputs(table.without("item"), schema)

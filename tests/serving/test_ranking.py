@@ -3,7 +3,13 @@
 import keras
 import numpy as np
 import pytest
-from serving_examples import as_candidates, expect, on_tensorflow, predict
+from serving_examples import (
+    as_candidates,
+    expect,
+    on_tensorflow,
+    predict,
+    raw_inputs,
+)
 
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.sources.table import Table
@@ -13,7 +19,6 @@ from keras_infnet.serving.graph.fusion import Fusion
 from keras_infnet.serving.graph.saved_graph import save_graph
 from keras_infnet.serving.graph.signatures import check_names, missing_value
 from keras_infnet.serving.model_directory import save_model_directory
-from keras_infnet.serving.request import raw_request
 
 pytestmark = [pytest.mark.serving, on_tensorflow]
 EXPRESSION = "2 * click * like + stay"
@@ -82,11 +87,11 @@ def test_a_history_may_be_none_in_every_row(servable):
 def test_every_dict_has_the_required_ids(servable):
     request = {"city": "Paris", "user": 7, "query": "q1"}
     rows = [{**request, "item": 5}, request]
-    with pytest.raises(ValueError, match="row 1: item"):
+    with pytest.raises(ValueError, match="row 1 .*item"):
         servable.predict_raw(rows)
-    with pytest.raises(ValueError, match="candidates, row 1: item"):
+    with pytest.raises(ValueError, match="candidates, row 1 .*item"):
         servable.rank(request, [{"item": 5}, {"tags": [1]}])
-    with pytest.raises(ValueError, match="request, row 0: user"):
+    with pytest.raises(ValueError, match="request, row 0 .*user"):
         servable.rank({"city": "Paris", "query": "q1"}, [{"item": 5}])
 
 
@@ -114,7 +119,7 @@ def test_wrong_requests_are_refused(servable, table):
         servable.rank(table.slice(0, 2), table)
     with pytest.raises(ValueError, match="'item'"):
         servable.rank(table.slice(0, 1), table.without("item"))
-    with pytest.raises(ValueError, match="none of the columns"):
+    with pytest.raises(ValueError, match="item, tags.*city"):
         servable.rank(table.slice(0, 1), table.select(["city"]))
     for wrong in (-1, 2.0, True):
         with pytest.raises(ValueError, match="`top_k`"):
@@ -144,7 +149,7 @@ def call(servable, name, **inputs):
 def test_the_graph_itself_refuses_several_requests(servable, table):
     import tensorflow as tf
 
-    inputs = raw_request(table.slice(0, 3), servable.schema)
+    inputs = raw_inputs(table.slice(0, 3), servable.schema)
     with pytest.raises(tf.errors.InvalidArgumentError, match="city"):
         call(servable, "rank", **inputs)
     one = {

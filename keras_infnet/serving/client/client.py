@@ -1,11 +1,10 @@
-"""A served model, called over the network."""
+"""A client of a served model."""
 
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -27,14 +26,12 @@ from keras_infnet.serving.graph.signatures import (
 )
 from keras_infnet.serving.request import (
     Rows,
-    as_arrays,
-    check_text,
+    as_count,
     complete_request,
     ranking_request,
     raw_request,
     rows_to_table,
 )
-from keras_infnet.utils.argument_checks import check_positive
 
 __all__ = ["Client"]
 
@@ -42,42 +39,41 @@ _PROTOCOLS = ("grpc", "rest", "kserve")
 _FIRST_PAUSE = 0.1  # seconds, doubled with every retry
 _LONGEST_PAUSE = 2.0
 
-Answer = tuple[dict[str, np.ndarray], int | None]
+Arrays = Mapping[str, np.ndarray]
 
 
 class Client:
-    """Asks TensorFlow Serving, or KServe, for predictions.
+    """Gets predictions from TensorFlow Serving or KServe.
 
     Rows are checked against the schema before anything is sent. A call that
-    finds no server (UNAVAILABLE, 503) is repeated after a pause, which
-    doubles, as long as `retries` and `timeout` allow; every other status
-    fails at once with a `ServingError`. `timeout` is that of a whole call of
-    a method, with its parts, pauses and repetitions.
+    finds no server (UNAVAILABLE, 503) is retried after a pause, which doubles,
+    within `retries` and `timeout`; every other status raises a `ServingError`
+    at once. `timeout` covers a whole method call with its parts, pauses and
+    retries.
 
     A client may be used from several threads. Use it as a context manager, or
-    call `close`. Connections are not encrypted: where the network is not
-    your own, put a proxy beside the client that does it.
+    call `close`. Connections are not encrypted: on a network that is not
+    private, encrypt them with a proxy on the side of the client.
 
     Args:
-        address: string. Host and port, `"localhost:8500"` for gRPC and
-            `"localhost:8501"` for REST where the server has its defaults.
+        address: string. Host and port, by default of the servers
+            `"localhost:8500"` for gRPC and `"localhost:8501"` for REST.
         name: string. Name of the model.
         schema: `keras_infnet.schema.Schema` of the model, or the path of its
             `schema.json`, of a version, or of `saved_models/NAME` for the
             newest version.
         protocol: `"grpc"`, which needs the extra `client`, `"rest"`, or
-            `"kserve"`, which is REST without versions and labels, in strict
-            JSON: numbers that are missing are `null`. Defaults to `"grpc"`.
-        version: integer. Version to ask. Defaults to `None`, the newest.
-        label: string. Label of the version to ask, such as `"stable"`.
-            Defaults to `None`.
-        timeout: float. Seconds until a call of a method fails. Defaults to
-            `5.0`.
-        retries: integer. Most repetitions of a call. Defaults to `3`.
+            `"kserve"`: REST in strict JSON, in which missing numbers are
+            `null`, without versions and labels. Defaults to `"grpc"`.
+        version: integer. Version of the model. Defaults to `None`, the newest.
+        label: string. Label of the version, such as `"stable"`. Defaults to
+            `None`.
+        timeout: float. Seconds until a method call fails. Defaults to `5.0`.
+        retries: integer. Maximum number of retries. Defaults to `3`.
 
     Raises:
-        ValueError: If an argument is not one of those.
-        ImportError: If gRPC is asked for and not installed.
+        ValueError: If an argument is invalid.
+        ImportError: If gRPC is requested and not installed.
         FileNotFoundError: If there is no schema at the path.
 
     Example:
@@ -105,18 +101,18 @@ class Client:
             raise ValueError(nearest_name(protocol, _PROTOCOLS, "protocol"))
         if version is not None and label is not None:
             raise ValueError(
-                "a client asks for a version or for a label. Received: "
+                "`version` and `label` cannot both be given. Received: "
                 f"version={version}, label={label!r}."
             )
         if not timeout > 0 or retries < 0:
             raise ValueError(
-                "`timeout` must be positive, and `retries` not negative. "
+                "`timeout` must be positive, and `retries` at least 0. "
                 f"Received: timeout={timeout}, retries={retries}."
             )
         if not re.fullmatch(r"[^/]+:\d+", address):
             raise ValueError(
-                "`address` must be a host and a port, as in "
-                f"'localhost:8500'. Received: {address!r}."
+                "`address` must be a host and a port, such as "
+                f"'localhost:8500'. Received: address={address!r}."
             )
         self.address = address
         self.name = name
@@ -124,7 +120,6 @@ class Client:
         self.timeout = timeout
         self.retries = retries
         self._transport: GrpcTransport | RestTransport
-        self._complete = protocol != "grpc"
         if protocol == "grpc":
             self._transport = GrpcTransport(address, name, version, label)
         else:
@@ -143,42 +138,41 @@ class Client:
         Args:
             rows: `keras_infnet.data.Table`, pandas frame, list of dicts, one
                 dict for one row, or JSON text of these. Columns that a
-                request may leave out may be absent, further ones are ignored.
-                For `"serving_default"` a `Table` as `Encoder.encode` makes
-                it.
+                request may omit may be absent; extra ones are ignored. For
+                `"serving_default"` a `Table` from `Encoder.encode`.
             signature: `"serve_raw"` or `"serving_default"`. Defaults to
                 `"serve_raw"`.
-            batch_size: integer. Rows of one call. Defaults to `1024`.
+            batch_size: integer. Rows per call. Defaults to `1024`.
 
         Returns:
-            Dict of task name to float32 array of shape `(rows, 1)`. No rows
-            need no call.
+            Dict of task name to float32 array of shape `(rows, 1)`. Without
+            rows no call is made.
 
         Raises:
             ValueError: If a column is absent or a value does not fit; nothing
                 was sent.
-            ServingError: If the server refuses or is not there.
+            ServingError: If the server refuses or cannot be reached.
         """
         if signature not in (RAW, ENCODED):
             raise ValueError(
                 nearest_name(signature, (RAW, ENCODED), "signature")
                 + " Use `rank` for candidates and `call` for arrays."
             )
-        batch_size = _plain(batch_size)
-        check_positive(batch_size=batch_size)
-        if signature == RAW:
-            table = rows_to_table(rows, required_inputs(self.schema))
-        else:
-            table = rows_to_table(rows)
+        batch_size, schema = as_count("batch_size", batch_size), self.schema
+        required = required_inputs(schema) if signature == RAW else ()
+        table = rows_to_table(rows, required)
         if not len(table):
-            return {t: np.empty((0, 1), np.float32) for t in self._tasks}
-        starts = range(0, len(table), batch_size)
-        parts = [
-            self._inputs(table.slice(s, s + batch_size), signature)
-            for s in starts
-        ]
-        answers = self._together(signature, parts)
-        return {task: _joined(answers, task) for task in self._tasks}
+            return {t: np.empty((0, 1), np.float32) for t in schema.task_names}
+        parts = []
+        for start in range(0, len(table), batch_size):
+            part = table.slice(start, start + batch_size)
+            if signature == ENCODED:
+                parts.append(input_arrays(schema, part))
+            else:
+                # Over REST a server requires every input.
+                inputs = raw_request(part, schema)
+                parts.append(complete_request(inputs, schema))
+        return _joined(self._call_all(signature, parts), schema.task_names)
 
     def rank(
         self,
@@ -189,78 +183,83 @@ class Client:
     ) -> dict[str, np.ndarray]:
         """Scores the candidates of one request.
 
-        What they share, such as a history, is sent once a call. More
+        What they share, such as a history, is sent once per call. More
         candidates than `max_candidates` take several calls, one after the
-        other, all answered by one version (over REST, which does not tell,
-        name a `version` to be sure).
+        other, all answered by one version (REST does not report it: pass a
+        `version` to be sure).
 
         Args:
             request: one row of the columns that all candidates share, in any
                 form that `predict` takes.
             candidates: rows of the fields that `schema.candidates` names.
-            top_k: integer. Return the best so many, best first. Defaults to
-                `None`, all in their order.
-            max_candidates: integer. Candidates of one call. Defaults to
-                `1000`.
+            top_k: integer. Number of candidates to return, best first.
+                Defaults to `None`, all in their order.
+            max_candidates: integer. Candidates per call. Defaults to `1000`.
 
         Returns:
             Dict of task name and `"score"` to float32 array of shape
-            `(candidates,)`. With `top_k` as many as there are at most, and
-            `"index"`, integers: where each stands in `candidates`. No
-            candidates need no call.
+            `(candidates,)`. With `top_k` at most that many, and `"index"`,
+            their positions in `candidates`. Without candidates no call is
+            made.
 
         Raises:
             ValueError: If the schema names no candidates, a column is absent
                 or a value does not fit; nothing was sent.
-            ServingError: If the server refuses or is not there.
+            ServingError: If the server refuses or cannot be reached.
         """
-        max_candidates = _plain(max_candidates)
-        check_positive(max_candidates=max_candidates)
+        size = as_count("max_candidates", max_candidates)
         if top_k is not None:
-            top_k = _plain(top_k)
-            check_positive(top_k=top_k)
-        names = [*self._tasks, SCORE]
-        shared, own, count = ranking_request(request, candidates, self.schema)
+            top_k = as_count("top_k", top_k)
+        names = [*self.schema.task_names, SCORE]
+        inputs, count = ranking_request(request, candidates, self.schema)
         if not count:
+            empty = {name: np.empty(0, np.float32) for name in names}
             if top_k is not None:
-                names.append(INDEX)
-            kinds = {INDEX: np.int64}
-            return {n: np.empty(0, kinds.get(n, np.float32)) for n in names}
-        if self._complete:
-            inputs = complete_request({**shared, **own}, self.schema)
-            own = {n: a for n, a in inputs.items() if n not in shared}
-        starts = range(0, count, max_candidates)
-        parts: list[dict[str, Any]] = [
-            {**shared, **_rows_of(own, s, max_candidates)} for s in starts
+                empty[INDEX] = np.empty(0, np.int64)
+            return empty
+        starts = range(0, count, size)
+        offered = self.schema.candidates
+        parts = [
+            {
+                name: array[start : start + size]
+                if name in offered and len(array) == count
+                else array
+                for name, array in inputs.items()
+            }
+            for start in starts
         ]
         if top_k is None:
-            answers = self._together(RANK, parts)
-            return {name: _joined(answers, name) for name in names}
+            return _joined(self._call_all(RANK, parts), names)
         for part in parts:
-            part["k"] = np.int32(min(top_k, max_candidates))
-        answers = self._together(RANK_TOP_K, parts)
-        return _merged_top_k(answers, names, list(starts), top_k)
+            part["k"] = np.array(min(top_k, size), np.int32)
+        answers = self._call_all(RANK_TOP_K, parts)
+        return _merged_top_k(answers, names, starts, top_k)
 
     def call(
         self, inputs: Mapping[str, Any], signature: str
     ) -> dict[str, np.ndarray]:
-        """Calls any signature with arrays, which are sent as they are.
+        """Calls any signature with arrays, which are sent unchanged.
 
-        So `serve_examples` is called, with what `serialize_examples` makes.
+        Use it for `serve_examples`, with the result of `serialize_examples`.
 
         Args:
             inputs: mapping of input name to array.
             signature: string. Name of the signature.
 
         Returns:
-            Dict of output name to array. Text comes as bytes over gRPC and
-            as strings over REST.
+            Dict of output name to array. Text is bytes over gRPC and strings
+            over REST.
 
         Raises:
-            ValueError: If text cannot be sent.
-            ServingError: If the server refuses or is not there.
+            ValueError: If text cannot be encoded as UTF-8.
+            ServingError: If the server refuses or cannot be reached.
         """
-        return self._together(signature, [as_arrays(inputs)])[0]
+        arrays = {name: np.asarray(value) for name, value in inputs.items()}
+        for name, array in arrays.items():
+            if array.dtype.kind in "SU":
+                # Such arrays drop zeros at the end.
+                arrays[name] = np.array(inputs[name], object)
+        return self._call_all(signature, [arrays])[0]
 
     def close(self) -> None:
         """Closes connections. May be called again."""
@@ -270,74 +269,54 @@ class Client:
     def __enter__(self) -> "Client":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
         return f"Client({self.address!r}, {self.name!r}, {self.schema!r})"
 
-    @property
-    def _tasks(self) -> tuple[str, ...]:
-        return self.schema.task_names
-
-    def _inputs(self, rows: Any, signature: str) -> dict[str, np.ndarray]:
-        if signature == ENCODED:
-            return input_arrays(self.schema, rows)
-        inputs = raw_request(rows, self.schema)
-        # Over REST a server wants every input.
-        return (
-            complete_request(inputs, self.schema) if self._complete else inputs
-        )
-
-    def _together(
-        self, signature: str, parts: list[dict[str, Any]]
+    def _call_all(
+        self, signature: str, parts: Sequence[Arrays]
     ) -> list[dict[str, np.ndarray]]:
-        """Outputs of all parts, of one version."""
+        """Returns the outputs of all parts, computed by one version."""
         for part in parts:
-            check_text(part)
+            _check_text(part)
         end = time.monotonic() + self.timeout
         for _ in range(2):
             answers = [self._call(signature, part, end) for part in parts]
             if len({version for _, version in answers}) == 1:
                 return [outputs for outputs, _ in answers]
-        raise ServingError(
-            "ABORTED",
-            "the server went to another version between parts of a call, twice",
-            f"{self.name} at {self.address}",
+        raise self._error(
+            "ABORTED", "the version changed between parts of a call, twice"
         )
 
     def _call(
-        self, signature: str, inputs: Mapping[str, Any], end: float
-    ) -> Answer:
-        pauses = self._pauses()
+        self, signature: str, inputs: Arrays, end: float
+    ) -> tuple[dict[str, np.ndarray], int | None]:
+        retry = 0
         while True:
             if self._closed:
                 raise ValueError("the client is closed. Make a new one.")
             left = end - time.monotonic()
             if left <= 0:
-                raise ServingError(
-                    "DEADLINE_EXCEEDED",
-                    f"no answer within {self.timeout:g} s",
-                    f"{self.name} at {self.address}",
+                raise self._error(
+                    "DEADLINE_EXCEEDED", f"no answer within {self.timeout:g} s"
                 )
             try:
                 return self._transport.predict(signature, inputs, left)
             except ServingError as error:
-                pause = next(pauses, None)
-                if error.code != "UNAVAILABLE" or pause is None:
+                pause = min(_FIRST_PAUSE * 2**retry, _LONGEST_PAUSE)
+                if (
+                    error.code != "UNAVAILABLE"
+                    or retry == self.retries
+                    or time.monotonic() + pause >= end
+                ):
                     raise
-                if time.monotonic() + pause >= end:
-                    raise
-                time.sleep(pause)
+            time.sleep(pause)
+            retry += 1
 
-    def _pauses(self) -> Iterator[float]:
-        for retry in range(self.retries):
-            yield min(_FIRST_PAUSE * 2**retry, _LONGEST_PAUSE)
+    def _error(self, code: str, text: str) -> ServingError:
+        return ServingError(code, text, f"{self.name} at {self.address}")
 
 
 def _schema(schema: Schema | str | os.PathLike[str]) -> Schema:
@@ -351,37 +330,43 @@ def _schema(schema: Schema | str | os.PathLike[str]) -> Schema:
     return Schema.load(path)
 
 
-def _plain(value: Any) -> Any:
-    # NumPy's integers are integers too.
-    return int(value) if isinstance(value, np.integer) else value
+def _check_text(inputs: Arrays) -> None:
+    for name, array in inputs.items():
+        if array.dtype.kind != "O":
+            continue
+        for value in array.ravel():
+            try:
+                if isinstance(value, str):
+                    value.encode()
+            except UnicodeEncodeError as error:
+                raise ValueError(
+                    f"input {name!r}: {value!r} cannot be encoded as UTF-8: "
+                    f"{error}."
+                ) from error
 
 
-def _rows_of(
-    inputs: Mapping[str, np.ndarray], start: int, count: int
+def _joined(
+    answers: Iterable[Arrays], names: Iterable[str]
 ) -> dict[str, np.ndarray]:
-    """Some rows of all inputs, but for those of one row, which are for all."""
-    rows = max(len(array) for array in inputs.values())
+    """Concatenates the answers to several parts."""
     return {
-        name: array[start : start + count] if len(array) == rows else array
-        for name, array in inputs.items()
+        name: np.concatenate(
+            [np.asarray(answer[name], np.float32) for answer in answers]
+        )
+        for name in names
     }
 
 
-def _joined(answers: Sequence[Mapping[str, np.ndarray]], name: str) -> Any:
-    """Puts the rows of the answers to several parts one behind the other."""
-    return np.concatenate([np.asarray(a[name], np.float32) for a in answers])
-
-
 def _merged_top_k(
-    answers: Sequence[Mapping[str, np.ndarray]],
+    answers: Sequence[Arrays],
     names: Sequence[str],
-    starts: Sequence[int],
+    starts: Iterable[int],
     top_k: int,
 ) -> dict[str, np.ndarray]:
-    """Finds the best of all parts among the best of each.
+    """Returns the best candidates of all parts, given the best of each.
 
-    `starts` are where parts start in the list of candidates. Of equal scores
-    the one that came first in it is first.
+    `starts` are the positions of the parts in the list of candidates. Ties
+    keep their order in that list.
     """
     places = np.concatenate(
         [
@@ -389,7 +374,7 @@ def _merged_top_k(
             for answer, start in zip(answers, starts, strict=True)
         ]
     )
-    outputs = {name: _joined(answers, name) for name in names}
+    outputs = _joined(answers, names)
     # NaN goes last.
     order = np.lexsort((places, -outputs[SCORE]))[:top_k]
     best = {name: values[order] for name, values in outputs.items()}

@@ -1,4 +1,4 @@
-"""Calls of a server over gRPC."""
+"""Calls to a server over gRPC."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +9,8 @@ from keras_infnet.serving.client.serving_error import ServingError
 
 __all__ = ["GrpcTransport"]
 
-# Calls that fail are repeated by the client, which counts; a channel that has
-# lost its server looks for it again soon enough for that.
+# The client retries and counts; a channel that has lost its server reconnects
+# soon enough for that.
 _OPTIONS = (
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -33,7 +33,7 @@ class GrpcTransport:
             raise ImportError(
                 "calls over gRPC need tensorflow-serving-api, which is not "
                 'installed. Run: python -m pip install "keras-infnet[client]". '
-                'Calls with protocol="rest" need nothing more.'
+                'protocol="rest" needs no further package.'
             ) from error
         self._place = f"{name} at {address}"
         self._spec: dict[str, Any] = {"name": name}
@@ -48,7 +48,7 @@ class GrpcTransport:
     def predict(
         self, signature: str, inputs: Mapping[str, Any], timeout: float
     ) -> tuple[dict[str, np.ndarray], int | None]:
-        """Calls once; returns outputs by name, and the answering version."""
+        """Makes one call; returns outputs by name, and the version."""
         import grpc
         import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
@@ -58,7 +58,7 @@ class GrpcTransport:
         )
         for name, array in inputs.items():
             request.inputs[name].CopyFrom(
-                # Without a shape NumPy scalars would do, empty arrays not.
+                # Without a shape, empty arrays are refused.
                 tf.make_tensor_proto(array, shape=np.shape(array))
             )
         try:
@@ -73,5 +73,5 @@ class GrpcTransport:
         return outputs, response.model_spec.version.value
 
     def close(self) -> None:
-        """Ends the channel, and calls that are under way in it."""
+        """Closes the channel, and ends the calls in progress."""
         self._channel.close()

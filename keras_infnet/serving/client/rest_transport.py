@@ -1,4 +1,4 @@
-"""Calls of a server over REST."""
+"""Calls to a server over REST."""
 
 import base64
 import http.client
@@ -13,9 +13,9 @@ import numpy as np
 
 from keras_infnet.serving.client.serving_error import ServingError
 
-__all__ = ["RestTransport"]
+__all__ = ["RestTransport", "json_columns"]
 
-# Unknown signatures and labels come as 400, too.
+# 400 also stands for unknown signatures and labels.
 _CODES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -35,13 +35,12 @@ _CHUNK = 1 << 16
 class RestTransport:
     """Connections to a server, which may be used from several threads.
 
-    Requests are in the column format, in which inputs of one row may stand
-    beside others. JSON has no NaN and no infinities; TensorFlow Serving reads
-    and writes them as the words `NaN`, `Infinity` and `-Infinity`, and so do
-    we. What stands between client and server must let them pass. KServe has
-    strict JSON: NaN is `null` then, and infinities are the largest float.
-    Bytes are sent as `{"b64": ...}`. `outputs` has the names of the outputs of
-    signatures that have one alone, which a server leaves out.
+    Requests are in the column format, in which inputs may have one row beside
+    others of many. TensorFlow Serving writes `NaN`, `Infinity` and
+    `-Infinity`, which JSON does not have; a proxy must let them pass. For
+    KServe, which is strict, NaN is `null` and infinities are the largest
+    float. Bytes are `{"b64": ...}`. `outputs` names the output of signatures
+    that have only one, since the server omits its name.
     """
 
     def __init__(
@@ -55,9 +54,9 @@ class RestTransport:
     ) -> None:
         if kserve and not (version is None and label is None):
             raise ValueError(
-                "KServe has a name for a model, and none for its versions. "
-                f"Received: version={version}, label={label!r}. Ask the "
-                "service that has this version."
+                "KServe has no versions and labels. Received: "
+                f"version={version}, label={label!r}. Call the service of "
+                "this version."
             )
         self._strict = kserve
         self._address = address
@@ -76,12 +75,12 @@ class RestTransport:
     def predict(
         self, signature: str, inputs: Mapping[str, Any], timeout: float
     ) -> tuple[dict[str, np.ndarray], int | None]:
-        """Calls once; returns outputs by name. REST tells no version."""
+        """Makes one call; returns outputs by name, and no version."""
         body = json.dumps(
             {
                 "signature_name": signature,
                 "inputs": {
-                    name: _plain(array, self._strict)
+                    name: json_columns(array, self._strict)
                     for name, array in inputs.items()
                 },
             },
@@ -94,7 +93,7 @@ class RestTransport:
             raise self._error("DEADLINE_EXCEEDED", text) from error
         except (OSError, http.client.HTTPException) as error:
             text = str(error) or type(error).__name__
-            # Whoever is there may speak something else.
+            # A server of another protocol may answer bytes.
             text = text if text.isprintable() else ascii(text)
             raise self._error("UNAVAILABLE", text) from error
         if status != http.client.OK:
@@ -103,7 +102,7 @@ class RestTransport:
         return self._read(answer, signature), None
 
     def close(self) -> None:
-        """Closes connections, those of calls under way when these end."""
+        """Closes connections, those in use when their calls end."""
         self._closed = True
         while True:
             try:
@@ -126,7 +125,7 @@ class RestTransport:
         except (ConnectionError, http.client.RemoteDisconnected):
             if fresh:
                 raise
-        # The server has closed what was idle: no fault of this call.
+        # The server has closed an idle connection.
         connection = http.client.HTTPConnection(self._address)
         return self._exchange(connection, body, end)
 
@@ -143,13 +142,13 @@ class RestTransport:
                 body,
                 {"Content-Type": "application/json"},
             )
-            # Asked for once: a response that closes takes the socket away.
+            # Kept, since a response that closes the connection drops it.
             socket = connection.sock
             socket.settimeout(_left(end))
             response = connection.getresponse()
             parts = []
             while not response.isclosed():
-                # Each piece has a timeout of its own: count what is left.
+                # The timeout applies to each read: set it to the rest.
                 socket.settimeout(_left(end))
                 piece = response.read1(_CHUNK)
                 if not piece:
@@ -172,7 +171,7 @@ class RestTransport:
         try:
             outputs = json.loads(answer)["outputs"]
         except (ValueError, KeyError, TypeError) as error:
-            text = f"no predictions in {answer[:200]!r}"
+            text = f"no outputs in {answer[:200]!r}"
             raise self._error("INTERNAL", text) from error
         if not isinstance(outputs, dict):
             outputs = {self._outputs.get(signature, "output"): outputs}
@@ -191,7 +190,8 @@ def _array(values: Any) -> np.ndarray:
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
-def _plain(array: Any, strict: bool) -> Any:
+def json_columns(array: Any, strict: bool) -> Any:
+    """Converts an input to values for JSON."""
     array = np.asarray(array)
     if strict and array.dtype.kind == "f":
         most = np.finfo(np.float32).max
@@ -211,10 +211,10 @@ def _with_base64(values: Any) -> Any:
 
 def _error_text(answer: bytes) -> str:
     text = answer.decode("utf-8", "replace")
-    # The server escapes apostrophes, which JSON does not know.
+    # The server escapes apostrophes, which JSON does not allow.
     for form in (text, text.replace("\\'", "'")):
         try:
             return str(json.loads(form, strict=False)["error"])
         except (ValueError, KeyError, TypeError):
             continue
-    return text.strip() or "no text"
+    return text.strip() or "no message"

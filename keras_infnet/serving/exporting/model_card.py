@@ -1,7 +1,4 @@
-"""The page that tells what an exported model is and how to call it.
-
-Its text is in `templates/model_card.md.jinja`.
-"""
+"""The model card of an export, from `templates/model_card.md.jinja`."""
 
 import importlib.metadata
 import json
@@ -51,10 +48,10 @@ def model_card(
     calibration: Calibration | None = None,
     options: GraphOptions | None = None,
 ) -> str:
-    """Writes the model card, in Markdown.
+    """Returns the model card in Markdown.
 
-    A `Schema` stands for an export without an encoder, `name` is that under
-    which the model is served, `parity` the content of `parity.json`.
+    `encoder` is a `Schema` for an export without an encoder, `name` the name
+    of the served model, `parity` the content of `parity.json`.
     """
     schema = encoder if isinstance(encoder, Schema) else encoder.schema
     has_raw = isinstance(encoder, Encoder)
@@ -110,14 +107,14 @@ def model_card(
 
 
 def _shell_json(value: Any) -> str:
-    # A quote would end the shell's string.
+    # A quote would end the string of the shell.
     return json.dumps(value, ensure_ascii=False).replace("'", "'\\''")
 
 
 def _example_request(encoder: Encoder | Schema) -> dict[str, Any]:
-    """Returns one row of JSON values: raw ones, or ids without an encoder.
+    """Returns one row of JSON values, raw or, without an encoder, ids.
 
-    Sequences hold one event.
+    Sequences have one event.
     """
     if isinstance(encoder, Schema):
         return {

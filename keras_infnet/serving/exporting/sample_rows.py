@@ -1,4 +1,4 @@
-"""Made-up rows that try the corners of an encoder."""
+"""Random rows that cover the edge cases of an encoder."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,9 @@ _NOW = 1_700_000_000  # seconds
 def example_rows(encoder: "Encoder", rows: int = 32, seed: int = 0) -> Table:
     """Draws raw rows of known, unknown and missing values.
 
-    Numbers lie at and between the bin edges, or are infinite; lists are
-    empty, short, full and too long; events happened just now, long ago, in
-    the future or at unknown times, and some are padding.
+    Numbers are at and between bin edges, or infinite; lists are empty, short,
+    full and too long; events are recent, old, in the future or at unknown
+    times, and some are padding.
     """
     rng = np.random.default_rng(seed)
     schema = encoder.schema
@@ -109,7 +109,7 @@ def _behavior(
         for part in schema.attributes(behavior)
     }
     if behavior.timed:
-        # From now back to years ago, every bucket about as often.
+        # From now to years ago, with equally many events in each bucket.
         ago = (2.0 ** rng.uniform(-1, 27, events)).astype(np.int64)
         times = (_NOW - ago) * _second(schema)
         times += rng.integers(0, _second(schema), events)
@@ -134,11 +134,11 @@ def _values(
         other = [-1, 0, 2**31, 2**62, int(rng.integers(1, 2**40))]
     else:
         other = ["", "never seen", "ångström \u96ea", str(rng.random())]
-    strange = np.array(other, np.int64 if part.dtype == "int" else object)
+    pool = np.array(other, np.int64 if part.dtype == "int" else object)
+    unknown = pool[rng.integers(0, len(pool), count)]
     if not len(known):
-        return strange[rng.integers(0, len(strange), count)]
-    picked = known.astype(strange.dtype)[rng.integers(0, len(known), count)]
-    unknown = strange[rng.integers(0, len(strange), count)]
+        return unknown
+    picked = known.astype(pool.dtype)[rng.integers(0, len(known), count)]
     return np.where(rng.random(count) < 0.75, picked, unknown)
 
 

@@ -1,12 +1,11 @@
-"""The settings of a server, beside the models in `saved_models/`.
+"""Settings files of a server, in `saved_models/` beside the models.
 
-- `models.config`: which models and versions are served, and the labels of
-  versions (`--model_config_file`). It is made of `labels.json`, which lies in
-  the folder of each model, and always written whole and in one step;
+- `models.config`: models, their versions and labels (`--model_config_file`).
+  It is generated from `labels.json` in the folder of each model;
 - `batching_parameters.txt` (`--enable_batching --batching_parameters_file`);
 - `monitoring.config`: metrics for Prometheus (`--monitoring_config_file`).
 
-The last two are written once, and then yours.
+The last two are written once and never overwritten.
 """
 
 import json
@@ -19,7 +18,6 @@ from keras_infnet.serving.exporting.versions import versions
 from keras_infnet.utils.atomic_files import write_text
 
 __all__ = [
-    "batching_parameters",
     "label_versions",
     "models_config",
     "set_labels",
@@ -28,45 +26,45 @@ __all__ = [
 
 _LABELS = "labels.json"
 _MONITORING = """\
-# Metrics for Prometheus, at the REST port.
+# Metrics for Prometheus, on the REST port.
 prometheus_config {
   enable: true
   path: "/monitoring/prometheus/metrics"
 }
 """
 _BATCHING = """\
-# Requests of several clients, joined to one batch. It pays on a GPU, and where
-# many clients send few rows each; a request then waits for others, up to
-# batch_timeout_micros. Without --enable_batching nothing of this counts.
+# Joins the requests of several clients into one batch, with --enable_batching.
+# Worthwhile on a GPU, and if many clients send few rows each: a request waits
+# for others, up to batch_timeout_micros.
 #
-# All inputs of a request must have as many rows as one another: none may be
-# left out, none may have one row for all, and ranking, where the request has
-# one row beside many candidates, cannot be batched.
+# All inputs of a request must have equally many rows. So none may be omitted
+# or have one row for all, and ranking, where the request has one row beside
+# many candidates, cannot be batched.
 #
-# Lists must have one length in all requests. Never let the server pad them
-# (pad_variable_length_inputs): it repeats the first value of a request, which
-# the model takes for an event.
+# Lists must have the same length in all requests. Never let the server pad
+# them (pad_variable_length_inputs): it repeats the first value of a request,
+# which the model takes for an event.
 
 # Rows of a batch. A request of more rows is refused.
-max_batch_size {{ value: {rows} }}
+max_batch_size { value: 512 }
 # Microseconds that a request waits for others.
-batch_timeout_micros {{ value: {wait} }}
-# Batches computed at once: about one a core, or two a GPU.
-num_batch_threads {{ value: {threads} }}
-# Batches that may wait. Beyond, calls end with UNAVAILABLE.
-max_enqueued_batches {{ value: {waiting} }}
+batch_timeout_micros { value: 1000 }
+# Batches computed in parallel: about one per core, or two per GPU.
+num_batch_threads { value: 4 }
+# Batches that may wait. Further calls fail with UNAVAILABLE.
+max_enqueued_batches { value: 100 }
 """
 
 
 def set_labels(
     directory: str | os.PathLike[str], labels: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Says which version of a model has which label.
+    """Sets all labels of the versions of a model.
 
-    Versions whose labels go elsewhere stay loaded until the labels change
-    again, so that a label never points to nothing and comes back at once.
-    `labels` are all of them; without any the newest version is served.
-    Returns `"labels"` and the `"versions"` that are served.
+    Versions that lose their label are served until the labels change again, so
+    that a label always points to a loaded version and can be moved back at
+    once. Without labels the newest version is served. Returns `"labels"` and
+    the `"versions"` that are served.
     """
     there = versions(directory)
     if not there:
@@ -77,14 +75,14 @@ def set_labels(
     for label, version in labels.items():
         if not label or version not in there:
             raise ValueError(
-                f"there is no version {version} to call {label!r} in "
+                f"there is no version {version} to label {label!r} in "
                 f"{os.fspath(directory)}. Versions: "
                 f"{', '.join(map(str, there))}."
             )
     before = _labels(Path(directory))
     kept = {
         *before["labels"].values(),
-        # Said again, nothing changes.
+        # Setting the same labels again changes nothing.
         *(before["versions"] if before["labels"] == dict(labels) else ()),
     }
     served = sorted({*labels.values(), *(kept & set(there) if labels else ())})
@@ -99,10 +97,10 @@ def label_versions(
     labels: Mapping[str, int],
     base: str = "/models",
 ) -> list[str]:
-    """Labels versions of a model in the settings of servers.
+    """Labels versions of a model and writes the settings files.
 
-    A server sees `saved_models` at `base`. Returns lines that tell what was
-    done.
+    `base` is the path of `saved_models` on the server. Returns lines that say
+    what was done.
     """
     state = set_labels(directory, labels)
     root = Path(directory).resolve().parent
@@ -118,9 +116,9 @@ def label_versions(
 
 
 def models_config(root: str | os.PathLike[str], base: str = "/models") -> str:
-    """Returns `models.config` for all models below `root`.
+    """Returns `models.config` for all models in `root`.
 
-    A server sees that folder at `base`.
+    `base` is the path of that folder on the server.
     """
     names = sorted(
         entry.name
@@ -152,15 +150,15 @@ def models_config(root: str | os.PathLike[str], base: str = "/models") -> str:
 def write_model_files(
     root: str | os.PathLike[str], base: str = "/models"
 ) -> list[Path]:
-    """Writes the settings of a server beside the models, and returns paths.
+    """Writes the settings files beside the models, and returns their paths.
 
-    `models.config` is always written, the others where they do not exist.
+    `models.config` is always written, the others only if they do not exist.
     """
     config = Path(root) / "models.config"
     write_text(config, models_config(root, base))
     written = [config]
     for name, text in (
-        ("batching_parameters.txt", batching_parameters()),
+        ("batching_parameters.txt", _BATCHING),
         ("monitoring.config", _MONITORING),
     ):
         path = Path(root) / name
@@ -168,21 +166,6 @@ def write_model_files(
             write_text(path, text)
             written.append(path)
     return written
-
-
-def batching_parameters(
-    max_batch_size: int = 512,
-    timeout_micros: int = 1000,
-    threads: int = 4,
-    max_enqueued_batches: int = 100,
-) -> str:
-    """Returns `batching_parameters.txt`."""
-    return _BATCHING.format(
-        rows=max_batch_size,
-        wait=timeout_micros,
-        threads=threads,
-        waiting=max_enqueued_batches,
-    )
 
 
 def _labels(directory: Path) -> dict[str, Any]:
@@ -195,7 +178,7 @@ def _labels(directory: Path) -> dict[str, Any]:
         served = [int(version) for version in state["versions"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"{path} is damaged: {error!r}. Delete it and set the labels anew."
+            f"{path} is damaged: {error!r}. Delete it and set the labels again."
         ) from error
     return {"labels": labels, "versions": served}
 
@@ -207,8 +190,8 @@ def _policy(directory: Path) -> list[str]:
     gone = set(state["versions"]) - set(versions(directory))
     if gone & set(state["labels"].values()):
         raise ValueError(
-            f"{directory} has no version {min(gone)} any more, which has a "
-            "label. Set the labels anew."
+            f"{directory} no longer has version {min(gone)}, which has a "
+            "label. Set the labels again."
         )
     served = sorted(set(state["versions"]) - gone)
     lines = ["model_version_policy {", "  specific {"]
@@ -225,5 +208,5 @@ def _policy(directory: Path) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    # The escapes of JSON are among those of the text format.
+    # The text format of protocol buffers has the escapes of JSON.
     return json.dumps(text, ensure_ascii=False)

@@ -12,9 +12,9 @@ __all__ = ["latest_version", "new_version", "publish", "versions"]
 
 
 def versions(directory: str | os.PathLike[str]) -> list[int]:
-    """Lists the versions below `directory`, in rising order.
+    """Lists the versions in `directory`, in ascending order.
 
-    >>> versions("saved_models/of_nobody")
+    >>> versions("saved_models/does_not_exist")
     []
     """
     path = Path(directory)
@@ -25,7 +25,7 @@ def versions(directory: str | os.PathLike[str]) -> list[int]:
 
 
 def latest_version(directory: str | os.PathLike[str]) -> Path:
-    """Returns the path of the newest version below `directory`.
+    """Returns the path of the newest version in `directory`.
 
     Args:
         directory: path of `NAME`.
@@ -39,11 +39,11 @@ def latest_version(directory: str | os.PathLike[str]) -> Path:
     numbers = versions(directory)
     if not numbers:
         raise FileNotFoundError(
-            f"{os.fspath(directory)} holds no exported model: a folder with "
-            "a number for a name. Export one with "
+            f"{os.fspath(directory)} holds no exported model, that is, no "
+            "folder with a number as its name. Export one with "
             "`keras_infnet.serving.export`."
         )
-    # A server takes "007" for version 7, and so do we.
+    # To a server, "007" is version 7.
     for entry in Path(directory).iterdir():
         if entry.name.isdecimal() and int(entry.name) == numbers[-1]:
             return entry
@@ -53,8 +53,8 @@ def latest_version(directory: str | os.PathLike[str]) -> Path:
 def publish(folder: Path, directory: Path) -> Path:
     """Gives a finished folder the next free version number, in one step.
 
-    Two processes may publish at once: renaming onto a folder that is not
-    empty fails, and the slower one takes the number after.
+    Two processes may publish at the same time: renaming onto a folder that is
+    not empty fails, and the slower process takes the next number.
     """
     while True:
         number = max(versions(directory), default=0) + 1
@@ -72,15 +72,15 @@ def publish(folder: Path, directory: Path) -> Path:
 def new_version(directory: str | os.PathLike[str]) -> Iterator[Path]:
     """Makes a folder beside the versions and removes it at the end.
 
-    `publish` takes it away before. Whatever else happens, an exception, an
-    interrupt or a full disk, `directory` is left as it was. The name of the
-    folder starts with a dot, which servers ignore.
+    `publish` renames it before. After an exception, an interrupt or a full
+    disk, `directory` is as it was. Servers ignore the folder, since its name
+    starts with a dot.
     """
     path = Path(directory)
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(
-            f"{path} is a file. Give the folder in which the numbered "
-            "versions of a model lie, for example saved_models/NAME."
+            f"{path} is a file. Give the folder of the numbered versions of "
+            "a model, for example saved_models/NAME."
         )
     created = [p for p in (path, *path.parents) if not p.exists()]
     folder = path / f".export-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -90,6 +90,6 @@ def new_version(directory: str | os.PathLike[str]) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         for parent in created:
-            # Only what is still empty goes.
+            # Only folders that are still empty.
             with contextlib.suppress(OSError):
                 parent.rmdir()

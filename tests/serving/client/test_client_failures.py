@@ -167,7 +167,7 @@ def test_a_signature_of_one_output(connect, model):
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"predictions": []}'])
 def test_an_answer_of_somebody_else(connect, model, body):
     model.canned = body
-    with pytest.raises(ServingError, match="no predictions in") as caught:
+    with pytest.raises(ServingError, match="html|\\[\\]") as caught:
         connect().predict(ROWS)
     assert caught.value.code == "INTERNAL"
 
@@ -178,13 +178,13 @@ def test_an_answer_of_somebody_else(connect, model, body):
 @pytest.mark.parametrize(
     "address, options, message",
     [
-        ("localhost", {}, "host and a port"),
-        ("http://localhost:8501", {}, "host and a port"),
+        ("localhost", {}, "`address`"),
+        ("http://localhost:8501", {}, "`address`"),
         ("a:1", {"protocol": "gprc"}, "'gprc'.*'grpc'"),
         ("a:1", {"version": 1, "label": "stable"}, "version|label"),
-        ("a:1", {"timeout": 0}, "must be positive"),
-        ("a:1", {"timeout": math.nan}, "must be positive"),
-        ("a:1", {"retries": -1}, "not negative"),
+        ("a:1", {"timeout": 0}, "timeout=(0|nan)"),
+        ("a:1", {"timeout": math.nan}, "timeout=(0|nan)"),
+        ("a:1", {"retries": -1}, "retries=-1"),
     ],
 )
 def test_arguments(address, options, message):

@@ -80,16 +80,16 @@ def test_optional_columns_of_candidates(connect):
 def test_what_is_refused_before_it_is_sent(connect, model):
     client = connect()
     for rows, message in (
-        ([{"user": 1, "city": "x"}], "row 0: item"),
+        ([{"user": 1, "city": "x"}], "row 0 .*item"),
         (Table({"user": [1]}), "'city'"),
         ([{**ROWS[0], "user": 1.5}], "user"),
         ([{**ROWS[0], "user": 2**63}], "user|9223372036854775808"),
         ([{**ROWS[0], "price": "dear"}], "price"),
         ([{**ROWS[0], "seen_item": 3}], "seen_item"),
         ([ROWS[0], 3], "list of int"),
-        ("[{", "no JSON text"),
+        ("[{", "JSON"),
         ("3", "Received: int"),
-        (b"\xff", "no JSON text"),
+        (b"\xff", "JSON"),
     ):
         with pytest.raises(ValueError, match=message):
             client.predict(rows)
@@ -97,15 +97,15 @@ def test_what_is_refused_before_it_is_sent(connect, model):
         client.predict(ROWS, "rank")
     for request, items, message in (
         ([REQUEST, REQUEST], ITEMS, "2 rows"),
-        ({"user": 1}, ITEMS, "the request, row 0: city"),
+        ({"user": 1}, ITEMS, "request, row 0 .*city"),
         (pd.DataFrame([{"user": 1}]), ITEMS, "'city'"),
-        (REQUEST, [{"price": 1.0}], "candidates, row 0: item"),
+        (REQUEST, [{"price": 1.0}], "candidates, row 0 .*item"),
         (REQUEST, pd.DataFrame([{"price": 1.0}]), "'item'"),
     ):
         with pytest.raises(ValueError, match=message):
             client.rank(request, items)
     for options in ({"top_k": 0}, {"top_k": True}, {"max_candidates": 1.5}):
-        with pytest.raises(ValueError, match="positive integer"):
+        with pytest.raises(ValueError, match=f"`{[*options][0]}`"):
             client.rank(REQUEST, ITEMS, **options)
     with pytest.raises(ValueError, match="`candidates`"):
         connect(schema=make_schema(())).rank(REQUEST, ITEMS)
@@ -135,7 +135,7 @@ def test_parts_are_of_one_version(connect, model):
     np.testing.assert_array_equal(found["click"], column(WHOLE, "click", 2))
     assert len(model.requests) == 4
     model.newest = [1, 2] * 9
-    with pytest.raises(ServingError, match="another version") as caught:
+    with pytest.raises(ServingError, match="version") as caught:
         connect().rank(REQUEST, ITEMS, max_candidates=4)
     assert caught.value.code == "ABORTED"
 
