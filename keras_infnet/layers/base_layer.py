@@ -11,7 +11,7 @@ from keras_infnet.utils.argument_checks import check_positive, check_rate
 
 __all__ = ["BaseLayer"]
 
-# By the last word of an argument's name: what Keras looks objects up with.
+# Keras's functions for objects, by the last word of an argument's name.
 _OBJECTS: dict[str, Any] = {
     "activation": (keras.activations.get, keras.activations.serialize),
     "initializer": (keras.initializers.get, keras.initializers.serialize),
@@ -20,7 +20,7 @@ _OBJECTS: dict[str, Any] = {
 }
 # Type hints of sizes.
 _SIZES = (int, int | None, Sequence[int], Sequence[int] | None)
-# Sizes of optional parts, which 0 leaves out.
+# Sizes that may be 0, which leaves a part out.
 _OPTIONAL_SIZES = ("num_gaps", "num_queries")
 
 
@@ -92,11 +92,10 @@ class BaseLayer(keras.layers.Layer):
         part.build(*shapes)
         return part
 
-    def _dense(
-        self, name: str, shape: Any, units: int, activation: Any = None
-    ) -> Any:
-        options = {"units": units, "activation": activation}
-        return self._part(keras.layers.Dense, name, shape, **options)
+    def _dense(self, name: str, shape: Any, units: int, **options: Any) -> Any:
+        return self._part(
+            keras.layers.Dense, name, shape, units=units, **options
+        )
 
     def _layer_norm(self, name: str, shape: Any) -> Any:
         norm = keras.layers.LayerNormalization
@@ -123,7 +122,7 @@ class BaseLayer(keras.layers.Layer):
 
 
 def _constructor_arguments(layer_class: Any) -> dict[str, Any]:
-    """Type hints of the constructor arguments, without `**kwargs`."""
+    """Returns the type hints of the constructor arguments but `**kwargs`."""
     parameters = inspect.signature(layer_class).parameters.values()
     return {
         parameter.name: parameter.annotation

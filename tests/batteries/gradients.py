@@ -1,4 +1,4 @@
-"""Gradients on every backend, and functions as each backend compiles them."""
+"""Gradients, and compiled functions, on every backend."""
 
 import keras
 import numpy as np
@@ -7,12 +7,12 @@ from keras import ops, tree
 
 BACKEND = keras.backend.backend()
 
-#: For cases that say little more on JAX, where compiling is what takes time.
+#: For cases that prove little more on JAX, where compiling takes long.
 SLOW_ON_JAX = (pytest.mark.slow,) if BACKEND == "jax" else ()
 
 
 def projected(outputs, seed=0):
-    """A random weighted sum of all outputs: no symmetry cancels."""
+    """A random weighted sum of all outputs, so that no gradients cancel."""
     rng = np.random.default_rng(seed)
     total = 0.0
     for output in tree.flatten(outputs):
@@ -71,10 +71,10 @@ _COMPILED = {}
 
 
 def run(layer, inputs):
-    """`layer(**inputs)`, or `layer(inputs)` of a model; eager but on JAX.
+    """`layer(**inputs)`, or `layer(inputs)` of a model; compiled on JAX.
 
-    There every operation of every shape would be compiled on its own, which
-    takes ten times as long as compiling the whole.
+    Eager JAX compiles every operation for every shape, which takes ten times
+    as long as compiling the whole call.
     """
 
     def call(inputs):
@@ -91,7 +91,7 @@ def run(layer, inputs):
         with keras.StatelessScope(state_mapping=mapping):
             return call(inputs)
 
-    # The layer is kept with its function: its `id` stays its own.
+    # Keep the layer with its function, so that its `id` is not reused.
     _, function = _COMPILED.setdefault(id(layer), (layer, jax.jit(stateless)))
     return function([v.value for v in layer.variables], inputs)
 
@@ -106,7 +106,7 @@ def _torch(function, variables):
 
 
 def compiled(model):
-    """The model as a function of its inputs, in a graph of TensorFlow's."""
+    """The model as a function of its inputs, in a TensorFlow graph."""
     if BACKEND == "tensorflow":
         import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Cases of `check_layer`: crosses, factorization machines, experts."""
+"""Cases of `check_layer`: interactions, target attention, experts."""
 
 from layer_cases import EVENTS, FIELDS, TASKS, D, case, dense, normal, some_mask
 

@@ -13,10 +13,10 @@ from layer_cases import (
     some_mask,
 )
 
-SUMMARY = HUBS  # tokens that sum up the fields
-S_SUM = SUMMARY + 2 + 2  # with two learned queries and two events
+SUMMARY = HUBS  # tokens that summarize the fields
+S_SUM = SUMMARY + 2 + 2  # plus two learned queries and two events
 
-# By `some_mask`: three events, one, none.
+# With `some_mask`: rows of three events, one and none.
 POSITIONS = np.array([[3, 2, 0, 1, 0], [1, 0, 0, 0, 0], [0] * 5], "int32")
 RECENT = np.array([[0, 1, 0, 2, 0], [2, 0, 0, 0, 0], [0] * 5], "int32")
 
@@ -43,7 +43,7 @@ SEQUENCE_ARCH = HYPER + ATTENTION + 2 * 2 * D
 
 
 def dhen(seen, out, rank):
-    """Parameters of one ensemble, without norm around it."""
+    """Parameters of one ensemble, without the normalization after it."""
     return (
         dense(seen * (seen - 1) // 2, out * D)
         + 2 * seen * D * rank

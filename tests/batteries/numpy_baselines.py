@@ -13,7 +13,7 @@ def weights_of(model):
 
 
 def embedded(model, batch, fields=("user", "item"), name="embedding"):
-    """Rows of the fields and of the mean of clicks, by the tables' offsets."""
+    """Embeddings of the fields and the mean of clicks, row by row."""
     layer = model.get_layer(name)
     table = ops.convert_to_numpy(layer.embeddings)
     for i in range(len(batch["user"])):
@@ -42,7 +42,7 @@ def dense(x, weights, name):
 
 
 def hidden(x, weights, name):
-    """Hidden layers, as many as there are."""
+    """All hidden layers whose weights exist."""
     i = 0
     while f"{name}/hidden_{i}/kernel" in weights:
         x = silu(dense(x, weights, f"{name}/hidden_{i}"))
@@ -63,7 +63,7 @@ def layer_norm(x, weights, name):
 
 
 def pairs(rows):
-    """Every pair by itself, as Rendle defines the model."""
+    """Sum over explicit pairs, as Rendle defines the model."""
     total = np.zeros(rows.shape[1])
     for i in range(len(rows)):
         for j in range(i):
@@ -135,15 +135,15 @@ def wukong_block(rows, weights, name):
     mixed = dense(flat, weights, f"{name}/mlp/output")
     mixed = mixed.reshape(-1, rows.shape[1])
     compressed = weights[f"{name}/compression/kernel"].T @ rows
-    kept = rows
+    residual = rows
     if f"{name}/residual/kernel" in weights:
-        kept = weights[f"{name}/residual/kernel"].T @ rows
-    joined = np.concatenate([mixed, compressed]) + kept
+        residual = weights[f"{name}/residual/kernel"].T @ rows
+    joined = np.concatenate([mixed, compressed]) + residual
     return layer_norm(joined, weights, f"{name}/normalization")
 
 
 def experts(x, weights, name):
-    """List of what the experts say."""
+    """Outputs of the experts."""
     result = []
     for e in range(len(weights[f"{name}/kernel_0"])):
         y, i = x, 0
@@ -155,7 +155,7 @@ def experts(x, weights, name):
     return result
 
 
-def mix(x, said, weights, name):
+def mix(x, outputs, weights, name):
     x = hidden(x, weights, f"{name}/hidden")
     gates = softmax(x @ weights[f"{name}/kernel"])
-    return sum(g * y for g, y in zip(gates, said, strict=True))
+    return sum(g * y for g, y in zip(gates, outputs, strict=True))

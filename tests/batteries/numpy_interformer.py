@@ -1,7 +1,7 @@
 """InterFormer in NumPy, one row at a time, written from the equations.
 
 A row has no padding: `behaviors` holds, for each behavior, the attributes of
-its events side by side, `(events, width)`, the oldest first. `weights` maps
+its events, concatenated to `(events, width)`, oldest first. `weights` maps
 the path of a weight to its array.
 """
 
@@ -19,9 +19,9 @@ def mask_net(c, w, name):
     return dense(c * mask, w, f"{name}/output")
 
 
-def merged(behaviors, names, w, how):
+def merged(behaviors, names, w, merge):
     """Events of all behaviors and their positions, 1 for the newest."""
-    if how == "time":
+    if merge == "time":
         tokens = [
             mask_net(events, w, f"event_stream/{name}_mask_net")
             for name, events in zip(names, behaviors, strict=True)
@@ -41,7 +41,7 @@ def merged(behaviors, names, w, how):
 
 
 def newest(sequences, count):
-    """The newest events of each sequence; zeros where there are too few."""
+    """The newest events of each sequence, filled up with zeros."""
     found = []
     for events in sequences:
         missing = np.zeros((max(count - len(events), 0), events.shape[1]))
@@ -49,15 +49,15 @@ def newest(sequences, count):
     return np.concatenate(found)
 
 
-def gated(z, there, w, name, how):
+def gated(z, exists, w, name, settings):
     mlp = hidden(z, w, f"{name}/mlp")
     mlp = dense(mlp, w, f"{name}/mlp/output")
-    if how["gate"] == "self":
+    if settings["gate"] == "self":
         return z * sigmoid(mlp)
-    return GATES[how["gate_activation"]](z * mlp) * there[:, None]
+    return GATES[settings["gate_activation"]](z * mlp) * exists[:, None]
 
 
-def turned(x, position):
+def rotated(x, position):
     """Rotary positions as products of complex numbers."""
     half = len(x) // 2
     angles = position * 10000.0 ** (-2 * np.arange(half) / len(x))
@@ -76,33 +76,35 @@ def attention(queries, source, w, name, heads, positions=None):
         for i, query in enumerate(q[:, part]):
             keys = k[:, part]
             if positions is not None:
-                query = turned(query, positions[i])
+                query = rotated(query, positions[i])
                 keys = np.stack(
-                    [turned(key, positions[j]) for j, key in enumerate(keys)]
+                    [rotated(key, positions[j]) for j, key in enumerate(keys)]
                 )
             weights = softmax(keys @ query / math.sqrt(width))
             result[i, part] = weights @ v[:, part]
     return result @ w[f"{name}/output_kernel"] + w[f"{name}/output_bias"]
 
 
-def sum_of_fields(x, w, name, how):
+def summary_of_fields(x, w, name, settings):
     z = w[f"{name}/kernel"].T @ x
-    return gated(z, np.ones(len(z)), w, f"{name}/token_gate", how)
+    return gated(z, np.ones(len(z)), w, f"{name}/token_gate", settings)
 
 
-def sum_of_events(cls, events, lengths, w, name, how):
+def summary_of_events(cls, events, lengths, w, name, settings):
     stream = np.concatenate([cls, events])
     queries = w[f"{name}/queries/tokens"]
-    read = attention(queries, stream, w, f"{name}/attention", how["num_heads"])
+    read = attention(
+        queries, stream, w, f"{name}/attention", settings["num_heads"]
+    )
     ends = np.cumsum(lengths)[:-1]
-    count = how["num_recent_tokens"]
+    count = settings["num_recent_tokens"]
     recent = newest(np.split(events, ends), count)
-    there = [
+    exists = [
         np.arange(count) >= count - min(length, count) for length in lengths
     ]
-    there = np.concatenate([np.ones(len(cls) + len(read)), *there])
+    exists = np.concatenate([np.ones(len(cls) + len(read)), *exists])
     z = np.concatenate([cls, read, recent])
-    return gated(z, there, w, f"{name}/sequence_gate", how)
+    return gated(z, exists, w, f"{name}/sequence_gate", settings)
 
 
 def products(z):
@@ -116,9 +118,9 @@ def crossed(z0, z, w, name):
     return z0 * (inner + w[f"{name}/bias"]) + z
 
 
-def interaction(x, seen, w, name, how):
+def interaction(x, seen, w, name, settings):
     z = x if seen is None else np.concatenate([x, seen])
-    kind, layers = how["interaction"], how["num_interaction_layers"]
+    kind, layers = settings["interaction"], settings["num_interaction_layers"]
     if kind == "dot":
         y = dense(products(z), w, f"{name}/restore").reshape(x.shape)
     elif kind == "dcnv2":
@@ -137,7 +139,7 @@ def interaction(x, seen, w, name, how):
             kept = w[f"{part}/shortcut"].T @ y
             mixed = mixed.reshape(kept.shape) + kept
             y = layer_norm(mixed, w, f"{part}/normalization")
-    if not how["residual"]:
+    if not settings["residual"]:
         return y
     return layer_norm(x + y, w, f"{name}/normalization")
 
@@ -152,7 +154,7 @@ def rms_norm(x, w, name):
 
 
 def personal(s, x_sum, w, name, mode):
-    """Always by matrices of the row, written out."""
+    """With an explicit matrix per row."""
     d = s.shape[1]
     if mode == "lowrank":
         return s @ (w[f"{name}/kernel"].T @ x_sum)
@@ -172,44 +174,44 @@ def personal(s, x_sum, w, name, mode):
     return rms_norm(y, w, f"{name}/normalization_1")
 
 
-def sequence(s, x_sum, positions, w, name, how):
+def sequence(s, x_sum, positions, w, name, settings):
     def pffn(s):
-        return personal(s, x_sum, w, f"{name}/feed_forward", how["pffn"])
+        return personal(s, x_sum, w, f"{name}/feed_forward", settings["pffn"])
 
     def mha(s):
-        heads = how["num_heads"]
+        heads = settings["num_heads"]
         return attention(s, s, w, f"{name}/attention", heads, positions)
 
-    if not how["residual"]:
+    if not settings["residual"]:
         return mha(pffn(s))
     s = s + pffn(layer_norm(s, w, f"{name}/normalization_0"))
     return s + mha(layer_norm(s, w, f"{name}/normalization_1"))
 
 
-def summaries(x, behaviors, names, w, how):
+def summaries(x, behaviors, names, w, settings):
     """Both summaries that the towers read, `(tokens, d)`."""
-    parts, positions = merged(behaviors, names, w, how["merge"])
+    parts, positions = merged(behaviors, names, w, settings["merge"])
     lengths = [len(part) for part in parts]
     events = np.concatenate(parts)
     fixed = w.get("learned_summary/tokens")
-    blocks = how["num_layers"] - (not how["final_cross"])
+    blocks = settings["num_layers"] - (not settings["final_cross"])
     first = "block_0/cross_arch" if blocks else "final_cross"
     cls = fixed
     if cls is None:
-        cls = sum_of_fields(x, w, first, how)
+        cls = summary_of_fields(x, w, first, settings)
     positions = np.concatenate([np.zeros(len(cls)), positions])
     for i in range(blocks):
         name, x_sum, s_sum = f"block_{i}", fixed, None
         if fixed is None:
-            x_sum = sum_of_fields(x, w, f"{name}/cross_arch", how)
-        if how["exchange"] in ("both", "s2n"):
-            s_sum = sum_of_events(
-                cls, events, lengths, w, f"{name}/cross_arch", how
+            x_sum = summary_of_fields(x, w, f"{name}/cross_arch", settings)
+        if settings["exchange"] in ("both", "s2n"):
+            s_sum = summary_of_events(
+                cls, events, lengths, w, f"{name}/cross_arch", settings
             )
-        x = interaction(x, s_sum, w, f"{name}/interaction_arch", how)
+        x = interaction(x, s_sum, w, f"{name}/interaction_arch", settings)
         s = np.concatenate([cls, events])
-        s = sequence(s, x_sum, positions, w, f"{name}/sequence_arch", how)
+        s = sequence(s, x_sum, positions, w, f"{name}/sequence_arch", settings)
         cls, events = s[: len(cls)], s[len(cls) :]
-    x_sum = sum_of_fields(x, w, "final_cross", how)
-    s_sum = sum_of_events(cls, events, lengths, w, "final_cross", how)
+    x_sum = summary_of_fields(x, w, "final_cross", settings)
+    s_sum = summary_of_events(cls, events, lengths, w, "final_cross", settings)
     return np.concatenate([x_sum, s_sum])

@@ -8,7 +8,7 @@ HSTU = {
     "position": np.cumsum(some_mask(), axis=1, dtype="int32") - 1,
     "tokens_mask": some_mask(),
 }
-# The second token is older than its neighbours; one time is unknown.
+# The second token is older than its neighbors; one time is unknown.
 GAPS = np.array([[3, 32, 7, 0, 1], [4] * EVENTS, [0] * EVENTS], "int32")
 HSTU_WEIGHTS = 4 * D + 2 * dense(D, 2 * D) + D * D
 ONE_TRANS = {
@@ -16,7 +16,7 @@ ONE_TRANS = {
     "fields": normal(FIELDS, D),
     "sequence_mask": some_mask(),
 }
-# Query, key, value and result of the attention; a hidden layer.
+# Query, key, value and output of the attention; a hidden layer.
 OF_FIELDS = FIELDS * (4 * dense(D, D) + dense(D, 3 * D, D))
 
 CASES = [

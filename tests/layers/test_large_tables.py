@@ -1,3 +1,5 @@
+"""Initialization of large embedding tables in pieces."""
+
 import keras
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ def table_of(rows, initializer):
 
 
 @pytest.mark.parametrize("kind", ["RandomNormal", "RandomUniform"])
-def test_pieces_are_drawn_like_a_whole(monkeypatch, kind):
+def test_pieces_are_distributed_like_the_whole(monkeypatch, kind):
     def initializer():
         return getattr(keras.initializers, kind)(seed=7)
 
@@ -37,7 +39,7 @@ def test_pieces_are_drawn_like_a_whole(monkeypatch, kind):
     np.testing.assert_array_equal(pieces, table_of(4_000, initializer()))
 
 
-def test_other_initializers_see_the_whole_shape(monkeypatch):
+def test_other_initializers_get_the_whole_shape(monkeypatch):
     monkeypatch.setattr(large_table_initializer, "_PIECE", 8)
     seen = []
 

@@ -1,4 +1,4 @@
-"""A missing label equals dropping the row, in value and in gradient."""
+"""A missing label equals dropping the row, in loss and gradient."""
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ def rows():
 
 
 @pytest.mark.parametrize("cls", LOSSES)
-def test_weighted_mean_over_the_observed_rows(cls, rows):
+def test_weighted_mean_over_rows_with_a_label(cls, rows):
     labels, predictions, weights = rows
     kept = ~np.isnan(labels)
     ones = np.ones(50, "float32")
@@ -49,7 +49,7 @@ def test_weighted_mean_over_the_observed_rows(cls, rows):
         (weights, weights),
         (weights[:, None], weights),
         (None, ones),
-        (3.0, ones),  # cancels
+        (3.0, ones),  # cancels out
     ):
         y = labels if given is None else labels[:, None]
         expected = by_hand(cls(), labels, predictions[:, 0], used)
@@ -63,7 +63,7 @@ def test_weighted_mean_over_the_observed_rows(cls, rows):
 @pytest.mark.parametrize(
     "labels, weights", [([1, 0], [0, 0]), ([NAN, NAN], [1, 1])]
 )
-def test_nothing_observed_gives_zero(cls, labels, weights):
+def test_the_loss_is_zero_without_labels(cls, labels, weights):
     value = cls()(
         np.array(labels, "float32"),
         np.array([[0.2], [0.7]], "float32"),
@@ -72,7 +72,7 @@ def test_nothing_observed_gives_zero(cls, labels, weights):
     assert float(value) == 0.0
 
 
-def test_no_reduction_gives_a_value_a_row():
+def test_no_reduction_gives_a_value_per_row():
     loss = MaskedMeanSquaredError(reduction="none")
     values = loss([1.0, NAN, 0.0], [[3.0], [1.0], [1.0]])
     np.testing.assert_allclose(ops.convert_to_numpy(values), [4.0, 0.0, 1.0])
@@ -108,7 +108,7 @@ def test_half_precision_predictions_are_computed_in_float32():
 
 
 @pytest.mark.parametrize("cls", LOSSES)
-def test_saturated_predictions_and_a_diverged_model(cls):
+def test_saturated_and_nan_predictions(cls):
     assert np.isfinite(float(cls()([1.0, 0.0], [[0.0], [1.0]])))
     assert np.isnan(float(cls()([1.0, 0.0], [[NAN], [0.5]])))
 

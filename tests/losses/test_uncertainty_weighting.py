@@ -32,7 +32,7 @@ def test_list_and_stacked_losses_agree():
 
 
 def test_log_variances_are_learned():
-    """They settle where exp(s) = 2 c L, as the derivative says."""
+    """They converge to exp(s) = 2 c L, where the derivative is zero."""
     losses = np.array([0.5, 2.0], "float32")
     inputs = keras.Input(batch_shape=(2,))
     layer = UncertaintyWeighting(["binary", "regression"])

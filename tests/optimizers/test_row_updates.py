@@ -1,4 +1,4 @@
-"""Rows after many steps against optimizers written in NumPy, all dense."""
+"""Tables after many steps against dense optimizers in NumPy."""
 
 import keras
 import numpy as np
@@ -13,16 +13,16 @@ from keras_infnet.optimizers import (
     RowwiseAdagrad,
 )
 
-ROWS, DIM, PLACES, STEPS = 12, 3, 40, 24
+ROWS, DIM, LOOKUPS, STEPS = 12, 3, 40, 24
 
 
 def batches(seed=0):
-    """Row numbers, most of them many times, and a gradient a place."""
+    """Row indices, most of them repeated, and a gradient per lookup."""
     rng = np.random.default_rng(seed)
     for step in range(STEPS):
-        # Some rows are read in some steps only, the last one never.
-        rows = rng.integers(0, 3 + step % (ROWS - 3), PLACES).astype("int32")
-        yield rows, rng.normal(size=(PLACES, DIM)).astype("float32") / 10
+        # Some rows are only read in some steps, the last one never.
+        rows = rng.integers(0, 3 + step % (ROWS - 3), LOOKUPS).astype("int32")
+        yield rows, rng.normal(size=(LOOKUPS, DIM)).astype("float32") / 10
 
 
 def dense_gradient(rows, values):
@@ -36,7 +36,7 @@ def first_table():
 
 
 def in_pieces(rows, values):
-    """Two pieces, as from two groups of inputs."""
+    """Gradients in two pieces, as from two groups of inputs."""
     parts = (slice(None, 15), slice(15, None))
     return RowGradients(
         [ops.convert_to_tensor(rows[part]) for part in parts],
@@ -45,7 +45,7 @@ def in_pieces(rows, values):
 
 
 def train(optimizer, seed=0):
-    """Applies all batches by rows; returns the table and the optimizer."""
+    """Applies all batches by rows and returns the table."""
     table = keras.Variable(first_table(), name="table")
     optimizer.build([table])
     for rows, values in batches(seed):
@@ -117,8 +117,8 @@ def test_rate_of_a_schedule():
     np.testing.assert_allclose(table, history[0], atol=1e-6)
 
 
-def test_averages_of_rows_are_those_of_whole_tables():
-    """Also of rows that were not read for many steps, or never."""
+def test_averages_equal_those_of_whole_tables():
+    """Including rows that were not read for many steps, or never."""
     optimizer = RowwiseAdagrad(0.1, use_ema=True, ema_momentum=0.9)
     table = train(optimizer)
     _, history = numpy_adagrad(rowwise=True)
@@ -135,7 +135,7 @@ def test_averages_of_rows_are_those_of_whole_tables():
     np.testing.assert_allclose(numpy_of(table), average, atol=1e-6)
 
 
-def test_averages_asked_for_on_the_way_change_nothing():
+def test_reading_averages_does_not_change_training():
     results = []
     for ask in (False, True):
         optimizer = RowwiseAdagrad(0.1, use_ema=True, ema_momentum=0.9)
@@ -163,7 +163,7 @@ def test_a_wrong_rate_cannot_be_set(rate):
     assert rates == pytest.approx((0.2, 0.1))
 
 
-def test_dense_gradients_are_taken_too():
+def test_dense_gradients_give_the_same_table():
     by_rows = train(EmbeddingAdagrad(0.1))
     table = keras.Variable(first_table(), name="table")
     optimizer = EmbeddingAdagrad(0.1)
@@ -173,7 +173,7 @@ def test_dense_gradients_are_taken_too():
     np.testing.assert_allclose(numpy_of(table), numpy_of(by_rows), atol=1e-6)
 
 
-def test_an_optimizer_stays_with_its_tables():
+def test_tables_of_another_model_are_refused():
     optimizer = RowwiseAdagrad()
     train(optimizer)
     other = keras.Variable(first_table(), name="other")
@@ -214,17 +214,17 @@ def test_config_round_trip(kind):
     ids=str,
 )
 @pytest.mark.parametrize("kind", [RowwiseAdagrad, EmbeddingAdagrad, LazyAdam])
-def test_what_rows_do_not_have_is_refused(kind, arguments, message):
+def test_unsupported_arguments_are_refused(kind, arguments, message):
     with pytest.raises(ValueError, match=message):
         kind(**arguments)
 
 
-def test_tables_are_not_excluded_from_decay():
+def test_excluding_tables_from_decay_is_refused():
     with pytest.raises(ValueError, match="`weight_decay`"):
         RowwiseAdagrad(weight_decay=0.1).exclude_from_weight_decay()
 
 
-def test_names_of_slots_are_checked():
+def test_reserved_slot_names_are_refused():
     class Taken(RowwiseAdagrad):
         def slots(self, table):
             return {"marks": ((table.shape[0],), 0.0)}

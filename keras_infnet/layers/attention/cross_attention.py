@@ -37,7 +37,7 @@ class CrossAttention(BaseLayer):
     source is fully masked yields zeros. The mask of the query is passed on.
 
     Args:
-        dim: integer. Width of the output, all heads together.
+        dim: integer. Width of the output, over all heads.
         num_heads: integer. Must divide `dim`. Defaults to `1`.
         project_query: boolean. Whether the layer has its own `W_Q`. Without
             it the queries must be `dim` wide. Defaults to `True`.
@@ -141,7 +141,7 @@ class CrossAttention(BaseLayer):
         queries, width = query.shape[1], source.shape[-1]
         if queries is None:
             return False
-        # Multiply-adds. A source of unknown length counts as a long one.
+        # Multiply-adds, for a long source if its length is unknown.
         length = source.shape[1]
         if not isinstance(length, int):
             length = 10_000

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -68,7 +67,7 @@ class TargetAttention(BaseLayer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Dice has weights, so that it is a layer and no function.
+        # Dice has weights, so it is a layer instead of a function.
         known = None if activation == "dice" else activation
         self._store({**locals(), "activation": known})
         if activation == "dice":
@@ -88,14 +87,12 @@ class TargetAttention(BaseLayer):
             shape = (None, None, width)
             if self.activation == "dice":
                 self.activations.append(self._part(Dice, f"dice_{i}", shape))
-            layer = self._part(
-                keras.layers.Dense,
-                f"dense_{i}",
-                shape,
-                units=widths[i + 1],
-                use_bias=last or i + 1 < len(self.hidden_dims),
+            use_bias = last or i + 1 < len(self.hidden_dims)
+            self.dense_layers.append(
+                self._dense(
+                    f"dense_{i}", shape, widths[i + 1], use_bias=use_bias
+                )
             )
-            self.dense_layers.append(layer)
 
     def call(
         self,

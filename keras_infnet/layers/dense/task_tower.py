@@ -40,7 +40,7 @@ class TaskTower(BaseLayer):
         float32 tensor of shape `(batch, 1)`.
 
     Raises:
-        ValueError: If `kind` is not known.
+        ValueError: If `kind` is unknown.
 
     Example:
 

@@ -41,7 +41,7 @@ class BehaviorPooling(BaseLayer):
         Tensor of shape `(batch, 1, dim)`.
 
     Raises:
-        ValueError: If `reduction` is not known, or a size is not positive.
+        ValueError: If `reduction` is unknown, or a size is not positive.
 
     Example:
 
@@ -71,7 +71,7 @@ class BehaviorPooling(BaseLayer):
         if self.hidden_dim is not None:
             width = self.hidden_dim
             self.hidden_layer = self._dense(
-                "hidden", tokens_shape, width, self.activation
+                "hidden", tokens_shape, width, activation=self.activation
             )
         self.kernel = self._weight("kernel", width, dim)
         self.bias = self._zeros("bias", dim)

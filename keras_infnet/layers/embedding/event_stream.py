@@ -55,7 +55,7 @@ class EventStream(BaseLayer):
         elsewhere.
 
     Raises:
-        ValueError: If a size is not a positive integer, `merge` is not known,
+        ValueError: If a size is not a positive integer, `merge` is unknown,
             `behaviors` is empty, or `events` or `mask` has other keys.
 
     Example:

@@ -21,7 +21,8 @@ class BroadcastGatedUnit(FlatMLP):
     Masking: padding is zero, and the mask is passed on.
 
     Args:
-        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
+        expansion: integer. Width of hidden layers as a multiple of the token
+            width. Defaults to `4`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
         dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.

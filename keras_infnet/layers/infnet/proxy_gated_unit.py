@@ -17,12 +17,14 @@ class ProxyGatedUnit(FlatMLP):
     `PGU(X, X~) = X * sigmoid(MLP(flatten(X~)))`, with one hidden layer.
 
     All tokens of a row share the gate, so a stack of units multiplies the
-    tokens by the product of its gates. `gate` computes a gate alone.
+    tokens by the product of its gates. The method `gate` returns a gate
+    without scaling the tokens.
 
     Masking: a zero token stays zero, and the mask is passed on.
 
     Args:
-        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
+        expansion: integer. Width of hidden layers as a multiple of the token
+            width. Defaults to `4`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
         dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.

@@ -20,7 +20,8 @@ class RankMixerBlock(BaseLayer):
     tokens, and concatenates part `h` of all tokens into token `h`.
 
     Args:
-        expansion: integer. Width of hidden layers in tokens. Defaults to `2`.
+        expansion: integer. Width of hidden layers as a multiple of the token
+            width. Defaults to `2`.
         activation: string or callable, of hidden layers. Defaults to `"gelu"`.
         **kwargs: Arguments of the base layer.
 

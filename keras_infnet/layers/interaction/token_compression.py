@@ -19,7 +19,8 @@ class TokenCompression(FlatMLP):
 
     Args:
         num_tokens: integer. Number of output tokens.
-        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
+        expansion: integer. Width of hidden layers as a multiple of the token
+            width. Defaults to `4`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.
         dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.

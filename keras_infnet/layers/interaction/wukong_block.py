@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -77,24 +76,19 @@ class WuKongBlock(BaseLayer):
     def build(self, tokens_shape: Any) -> None:
         _, count, dim = tokens_shape
         total = self.num_interaction_tokens + self.num_compressed_tokens
-
-        def tokens_kernel(name: str, units: int) -> Any:
-            # The inputs are transposed, with tokens on the last axis.
-            return self._part(
-                keras.layers.Dense,
-                name,
-                (None, dim, count),
-                units=units,
-                use_bias=False,
-            )
-
-        self.projection = tokens_kernel("projection", self.projection_dim)
-        self.compression = tokens_kernel(
-            "compression", self.num_compressed_tokens
+        # These get transposed inputs, with tokens on the last axis.
+        shape = (None, dim, count)
+        self.projection = self._dense(
+            "projection", shape, self.projection_dim, use_bias=False
+        )
+        self.compression = self._dense(
+            "compression", shape, self.num_compressed_tokens, use_bias=False
         )
         self.residual = None
         if total != count:
-            self.residual = tokens_kernel("residual", total)
+            self.residual = self._dense(
+                "residual", shape, total, use_bias=False
+            )
         products = count * self.projection_dim
         self.product_normalization = self._layer_norm(
             "product_normalization", (None, products)

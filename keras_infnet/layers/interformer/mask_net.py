@@ -54,9 +54,11 @@ class MaskNet(BaseLayer):
     def build(self, x_shape: Any) -> None:
         width = x_shape[-1]
         self.hidden_layer = self._dense(
-            "hidden", x_shape, width, self.activation
+            "hidden", x_shape, width, activation=self.activation
         )
-        self.mask_layer = self._dense("mask", x_shape, width, "sigmoid")
+        self.mask_layer = self._dense(
+            "mask", x_shape, width, activation="sigmoid"
+        )
         self.output_layer = self._dense("output", x_shape, self.dim)
 
     def call(self, x: Any, mask: Any = None) -> Any:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -106,11 +105,11 @@ class HSTULayer(BaseLayer):
         ]
         # `W_1` in two parts, since only the last token may need the first.
         self.query_gate, self.key_value = (
-            self._dense(name, shape, 2 * width, "silu")
+            self._dense(name, shape, 2 * width, activation="silu")
             for name in ("query_gate", "key_value")
         )
-        self.output_projection = self._part(
-            keras.layers.Dense, "output", shape, units=width, use_bias=False
+        self.output_projection = self._dense(
+            "output", shape, width, use_bias=False
         )
         self.dropout_layers = seeded_dropouts(
             1, self.dropout, self.dtype_policy

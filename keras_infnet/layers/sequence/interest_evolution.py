@@ -138,11 +138,10 @@ class InterestEvolution(BaseLayer):
                     activation=self.activation,
                 )
                 inputs = self.attention_dims[-1]
-        self.scorer = self._part(
-            keras.layers.Dense,
+        self.scorer = self._dense(
             "scorer",
             (None, None, inputs),
-            units=units,
+            units,
             # Adding the same number to all scores does not change the softmax.
             use_bias=False,
             kernel_initializer=start,

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import keras
 from keras import ops
 
 from keras_infnet.api_export import export
@@ -21,7 +20,7 @@ __all__ = ["OneTransBlock"]
 
 @export("keras_infnet.layers.OneTransBlock")
 class OneTransBlock(BaseLayer):
-    """Transformer block with shared weights for events and separate for fields.
+    """Transformer block whose events share weights and whose fields do not.
 
     ```
     X = [S ; F]
@@ -46,7 +45,8 @@ class OneTransBlock(BaseLayer):
         num_queries: integer or `None`. Number of events in the output; `None`
             is all. With `0`, the weights that only they need do not exist.
             Defaults to `None`.
-        expansion: integer. Width of hidden layers in tokens. Defaults to `4`.
+        expansion: integer. Width of hidden layers as a multiple of the token
+            width. Defaults to `4`.
         activation: string or callable, of hidden layers. Defaults to `"gelu"`.
         dropout: float in `[0, 1)`, after hidden layers. Defaults to `0.0`.
         **kwargs: Arguments of the base layer.
@@ -110,24 +110,22 @@ class OneTransBlock(BaseLayer):
         self.of_fields: dict[str, Any] = {}
         self.of_sequence: dict[str, Any] = {}
         for name, (size, units) in maps.items():
-            act = self.activation if name == "hidden" else None
+            activation = self.activation if name == "hidden" else None
             self.of_fields[name] = self._part(
                 TokenDense,
                 f"fields_{name}",
                 (None, self.num_fields, size),
                 units=units,
-                activation=act,
+                activation=activation,
             )
-            if self.num_queries == 0 and name not in ("key", "value"):
-                continue
-            self.of_sequence[name] = self._part(
-                keras.layers.Dense,
-                f"sequence_{name}",
-                (None, None, size),
-                units=units,
-                use_bias=name != "key",
-                activation=act,
-            )
+            if self.num_queries != 0 or name in ("key", "value"):
+                self.of_sequence[name] = self._dense(
+                    f"sequence_{name}",
+                    (None, None, size),
+                    units,
+                    use_bias=name != "key",
+                    activation=activation,
+                )
         self.dropout_layers = seeded_dropouts(
             1, self.dropout, self.dtype_policy
         )
