@@ -1,5 +1,6 @@
 """Base class of the layers of this package."""
 
+import functools
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -75,7 +76,7 @@ class BaseLayer(keras.layers.Layer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) + len(kwargs) > 1:
-            names = inspect.signature(self.call).parameters
+            names = _call_arguments(type(self))
             given = {**dict(zip(names, args, strict=False)), **kwargs}
             check_masks({name: given.get(name) for name in names})
         return super().__call__(*args, **kwargs)
@@ -121,6 +122,12 @@ class BaseLayer(keras.layers.Layer):
         return self._weight(name, *shape, initializer=normal)
 
 
+@functools.cache
+def _call_arguments(layer_class: Any) -> tuple[str, ...]:
+    return tuple(inspect.signature(layer_class.call).parameters)[1:]
+
+
+@functools.cache
 def _constructor_arguments(layer_class: Any) -> dict[str, Any]:
     """Returns the type hints of the constructor arguments but `**kwargs`."""
     parameters = inspect.signature(layer_class).parameters.values()

@@ -163,6 +163,19 @@ def test_a_wrong_rate_cannot_be_set(rate):
     assert rates == pytest.approx((0.2, 0.1))
 
 
+def test_keras_cannot_swap_the_averages_of_rows():
+    """`AveragedWeights` brings them up to date first."""
+    optimizer = RowSparseOptimizer(
+        keras.optimizers.SGD(use_ema=True), RowwiseAdagrad(use_ema=True)
+    )
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    callback = keras.callbacks.SwapEMAWeights()
+    callback.set_model(model)
+    with pytest.raises(ValueError, match="SwapEMAWeights"):
+        callback.on_test_begin()
+
+
 def test_dense_gradients_give_the_same_table():
     by_rows = train(EmbeddingAdagrad(0.1))
     table = keras.Variable(first_table(), name="table")
