@@ -76,7 +76,8 @@ class BaseLayer(keras.layers.Layer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if len(args) + len(kwargs) > 1:
-            names = _call_arguments(type(self))
+            layer_class: Any = type(self)
+            names = _call_arguments(layer_class)
             given = {**dict(zip(names, args, strict=False)), **kwargs}
             check_masks({name: given.get(name) for name in names})
         return super().__call__(*args, **kwargs)
@@ -127,7 +128,6 @@ def _call_arguments(layer_class: Any) -> tuple[str, ...]:
     return tuple(inspect.signature(layer_class.call).parameters)[1:]
 
 
-@functools.cache
 def _constructor_arguments(layer_class: Any) -> dict[str, Any]:
     """Returns the type hints of the constructor arguments but `**kwargs`."""
     parameters = inspect.signature(layer_class).parameters.values()
