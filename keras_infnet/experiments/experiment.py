@@ -22,7 +22,7 @@ from keras_infnet.experiments.experiment_data import (
 from keras_infnet.experiments.settings import ExperimentSettings
 from keras_infnet.models.find_model import find_model
 from keras_infnet.schema import Schema
-from keras_infnet.schema.agreement import check_same_schema
+from keras_infnet.schema.agreement import check_encoder_matches
 from keras_infnet.training import (
     FlowSearch,
     LearningCurve,
@@ -234,7 +234,7 @@ def evaluate_model(
     Raises:
         ValueError: If the encoder belongs to another model.
     """
-    check_same_schema(model.schema, encoder.schema)
+    check_encoder_matches(model.schema, encoder.schema)
     rows = Batches(source, encoder, batch_size)
     return evaluate_rows(rows, predict_rows(model, rows))
 

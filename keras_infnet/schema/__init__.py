@@ -1,8 +1,8 @@
-"""What a row of the data means: fields, behaviors, tasks.
+"""Schemas: fields, behaviors and tasks of a table.
 
-A `Schema` is plain data. Every other room of the package reads it: the
-encoder learns its vocabularies and bins, the models build their inputs,
-tables and heads from it, the exporter names its signatures after it.
+A `Schema` is plain data. The encoder learns its vocabularies and bins, models
+build their inputs, embedding tables and outputs from it, and an export names
+its inputs and outputs after it.
 """
 
 from keras_infnet.schema.behavior import Behavior, SchemaColumn

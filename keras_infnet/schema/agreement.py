@@ -1,20 +1,19 @@
-"""Whether a model and an encoder belong together."""
+"""Check that a model and an encoder belong together."""
 
 from keras_infnet.schema.schema import Schema
 
-__all__ = ["check_same_schema"]
+__all__ = ["check_encoder_matches"]
 
 
-def check_same_schema(model: Schema, encoder: Schema) -> None:
-    """Raises where a model cannot read the ids of an encoder.
+def check_encoder_matches(model: Schema, encoder: Schema) -> None:
+    """Raises a `ValueError` if a model was built for another encoder.
 
-    Ids mean nothing without the vocabularies that made them: a model reads
-    those of another encoder without complaint, and its predictions are wrong.
-    The schemas must be equal but for `candidates`, and so must be the
-    fingerprints where both are known: models and encoders of earlier versions
-    have none.
+    Another encoder gives other ids to the same values, so predictions would
+    be wrong without any error. The schemas must be equal except for
+    `candidates`, and the fingerprints where both are known: files of earlier
+    versions have none.
     """
-    # Which fields are those of candidates changes nothing in a model.
+    # A model does not depend on `candidates`.
     one, other = model.with_candidates(()), encoder.with_candidates(())
     if one != other:
         raise ValueError(
@@ -33,7 +32,7 @@ def check_same_schema(model: Schema, encoder: Schema) -> None:
 
 
 _ADVICE = (
-    "Use the encoder that encoded the training data of this very model, or "
+    "Use the encoder that encoded the training data of this model, or "
     "build and train a model for the new one."
 )
 

@@ -56,15 +56,12 @@ class Behavior:
 
     def __post_init__(self) -> None:
         check_name(self.name, "behavior")
-        if isinstance(self.attributes, str):
+        if isinstance(self.attributes, str) or not isinstance(
+            self.attributes, Iterable
+        ):
             raise ValueError(
                 f"attributes of behavior {self.name!r} must be a list. "
                 f"Received: {self.attributes!r}. Write [{self.attributes!r}]."
-            )
-        if not isinstance(self.attributes, Iterable):
-            raise ValueError(
-                f"attributes of behavior {self.name!r} must be a list. "
-                f"Received: {self.attributes!r}."
             )
         object.__setattr__(self, "attributes", tuple(self.attributes))
         check_count(self.max_length, f"max_length of behavior {self.name!r}")

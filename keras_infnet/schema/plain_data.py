@@ -21,13 +21,11 @@ def to_plain(schema: "Schema") -> dict[str, Any]:
         "fields": [_part_to_dict(part) for part in schema.fields],
         "behaviors": [
             {
-                "name": behavior.name,
+                **dataclasses.asdict(behavior),
                 "attributes": [
                     a if isinstance(a, str) else _part_to_dict(a)
                     for a in behavior.attributes
                 ],
-                "max_length": behavior.max_length,
-                "timed": behavior.timed,
             }
             for behavior in schema.behaviors
         ],

@@ -158,13 +158,10 @@ class Schema:
     def tables(self) -> dict[str, tuple[Field, ...]]:
         """Embedding tables, with the fields and attributes of each."""
         tables: dict[str, list[Field]] = {}
-        for part in self.fields:
-            tables.setdefault(part.table_name, []).append(part)
-        for behavior in self.behaviors:
-            for part in self.attributes(behavior):
-                readers = tables.setdefault(part.table_name, [])
-                if part not in readers:
-                    readers.append(part)
+        for _, part, _ in self.columns():
+            readers = tables.setdefault(part.table_name, [])
+            if part not in readers:
+                readers.append(part)
         return {name: tuple(parts) for name, parts in tables.items()}
 
     @property

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from keras_infnet.schema import Schema
-from keras_infnet.schema.agreement import check_same_schema
+from keras_infnet.schema.agreement import check_encoder_matches
 from keras_infnet.utils.json_values import json_safe
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def check_agreement(model: Any, schema: Schema) -> None:
     """Raises `ValueError` unless a model was made for a schema."""
     own = getattr(model, "schema", None)
     if isinstance(own, Schema):
-        check_same_schema(own, schema)
+        check_encoder_matches(own, schema)
     inputs = model.input
     if isinstance(inputs, Mapping):
         _check_same(inputs, schema.inputs, "inputs")

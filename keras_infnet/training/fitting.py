@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from keras_infnet.schema import Schema
-from keras_infnet.schema.agreement import check_same_schema
+from keras_infnet.schema.agreement import check_encoder_matches
 from keras_infnet.training.autoifs.flow_search import FlowSearch
 from keras_infnet.training.callbacks import Logs
 from keras_infnet.training.callbacks.averaged_weights import (
@@ -145,7 +145,7 @@ def check_fit(
     for batches in (train, validation):
         schema = getattr(batches, "schema", None)
         if isinstance(schema, Schema):
-            check_same_schema(model.schema, schema)
+            check_encoder_matches(model.schema, schema)
 
 
 def ranker_callbacks(

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_infnet.schema import Schema
-from keras_infnet.schema.agreement import check_same_schema
+from keras_infnet.schema.agreement import check_encoder_matches
 
 __all__ = ["predict_rows"]
 
@@ -28,7 +28,7 @@ def predict_rows(model: Any, rows: Any) -> dict[str, np.ndarray]:
     """
     ours, theirs = (getattr(x, "schema", None) for x in (model, rows))
     if isinstance(ours, Schema) and isinstance(theirs, Schema):
-        check_same_schema(ours, theirs)
+        check_encoder_matches(ours, theirs)
     if getattr(rows, "shuffle", False):
         raise ValueError(
             "predictions come in the order of the batches, which are "

@@ -16,7 +16,7 @@ from keras_infnet.data.datasets.kuairand_schema import (
     make_schema,
     make_specs,
 )
-from keras_infnet.data.history.entities import Entity
+from keras_infnet.data.history.event_index import Entity
 from keras_infnet.data.history.point_in_time_statistics import (
     PointInTimeStatistics,
 )

@@ -9,11 +9,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.parquet
 
-from keras_infnet.data.history.event_index import MISSING, integers
+from keras_infnet.data.encoding.cleaning import Place
+from keras_infnet.data.encoding.nesting import split_text
+from keras_infnet.data.history.event_columns import MISSING, integers
+from keras_infnet.data.sources.open_source import open_source
 from keras_infnet.data.sources.table import ListColumn, Table
-from keras_infnet.schema import nearest_name
+from keras_infnet.schema import Categorical, nearest_name
 
 __all__ = ["USER_FEATURES", "KuaiRandFiles", "positions", "where_to_get_it"]
 
@@ -152,13 +154,18 @@ class KuaiRandFiles:
         path = self.folder / _VIDEOS
         videos = _read_csv(path, _VIDEO_COLUMNS)
         _check_unique(videos["video_id"], "video_id", path)
+        part = Categorical("tag", multivalued=True)
+        try:
+            tags = split_text(videos["tag"], part, Place("tag"))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
         music_type = integers(videos["music_type"], "music_type", _VIDEOS)
         uploaded = videos["upload_dt"].astype("datetime64[D]")
         days = uploaded.astype(np.int64).astype(np.float32)
         days[np.isnat(uploaded)] = np.nan
         videos = videos.with_columns(
             {
-                "tag": _split_tags(videos["tag"], path),
+                "tag": tags,
                 "music_type": music_type.astype(np.int32),
                 "upload_day": days,
                 "duration_ms": videos["video_duration"].astype(np.float32),
@@ -173,16 +180,7 @@ class KuaiRandFiles:
         """
         if self._history is None:
             return None
-        try:
-            known = pa.parquet.read_schema(self._history).names
-            _check_header(known, _HISTORY_COLUMNS, self._history)
-            history = Table.from_arrow(
-                pa.parquet.read_table(
-                    self._history, columns=list(_HISTORY_COLUMNS)
-                )
-            )
-        except pa.ArrowException as error:
-            raise ValueError(f"{self._history}: {error}") from error
+        history = open_source(self._history).read(_HISTORY_COLUMNS)
         _check_unique(history["user_id"], "user_id", self._history)
         lengths = history["watch_seq"].lengths
         for name in ("watch_like", "watch_long_view"):
@@ -198,18 +196,12 @@ class KuaiRandFiles:
         return history
 
 
-def _check_header(
-    known: list[str], wanted: tuple[str, ...], path: pathlib.Path
-) -> None:
-    for name in wanted:
-        if name not in known:
-            raise ValueError(f"{path}: {nearest_name(name, known, 'column')}")
-
-
 def _read_csv(path: pathlib.Path, types: dict[str, pa.DataType]) -> Table:
     with open(path, encoding="utf-8", newline="") as file:
         header = next(csv.reader(file), [])
-    _check_header(header, tuple(types), path)
+    for name in types:
+        if name not in header:
+            raise ValueError(f"{path}: {nearest_name(name, header, 'column')}")
     options = pa.csv.ConvertOptions(
         include_columns=list(types),
         column_types=types,
@@ -230,17 +222,6 @@ def _read_csv(path: pathlib.Path, types: dict[str, pa.DataType]) -> Table:
                 f"{path}: column {name!r} has no value in row {row}."
             )
     return Table.from_arrow(read)
-
-
-def _split_tags(tags: np.ndarray, path: pathlib.Path) -> ListColumn:
-    """Splits the comma-separated tag ids of every video."""
-    lists = pc.split_pattern(pa.array(tags, pa.string()), ",")
-    try:
-        lists = lists.cast(pa.list_(pa.int64()))
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"{path}: column 'tag': {error}") from error
-    column: ListColumn = Table.from_arrow(pa.table({"tag": lists}))["tag"]
-    return column
 
 
 def _with_unknown(table: Table) -> Table:

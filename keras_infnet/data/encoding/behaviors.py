@@ -1,99 +1,68 @@
-"""Events of behaviors: alignment, padding, truncation, time gaps."""
+"""Events of behaviors: alignment, padding, time gaps."""
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from keras_infnet.data.encoding.bins import gap_ids
 from keras_infnet.data.encoding.cleaning import is_missing
 from keras_infnet.data.sources.list_column import ListColumn
-from keras_infnet.schema.behavior import sequence_column
 
-__all__ = ["History", "gap_column"]
+__all__ = ["align_events", "drop_padding", "gap_column"]
 
 # Rows whose time gaps are computed at once.
 _ROWS = 65_536
 
 
-@dataclasses.dataclass(frozen=True)
-class History:
-    """Cleaned columns of the events of one behavior, and their times."""
+def align_events(
+    behavior: str, columns: Mapping[str, ListColumn]
+) -> dict[str, ListColumn]:
+    """Gives all columns of a behavior equal `starts` and `ends`.
 
-    behavior: str
-    attributes: dict[str, ListColumn]
-    times: ListColumn | None = None
-
-    @property
-    def columns(self) -> dict[str, ListColumn]:
-        """All columns, the times last."""
-        if self.times is None:
-            return self.attributes
-        return {
-            **self.attributes,
-            sequence_column(self.behavior, "time"): self.times,
-        }
-
-    def aligned(self) -> "History":
-        """Gives all columns equal `starts` and `ends`.
-
-        Raises if the columns of a row differ in their number of events.
-        """
-        (name, first), *others = self.columns.items()
-        lengths = first.lengths
-        shared = True
-        for other, column in others:
-            different = column.lengths != lengths
-            if different.any():
-                row = int(np.argmax(different))
-                raise ValueError(
-                    f"behavior {self.behavior!r}, row {row}: every attribute "
-                    "must have as many events. Received: "
-                    f"{int(lengths[row])} in {name!r}, "
-                    f"{int(column.lengths[row])} in {other!r}."
-                )
-            shared &= len(column.values) == len(first.values)
-            shared &= np.array_equal(column.starts, first.starts)
-            shared &= np.array_equal(column.ends, first.ends)
-        if shared:
-            return self
-        ends = np.cumsum(lengths)
-        starts = ends - lengths
-        return self._replace(
-            lambda column: ListColumn(column.flatten(), starts, ends)
-        )
-
-    def without_padding(self) -> "History":
-        """Drops events whose attributes are all missing."""
-        missing = [_missing(c.values) for c in self.attributes.values()]
-        padding = np.logical_and.reduce(missing)
-        if not padding.any():
-            return self
-        kept = np.flatnonzero(~padding)
-        before = np.concatenate([[0], np.cumsum(~padding)])
-        return self._replace(
-            lambda column: ListColumn(
-                column.values.take(kept),
-                before[column.starts],
-                before[column.ends],
+    Raises if the columns of a row differ in their number of events.
+    """
+    (name, first), *others = columns.items()
+    lengths = first.lengths
+    shared = True
+    for other, column in others:
+        different = column.lengths != lengths
+        if different.any():
+            row = int(np.argmax(different))
+            raise ValueError(
+                f"behavior {behavior!r}, row {row}: every attribute must have "
+                f"as many events. Received: {int(lengths[row])} in {name!r}, "
+                f"{int(column.lengths[row])} in {other!r}."
             )
+        shared &= len(column.values) == len(first.values)
+        shared &= np.array_equal(column.starts, first.starts)
+        shared &= np.array_equal(column.ends, first.ends)
+    if shared:
+        return dict(columns)
+    ends = np.cumsum(lengths)
+    return {
+        name: ListColumn(column.flatten(), ends - lengths, ends)
+        for name, column in columns.items()
+    }
+
+
+def drop_padding(
+    columns: dict[str, ListColumn], attributes: Iterable[str]
+) -> dict[str, ListColumn]:
+    """Drops the events of aligned columns whose attributes are all missing."""
+    missing = [_missing(columns[name].values) for name in attributes]
+    padding = np.logical_and.reduce(missing)
+    if not padding.any():
+        return columns
+    kept = np.flatnonzero(~padding)
+    before = np.concatenate([[0], np.cumsum(~padding)])
+    return {
+        name: ListColumn(
+            column.values.take(kept),
+            before[column.starts],
+            before[column.ends],
         )
-
-    def newest(self, max_length: int) -> "History":
-        """Keeps the newest events of every row."""
-        return self._replace(lambda column: column.newest(max_length))
-
-    def num_longer(self, max_length: int) -> int:
-        """Counts the rows with more events than `max_length`."""
-        first = next(iter(self.attributes.values()))
-        return int(np.count_nonzero(first.lengths > max_length))
-
-    def _replace(
-        self, function: Callable[[ListColumn], ListColumn]
-    ) -> "History":
-        times = None if self.times is None else function(self.times)
-        changed = {n: function(c) for n, c in self.attributes.items()}
-        return History(self.behavior, changed, times)
+        for name, column in columns.items()
+    }
 
 
 def _missing(values: np.ndarray | ListColumn) -> np.ndarray:

@@ -8,7 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from keras_infnet.data.encoding.behaviors import History, gap_column
+from keras_infnet.data.encoding.behaviors import (
+    align_events,
+    drop_padding,
+    gap_column,
+)
 from keras_infnet.data.encoding.bins import bin_ids
 from keras_infnet.data.encoding.cleaning import Place, times
 from keras_infnet.data.encoding.encoder_files import (
@@ -239,41 +243,51 @@ class Encoder:
     def _encode_behavior(
         self, behavior: Behavior, table: Table
     ) -> dict[str, Column]:
-        parts = self.schema.attributes(behavior)
-        attributes: dict[str, Any] = {}
-        for part in parts:
-            name = behavior.column(part)
+        unit = self.schema.time_unit
+        parts = dict(
+            zip(behavior.columns, self.schema.attributes(behavior), strict=True)
+        )
+        history: dict[str, Any] = {}
+        for name, part in parts.items():
             raw = arrange(table[name], part, Place(name), events=True)
-            attributes[name] = cleaned(part, raw, Place(name))
-        unit, event_times = self.schema.time_unit, None
+            history[name] = cleaned(part, raw, Place(name))
         if behavior.timed:
-            event_times = self._event_times(behavior, table)
-        history = History(behavior.name, attributes, event_times)
-        history = history.aligned().without_padding()
-        self._count_longer(behavior, history, len(table))
-        history = history.newest(behavior.max_length)
+            name = behavior.time_column
+            # Times have the nesting of a single-valued attribute.
+            raw = arrange(table[name], Numeric(name), Place(name), events=True)
+            history[name] = map_values(
+                raw, Place(name), lambda values, at: times(values, unit, at)
+            )
+        history = align_events(behavior.name, history)
+        history = drop_padding(history, behavior.columns)
+        lengths = history[behavior.columns[0]].lengths
+        self._count(
+            "truncated",
+            behavior,
+            int(np.count_nonzero(lengths > behavior.max_length)),
+            f"{len(table)} rows have more than {behavior.max_length} events; "
+            "the newest are kept.",
+        )
         columns: dict[str, Column] = {}
-        for part in parts:
-            name = behavior.column(part)
-            events = history.attributes[name]
+        for name, part in parts.items():
+            events = history[name].newest(behavior.max_length)
             ids = self._ids(part, events.values)
             columns[name] = ListColumn(ids, events.starts, events.ends)
-        if history.times is not None:
+        if behavior.timed:
+            events = history[behavior.time_column].newest(behavior.max_length)
             name = str(self.schema.request_time)
             request = times(table[name], unit, Place(name))
-            gaps, later = gap_column(history.times, request, unit)
-            self._count_later(behavior, later, len(gaps.values))
+            gaps, later = gap_column(events, request, unit)
+            self._count(
+                "later",
+                behavior,
+                later,
+                f"{len(gaps.values)} events are later than their request. "
+                "Either `time_unit` is not the unit of both times, or the "
+                "history contains events from after the request.",
+            )
             columns[behavior.gap_input] = gaps
         return columns
-
-    def _event_times(self, behavior: Behavior, table: Table) -> Any:
-        name = behavior.time_column
-        # Times are laid out as any single-valued attribute.
-        raw = arrange(table[name], Numeric(name), Place(name), events=True)
-        unit = self.schema.time_unit
-        return map_values(
-            raw, Place(name), lambda values, at: times(values, unit, at)
-        )
 
     def _ids(self, part: Field, values: Column) -> Column:
         if isinstance(values, ListColumn):
@@ -287,29 +301,6 @@ class Encoder:
         if part.hash_buckets is not None:
             return hash_ids(values, part.hash_buckets)
         return self._indexes[part.table_name].look_up(values)
-
-    def _count_longer(
-        self, behavior: Behavior, history: History, num_rows: int
-    ) -> None:
-        self._count(
-            "truncated",
-            behavior,
-            history.num_longer(behavior.max_length),
-            f"{num_rows} rows have more than {behavior.max_length} events; "
-            "the newest are kept.",
-        )
-
-    def _count_later(
-        self, behavior: Behavior, later: int, num_events: int
-    ) -> None:
-        self._count(
-            "later",
-            behavior,
-            later,
-            f"{num_events} events are later than their request. Either "
-            "`time_unit` is not the unit of both times, or the history knows "
-            "what came after.",
-        )
 
     def _count(
         self, counter: str, behavior: Behavior, found: int, problem: str

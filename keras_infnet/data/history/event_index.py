@@ -1,8 +1,8 @@
-"""Index of the events of an entity strictly before a time.
+"""Events by entity and time.
 
-Sequences and point-in-time statistics both need it. The events are a range of
-positions in the log sorted by entity and time, found by one binary search per
-row.
+Sequences and point-in-time statistics both search for the events of an entity
+strictly before a time. These are a range of positions in the log sorted by
+entity and time, found by one binary search per row.
 """
 
 from collections.abc import Sequence
@@ -10,22 +10,25 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from keras_infnet.data.encoding.cleaning import Place, integer_ids
-from keras_infnet.data.sources.table import Table
-from keras_infnet.schema import nearest_name
+from keras_infnet.data.history.event_columns import (
+    MISSING,
+    check_single,
+    integers,
+)
+from keras_infnet.data.sources.table import ListColumn, Table
 
 __all__ = [
-    "MISSING",
+    "Entity",
     "EventIndex",
     "entity_codes",
-    "event_times",
-    "integers",
-    "require_columns",
-    "row_times",
+    "entity_name",
+    "occurrences",
 ]
 
-#: Code of a missing entity, and of an unknown time.
-MISSING = -1
+#: A column, or the columns that identify an entity together.
+Entity = str | tuple[str, ...]
+
+Occurrences = tuple[np.ndarray, np.ndarray]
 
 
 class EventIndex:
@@ -61,39 +64,13 @@ class EventIndex:
         return starts, np.where(entities >= 0, ends, starts)
 
 
-def require_columns(table: Table, names: Sequence[str], what: str) -> None:
-    """Raises a `ValueError` for the first column that a table lacks."""
-    for name in names:
-        if name not in table:
-            raise ValueError(
-                f"{what}: {nearest_name(name, table.columns, 'column')}"
-            )
-
-
-def integers(values: np.ndarray, name: str, what: str) -> np.ndarray:
-    """Returns a column as int64, with -1 where a value is missing."""
-    _check_single(values, name, what)
-    try:
-        return integer_ids(values, Place(name), "a column of integers")
-    except ValueError as error:
-        raise ValueError(f"{what}: {error}") from error
-
-
-def _check_single(values: object, name: str, what: str) -> None:
-    if not isinstance(values, np.ndarray):
-        raise ValueError(
-            f"{what}: column {name!r} must hold one value a row. Received a "
-            "column of lists."
-        )
-
-
 def entity_codes(columns: Sequence[np.ndarray], name: str) -> list[np.ndarray]:
     """Numbers the distinct values of one column of several tables.
 
     Missing ones (negative, NaN, `None`, `""`) have the code -1.
     """
     for column in columns:
-        _check_single(column, name, "the tables")
+        check_single(column, name, "the tables")
     filled = [column for column in columns if len(column)]
     if any(column.dtype.kind == "O" for column in filled):
         # A column without any value is read as NaN.
@@ -127,27 +104,85 @@ def _text_if_missing(column: np.ndarray) -> np.ndarray:
     return column
 
 
-def row_times(rows: Table, name: str, what: str = "the rows") -> np.ndarray:
-    """Returns the time of every row as int64; raises if one is missing."""
-    times = integers(rows[name], name, what)
-    if (times < 0).any():
-        row = int(np.argmax(times < 0))
-        raise ValueError(
-            f"{what}: column {name!r} has no time (missing or negative) in "
-            f"row {row}. Drop the row: without a time nothing can be said "
-            "to come before it."
-        )
-    return times
+def entity_name(entity: Sequence[str]) -> str:
+    """Joins the columns of an entity into a name, such as `"user_x_tag"`."""
+    return "_x_".join(entity)
 
 
-def event_times(events: Table, name: str, what: str, known: bool) -> np.ndarray:
-    """Returns the time of every event as int64, -1 where unknown.
+def occurrences(
+    entity: Sequence[str], rows: Table, logs: Sequence[Table]
+) -> tuple[Occurrences, Occurrences]:
+    """Lists the entities of every row and of every event.
 
-    With `known=True` a missing time raises: that event would be visible to
-    every row.
+    Returns positions and codes for the rows, then for the events of all logs
+    in order. With a multi-valued column (at most one) a row has one entity
+    per value. Missing entities are left out; a column that a log lacks counts
+    as missing.
     """
-    if known:
-        return row_times(events, name, what)
-    if name not in events:
-        return np.full(len(events), MISSING, np.int64)
-    return integers(events[name], name, what)
+    tables = [rows, *logs]
+    owners = [np.arange(len(table)) for table in tables]
+    codes = [np.zeros(len(table), np.int64) for table in tables]
+    lists = None
+    for name in entity:
+        values, spread = _values(tables, name)
+        numbers = entity_codes(values, name)
+        if spread is None:
+            numbers = [n[o] for n, o in zip(numbers, owners, strict=True)]
+        else:
+            if lists is not None:
+                raise ValueError(
+                    "an entity can have one multi-valued column. Received: "
+                    f"{lists!r} and {name!r} in {tuple(entity)!r}."
+                )
+            lists = name
+            codes = [c[s] for c, s in zip(codes, spread, strict=True)]
+            owners = spread
+        codes = _combine(codes, numbers)
+    known = [np.flatnonzero(code >= 0) for code in codes]
+    owners = [o[k] for o, k in zip(owners, known, strict=True)]
+    codes = [c[k] for c, k in zip(codes, known, strict=True)]
+    shifts = np.cumsum([0, *(len(log) for log in logs)])
+    events = [
+        o + shift for o, shift in zip(owners[1:], shifts[:-1], strict=True)
+    ]
+    return (
+        (owners[0], codes[0]),
+        (np.concatenate(events), np.concatenate(codes[1:])),
+    )
+
+
+def _values(
+    tables: Sequence[Table], name: str
+) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
+    """Returns the flat values of a column per table and their rows."""
+    columns = [table[name] if name in table else None for table in tables]
+    multivalued = any(isinstance(c, ListColumn) for c in columns)
+    values, owners = [], []
+    for table, column in zip(tables, columns, strict=True):
+        rows = np.arange(len(table))
+        if column is None:
+            column = np.full(len(table), np.nan)
+        elif isinstance(column, ListColumn):
+            rows = np.repeat(rows, column.lengths)
+            column = column.flatten()
+            if isinstance(column, ListColumn):
+                raise ValueError(
+                    f"column {name!r} holds lists of lists and cannot name "
+                    "an entity."
+                )
+        values.append(column)
+        owners.append(rows)
+    return values, owners if multivalued else None
+
+
+def _combine(
+    codes: list[np.ndarray], numbers: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Numbers the pairs of two codes of several tables; -1 if missing."""
+    left, right = np.concatenate(codes), np.concatenate(numbers)
+    pairs = left * (int(right.max(initial=0)) + 1) + right
+    pairs[(left < 0) | (right < 0)] = MISSING
+    # Renumbered, so that products of many columns stay small.
+    dense = pd.factorize(pairs)[0].astype(np.int64)
+    dense[pairs < 0] = MISSING
+    return np.split(dense, np.cumsum([len(c) for c in codes])[:-1])

@@ -5,26 +5,28 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from keras_infnet.data.history.argument_checks import (
+from keras_infnet.data.history.event_columns import (
     check_distinct,
     check_new,
-)
-from keras_infnet.data.history.entities import Entity, entity_name, occurrences
-from keras_infnet.data.history.event_index import (
-    EventIndex,
     event_times,
     require_columns,
     row_times,
 )
+from keras_infnet.data.history.event_index import (
+    Entity,
+    EventIndex,
+    entity_name,
+    occurrences,
+)
 from keras_infnet.data.sources.table import Table, as_table
-from keras_infnet.schema import Numeric, nearest_name
+from keras_infnet.schema import Numeric
+from keras_infnet.schema.value_checks import check_choice
 from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["PointInTimeStatistics"]
 
-_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000}
-_DAY["ns"] = 1000 * _DAY["us"]
-_HOURS = 24
+_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6}
+_DAY["ns"] = 86_400 * 10**9
 _LOG = "the event log"
 _HISTORY = "the history"
 
@@ -116,10 +118,8 @@ class PointInTimeStatistics:
                 f"Received: {list(self.entities)!r}."
             )
         check_number("prior_strength", prior_strength)
-        if delay not in ("event", "day"):
-            raise ValueError(nearest_name(delay, ("event", "day"), "delay"))
-        if time_unit not in _DAY:
-            raise ValueError(nearest_name(time_unit, _DAY, "time_unit"))
+        check_choice(delay, ("event", "day"), "delay")
+        check_choice(time_unit, tuple(_DAY), "time_unit")
         check_distinct(
             self.columns,
             "Name every entity and feedback once, and rename columns that "
@@ -216,7 +216,7 @@ class PointInTimeStatistics:
         if self.delay == "event":
             return times
         day = _DAY[self.time_unit]
-        offset = round(self.utc_offset_hours * day / _HOURS)
+        offset = round(self.utc_offset_hours * day / 24)
         # Not before 0, or events without a time (-1) would drop out.
         return np.maximum((times + offset) // day * day - offset, 0)
 

@@ -5,19 +5,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from keras_infnet.data.history.argument_checks import (
-    check_distinct,
-    check_flag,
-    check_new,
-)
-from keras_infnet.data.history.event_index import (
+from keras_infnet.data.history.event_columns import (
     MISSING,
-    EventIndex,
-    entity_codes,
+    check_distinct,
+    check_new,
+    check_single,
     event_times,
     require_columns,
     row_times,
 )
+from keras_infnet.data.history.event_index import EventIndex, entity_codes
 from keras_infnet.data.sources.arrow_conversion import concat_columns
 from keras_infnet.data.sources.table import Column, ListColumn, Table, as_table
 from keras_infnet.schema import nearest_name
@@ -235,11 +232,27 @@ class Sequences:
 
 
 def _where(table: Table, flag: str | None, what: str) -> Table:
-    """Returns the events whose flag is 1."""
+    """Returns the events whose flag is 1; refuses others than 0, 1 and NaN."""
     if flag is None:
         return table
-    check_flag(table[flag], flag, what)
-    return table.filter(table[flag] == 1)
+    flags = table[flag]
+    check_single(flags, flag, what)
+    if len(flags) and flags.dtype.kind not in "biuf":
+        kind = "text" if flags.dtype.kind == "O" else str(flags.dtype)
+        raise ValueError(
+            f"{what}: flag {flag!r} must hold the numbers 0 and 1 or "
+            f"booleans, NaN where missing. Received: {kind}, "
+            f"{flags[0]!r} in row 0. Convert the column."
+        )
+    wrong = (flags != 0) & (flags != 1) & (flags == flags)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"{what}: flag {flag!r} must be 0, 1 or NaN. Received: "
+            f"{flags[row]} in row {row}. Compare the column with a threshold "
+            "first."
+        )
+    return table.filter(flags == 1)
 
 
 def _join(logs: list[Table], attribute: str) -> Column:

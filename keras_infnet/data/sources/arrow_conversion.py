@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from keras_infnet.data.sources.column_arrays import concat_arrays
+from keras_infnet.data.sources.column_arrays import check_exact, concat_arrays
 from keras_infnet.data.sources.list_column import ListColumn
 
 __all__ = [
@@ -21,6 +21,13 @@ __all__ = [
 ]
 
 Column = np.ndarray | ListColumn
+
+# Names of the types in `pa.types`.
+_LISTS = "list large_list fixed_size_list list_view large_list_view"
+_VALUES = (
+    "primitive boolean string large_string string_view binary large_binary "
+    "binary_view"
+)
 
 
 def concat_columns(columns: Sequence[Column], what: str) -> Column:
@@ -79,18 +86,16 @@ def column_from_arrow(array: Any, what: str) -> Column:
         return column_from_arrow(array.cast(pa.float64()), what)
     if is_type.is_null(kind):
         return np.full(len(array), np.nan)
-    if _is_list(kind):
+    if _is_any(kind, _LISTS):
         return _lists_from_arrow(array, what)
     if is_type.is_integer(kind) and array.null_count:
-        _check_exact(array, what)
+        check_exact(array.drop_null().to_numpy(), what)
         return array.cast(pa.float64()).to_numpy(zero_copy_only=False)
     if is_type.is_boolean(kind) and array.null_count:
         array = array.cast(pa.int8()).cast(pa.float64())
     if is_type.is_date(kind):
         array = array.cast(pa.timestamp("s" if kind == pa.date32() else "ms"))
-    if not (
-        is_type.is_primitive(kind) or _is_text(kind) or is_type.is_boolean(kind)
-    ) or is_type.is_time(kind):
+    if not _is_any(kind, _VALUES) or is_type.is_time(kind):
         raise ValueError(
             f"{what} has the type {kind}, which is not one of numbers, "
             "booleans, strings, times and lists of these. Convert it, or "
@@ -99,37 +104,8 @@ def column_from_arrow(array: Any, what: str) -> Column:
     return array.to_numpy(zero_copy_only=False)
 
 
-def _is_list(kind: Any) -> bool:
-    return any(
-        getattr(pa.types, f"is_{name}")(kind)
-        for name in (
-            "list",
-            "large_list",
-            "fixed_size_list",
-            "list_view",
-            "large_list_view",
-        )
-    )
-
-
-def _is_text(kind: Any) -> bool:
-    return any(
-        getattr(pa.types, f"is_{name}")(kind)
-        for name in (
-            "string",
-            "large_string",
-            "string_view",
-            "binary",
-            "large_binary",
-            "binary_view",
-        )
-    )
-
-
-def _check_exact(array: Any, what: str) -> None:
-    known = array.drop_null().to_numpy()
-    # Zero stands for an empty part.
-    concat_arrays([known, np.zeros(1)], what)
+def _is_any(kind: Any, names: str) -> bool:
+    return any(getattr(pa.types, f"is_{n}")(kind) for n in names.split())
 
 
 def _lists_from_arrow(array: Any, what: str) -> ListColumn:

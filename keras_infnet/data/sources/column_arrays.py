@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["concat_arrays", "frozen", "tidy_array"]
+__all__ = ["check_exact", "concat_arrays", "frozen", "tidy_array"]
 
 # Largest range of integers that float64 holds exactly.
 _EXACT = 2**53
@@ -44,7 +44,8 @@ def tidy_array(values: Any, what: str = "a column") -> np.ndarray:
     return frozen(array)
 
 
-def _check_exact(array: np.ndarray, what: str) -> None:
+def check_exact(array: np.ndarray, what: str) -> None:
+    """Raises if float64 cannot hold the integers of a column exactly."""
     if array.dtype.kind in "iu" and len(array):
         if int(array.max()) > _EXACT or int(array.min()) < -_EXACT:
             raise ValueError(
@@ -74,7 +75,7 @@ def concat_arrays(
         raise ValueError(f"{what} holds both datetimes and other values.")
     elif np.result_type(*parts).kind == "f" and kinds & set("iu"):
         for part in parts:
-            _check_exact(part, what)
+            check_exact(part, what)
     return np.concatenate(parts)
 
 

@@ -1,4 +1,4 @@
-"""Opens and writes tables in files and in memory."""
+"""Opening and writing of tables."""
 
 import contextlib
 import glob
@@ -192,16 +192,12 @@ def _to_arrow(table: Any, suffix: str) -> Any:
         table = Table.from_pandas(table)
     if isinstance(table, pa.Table) and suffix != ".parquet":
         table = Table.from_arrow(table)
-    if isinstance(table, Table):
-        _check_lists(table, suffix)
-        table = table.to_arrow()
-    return table
-
-
-def _check_lists(table: Table, suffix: str) -> None:
+    if not isinstance(table, Table):
+        return table
     lists = [n for n in table.columns if isinstance(table[n], ListColumn)]
     if lists and suffix != ".parquet":
         raise ValueError(
             f"a CSV file cannot hold lists (column {lists[0]!r}). Write "
             "Parquet, or leave the column out."
         )
+    return table.to_arrow()

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from keras_infnet.schema import Schema, nearest_name
-from keras_infnet.schema.agreement import check_same_schema
+from keras_infnet.schema.agreement import check_encoder_matches
 
 __all__ = ["check_inputs", "check_outputs", "check_source", "check_tasks"]
 
@@ -15,9 +15,11 @@ def check_source(schema: Schema, x: Any) -> None:
     """Checks what `fit`, `evaluate` or `predict` is given, before the loop."""
     own = getattr(x, "schema", None)
     if isinstance(own, Schema):
-        check_same_schema(schema, own)
+        check_encoder_matches(schema, own)
     if isinstance(x, keras.utils.PyDataset):
-        batch = None if x.num_batches == 0 else x[0]
+        # Batches of this encoder have its inputs: reading one can be slow.
+        known = isinstance(own, Schema) or x.num_batches == 0
+        batch = None if known else x[0]
     else:  # a `tf.data.Dataset` says what it holds
         batch = getattr(x, "element_spec", x)
     if isinstance(batch, (tuple, list)) and batch:

@@ -72,5 +72,5 @@ def test_broken_history_is_named(part):
     with pytest.raises(ValueError, match="'watch_like'.*1 flags for 2"):
         kuairand.load(part)
     path.write_bytes(b"PAR1")
-    with pytest.raises(ValueError, match="history_until_apr24.parquet: "):
+    with pytest.raises(ValueError, match="history_until_apr24.parquet"):
         kuairand.load(part)

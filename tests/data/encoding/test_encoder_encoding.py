@@ -174,11 +174,8 @@ def test_long_sequences_are_reported_once(caplog):
     with caplog.at_level(logging.INFO, "keras_infnet"):
         encoded = encoder.encode(table)
         encoder.encode(table)
-    assert [r.getMessage() for r in caplog.records] == [
-        "behavior 'seen': 2 of 3 rows have more than 2 events; the newest "
-        "are kept. This is reported once; `encoder.truncated` goes on "
-        "counting."
-    ]
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message.startswith("behavior 'seen': 2 of 3 rows")
     assert encoder.truncated == {"seen": 4}
     assert encoded["seen_item"].to_lists() == [[2, 3], [0], [0, 0]]
 

@@ -8,7 +8,7 @@ from encoder_examples import make_rows, make_schema, make_table
 
 from keras_infnet.data import Batches, Encoder, Table
 from keras_infnet.schema import Categorical, Numeric, Schema, Task
-from keras_infnet.schema.agreement import check_same_schema
+from keras_infnet.schema.agreement import check_encoder_matches
 
 
 def _small(ids=(7, 8, 7), prices=(1.0, 2.0, 3.0), **options):
@@ -75,10 +75,10 @@ def test_other_encoder_is_refused():
     one, other = _small().schema, _small(ids=(8, 7, 8)).schema
     assert one == other
     assert hash(one) == hash(other)
-    check_same_schema(one, one)
-    check_same_schema(one, one.with_candidates(["item"]))
+    check_encoder_matches(one, one)
+    check_encoder_matches(one, one.with_candidates(["item"]))
     with pytest.raises(ValueError, match=other.fingerprint):
-        check_same_schema(one, other)
+        check_encoder_matches(one, other)
 
 
 def test_encoder_of_an_earlier_version_is_not_known(tmp_path):
@@ -86,7 +86,7 @@ def test_encoder_of_an_earlier_version_is_not_known(tmp_path):
     unknown = encoder.schema.with_table_sizes({})
     assert unknown.fingerprint is None
     assert "fingerprint" not in unknown.to_dict()
-    check_same_schema(unknown, _small(ids=(8, 7, 8)).schema)
+    check_encoder_matches(unknown, _small(ids=(8, 7, 8)).schema)
     encoder.save(tmp_path)
     unknown.save(tmp_path / "schema.json")
     assert Encoder.load(tmp_path).fingerprint == encoder.fingerprint
