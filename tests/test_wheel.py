@@ -79,6 +79,7 @@ def test_wheel_holds_the_package_and_nothing_else(wheel):
         for path in [
             *folder.rglob("*.py"),
             *folder.rglob("*.cc"),
+            *(folder / "example_settings").rglob("*.toml"),
             *(folder / "templates").iterdir(),
             folder / "py.typed",
         ]

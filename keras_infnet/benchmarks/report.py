@@ -14,6 +14,7 @@ from keras_infnet.benchmarks.plots import draw
 from keras_infnet.benchmarks.settings import Settings
 from keras_infnet.benchmarks.timing import Spread
 from keras_infnet.utils.atomic_files import replacing, write_text
+from keras_infnet.utils.installation import install_command
 from keras_infnet.utils.json_values import json_safe
 from keras_infnet.utils.tables import aligned_table
 
@@ -121,7 +122,7 @@ class Report:
         elif importlib.util.find_spec("matplotlib") is None:
             log(
                 f"{written}. No plot: matplotlib is not installed "
-                '(python -m pip install "keras-infnet[plot]").'
+                f"({install_command('plot')})."
             )
         else:
             picture = path.with_suffix(".png")

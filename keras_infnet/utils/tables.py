@@ -37,18 +37,29 @@ def aligned_table(
         max(map(rich.cells.cell_len, column))
         for column in zip(*lines, strict=True)
     ]
-    groups = [[0]]
-    for place in range(1, count):
-        needed = sum(2 + widths[i] for i in groups[-1]) + widths[place]
-        if needed > width and groups[-1] != [0]:
-            groups.append([0])
-        groups[-1].append(place)
+    groups = _split(widths, width)
+    # Tables of about one width, not one column left for the last.
+    for narrower in range(width, width // 2, -1):
+        if len(balanced := _split(widths, narrower)) > len(groups):
+            break
+        groups = balanced
     return "\n\n".join(
         _render(
             [[line[i] for i in group] for line in lines], left, group, width
         )
         for group in groups
     )
+
+
+def _split(widths: Sequence[int], width: int) -> list[list[int]]:
+    """Groups the columns into tables, the first column in each."""
+    groups = [[0]]
+    for place in range(1, len(widths)):
+        needed = sum(2 + widths[i] for i in groups[-1]) + widths[place]
+        if needed > width and groups[-1] != [0]:
+            groups.append([0])
+        groups[-1].append(place)
+    return groups
 
 
 def _render(
@@ -69,8 +80,7 @@ def _render(
     for line in lines:
         # `Text` objects: "[...]" in a cell is not markup.
         table.add_row(*(rich.text.Text(cell) for cell in line))
-    # Two more, for the padding behind the last column.
-    console = rich.console.Console(width=width + 2, color_system=None)
+    console = rich.console.Console(width=width, color_system=None)
     with console.capture() as captured:
         console.print(table)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())

@@ -29,6 +29,7 @@ from keras_infnet.experiments.comparison.result_tables import (
 )
 from keras_infnet.experiments.comparison.run_comparison import Comparison
 from keras_infnet.utils.atomic_files import write_text
+from keras_infnet.utils.installation import install_command
 from keras_infnet.utils.templates import render
 from keras_infnet.version import __version__
 
@@ -81,7 +82,7 @@ def format_page(comparison: Comparison, rows: Rows) -> str:
     if importlib.util.find_spec("vl_convert") is None:
         raise ImportError(
             "the charts of a comparison page need vl-convert: "
-            'python -m pip install "keras-infnet[plot]".'
+            f"{install_command('plot')}."
         )
     source = comparison.settings.data.dataset or "tables"
     count = len(comparison.models)

@@ -23,6 +23,7 @@ from keras_infnet.experiments.comparison.run_comparison import (
 )
 from keras_infnet.experiments.run_store import made_with
 from keras_infnet.utils.atomic_files import write_text
+from keras_infnet.utils.installation import install_command
 from keras_infnet.utils.json_values import json_safe
 from keras_infnet.utils.tables import aligned_table, csv_table, markdown_table
 
@@ -182,9 +183,9 @@ def write_comparison(comparison: Comparison, rows: Rows) -> list[pathlib.Path]:
         paths.append(path)
     if importlib.util.find_spec("vl_convert") is None:
         _LOGGER.warning(
-            "%s.html is not written: vl-convert is not installed "
-            '(python -m pip install "keras-infnet[plot]").',
+            "%s.html is not written: vl-convert is not installed (%s).",
             comparison.settings.title,
+            install_command("plot"),
         )
         return paths
     _LOGGER.info("Drawing %s.html.", comparison.settings.title)

@@ -12,6 +12,7 @@ import numpy as np
 
 from keras_infnet.experiments.tuning.search_space import Range, as_text
 from keras_infnet.experiments.tuning.settings import SweepSettings
+from keras_infnet.utils.installation import install_command
 
 __all__ = ["FailedTrial", "import_keras_tuner", "make_tuner"]
 
@@ -29,7 +30,7 @@ def import_keras_tuner() -> Any:
     except ImportError as error:
         raise ImportError(
             "a sweep needs KerasTuner. Install it with "
-            '`python -m pip install "keras-infnet[sweep]"`.'
+            f"`{install_command('sweep')}`."
         ) from error
     return keras_tuner
 

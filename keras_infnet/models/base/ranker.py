@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from keras_infnet.losses import UncertaintyWeighting, task_losses
+from keras_infnet.models.base import grouped_summary
 from keras_infnet.models.base.compiled_losses import losses_by_task
 from keras_infnet.models.base.constructor_arguments import (
     Settings,
@@ -88,6 +89,8 @@ class Ranker(RowSparseModel):
     # Arguments of the outermost constructor, which are the config.
     arguments: Settings = {}
     _ids_are_checked = False
+
+    summary = grouped_summary.summary
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from keras_infnet.serving.client.serving_error import ServingError
+from keras_infnet.utils.installation import install_command
 
 __all__ = ["GrpcTransport"]
 
@@ -32,7 +33,7 @@ class GrpcTransport:
         except ImportError as error:
             raise ImportError(
                 "calls over gRPC need tensorflow-serving-api, which is not "
-                'installed. Run: python -m pip install "keras-infnet[client]". '
+                f"installed. Run: {install_command('client')}. "
                 'protocol="rest" needs no further package.'
             ) from error
         self._place = f"{name} at {address}"

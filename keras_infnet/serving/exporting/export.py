@@ -37,6 +37,7 @@ from keras_infnet.serving.model_directory import (
     write_model_class,
 )
 from keras_infnet.utils.argument_checks import check_number
+from keras_infnet.utils.installation import install_command
 
 __all__ = ["export"]
 
@@ -195,8 +196,8 @@ def export(
         if warmup_rows and not (folder / WARMUP_FILE).exists():
             _LOGGER.warning(
                 "The export has no warm-up requests, because "
-                "tensorflow-serving-api is not installed. Run: python -m pip "
-                'install "keras-infnet[client]".'
+                "tensorflow-serving-api is not installed. Run: %s.",
+                install_command("client"),
             )
         signatures, results = run_isolated(folder, cases)
         check_signatures(signatures, schema, has_encoder)

@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from keras_infnet.utils.installation import install_command
+
 __all__ = [
     "FILE_FORMATS",
     "FileFormat",
@@ -73,9 +75,9 @@ def _check_installed(packages: Sequence[str], need: str, extras: str) -> None:
     missing = [n for n in packages if importlib.util.find_spec(n) is None]
     if missing:
         raise ImportError(
-            f"{need}. Not installed: {', '.join(missing)}. Run: python -m pip "
-            f'install "keras-infnet[{extras}]". The model may have been '
-            "trained with another backend."
+            f"{need}. Not installed: {', '.join(missing)}. Run: "
+            f"{install_command(extras)}. The model may have been trained with "
+            "another backend."
         )
 
 
