@@ -62,7 +62,7 @@ class StepTimer(keras.callbacks.Callback):
 
 
 def step_seconds(model: Any, data: Any, steps: int) -> float:
-    """Trains for an epoch and returns its seconds a step."""
+    """Trains for an epoch and returns the seconds per step."""
     timer = StepTimer()
     model.fit(data, epochs=1, verbose=0, shuffle=False, callbacks=[timer])
     return timer.seconds / steps

@@ -68,7 +68,7 @@ def test_variants_of_infnet():
         "categorical proxies: 2",
         "categorical proxies: 8",
     ]
-    # Sixteen hubs where neither preset nor argument says how many.
+    # The default is 16 hubs.
     sizes = [list(ablations({"name": "INFNet"}))[place] for place in (4, 5)]
     assert sizes == ["categorical hubs: 8", "categorical hubs: 32"]
     one = ablations({**HUB, "num_categorical_tokens": 1, "ablate": []})

@@ -70,7 +70,7 @@ def test_epochs():
     curve = epoch_curve(model(*runs), "val_click_auc")
     assert curve.x.tolist() == [1, 2]
     np.testing.assert_allclose(curve.y, [0.55, 0.7])
-    # One epoch is no course.
+    # A single epoch makes no curve.
     assert epoch_curve(model(runs[1]), "val_click_auc") is None
 
 

@@ -43,10 +43,10 @@ def test_an_interrupted_comparison_continues(tmp_path, monkeypatch, untrained):
         patch.setattr(run_comparison, "run_experiment", interrupted)
         with pytest.raises(KeyboardInterrupt):
             compare(chosen, silent)
-    said = []
-    compare(chosen, said.append)
-    assert said[0].startswith("[2/5] bottom, seed 1")
-    assert len(said) == 5 and len(untrained) == 4
+    messages = []
+    compare(chosen, messages.append)
+    assert messages[0].startswith("[2/5] bottom, seed 1")
+    assert len(messages) == 5 and len(untrained) == 4
 
 
 def test_two_comparisons_in_one_directory(tmp_path, untrained):
@@ -57,9 +57,7 @@ def test_two_comparisons_in_one_directory(tmp_path, untrained):
     assert not untrained and not (tmp_path / "kept/runs").exists()
 
 
-def test_a_preset_that_has_changed_is_trained_anew(
-    tmp_path, monkeypatch, untrained
-):
+def test_a_changed_preset_is_trained_again(tmp_path, monkeypatch, untrained):
     model = {"name": "FM", "preset": "small", "embedding_dim": 4}
     chosen = settings(
         tmp_path, models=[model], training=ONE_SEED, evaluation={}
@@ -115,15 +113,15 @@ def test_a_search_is_scored_on_validation_rows_alone(tmp_path, untrained):
         training={"seeds": [5, 1], "batch_size": 128},
         evaluation={},
     )
-    said = []
-    found = compare(chosen, said.append)
+    messages = []
+    found = compare(chosen, messages.append)
     data = load_data(chosen.data)
     rows = Batches(data.validation, data.encoder, 512)
     draws = chosen.search.draw()
     rates = [draw.get("learning_rate", 1e-3) for draw in draws]
     assert draws[0] == {} and len(set(rates)) == 3
     # The best trial is the run of the first seed, and not done again.
-    assert len(untrained) == 8 and "[8/8]" in said[-2]
+    assert len(untrained) == 8 and "[8/8]" in messages[-2]
     scores = []
     for rate in rates:
         rng = np.random.default_rng([5, int(1e9 * rate)])

@@ -31,14 +31,14 @@ def swept(tmp_path_factory):
     pytest.importorskip(
         "keras_tuner", reason="needs the extra `sweep`", exc_type=ImportError
     )
-    said = []
+    messages = []
     folder = tmp_path_factory.mktemp("swept")
     space = {
         TABLES: {"low": 0.05, "high": 1, "scale": "log"},
         "model.tower_dims": {"values": [[], [4]]},
     }
     chosen = settings(folder, space, trials=2)
-    return sweep(chosen, said.append), said
+    return sweep(chosen, messages.append), messages
 
 
 def test_the_best_settings_reach_the_best_score(swept):
@@ -63,10 +63,12 @@ def test_the_best_settings_reach_the_best_score(swept):
 
 
 def test_the_first_trial_has_the_unchanged_settings(swept):
-    found, said = swept
+    found, messages = swept
     assert found.trials[0].changes == {TABLES: 0.05, "model.tower_dims": []}
-    assert said[0].startswith("trial 1/2: the unchanged settings")
-    assert "best so far" in said[1] and said[2].startswith("trial 2/2: ")
+    assert messages[0].startswith("trial 1/2: the unchanged settings")
+    assert "best so far" in messages[1] and messages[2].startswith(
+        "trial 2/2: "
+    )
 
 
 def test_tables(swept):
@@ -117,14 +119,16 @@ def test_an_interrupted_sweep_reaches_what_a_whole_one_does(
     with pytest.raises(KeyboardInterrupt):
         sweep(chosen("parts"), silent)
     monkeypatch.setattr(run_sweep, "run_experiment", run)
-    said = []
-    parts = sweep(chosen("parts"), said.append)
+    messages = []
+    parts = sweep(chosen("parts"), messages.append)
     # No trial was repeated.
     assert quick == rates and len(set(rates)) == 5
     assert outcome(parts) == outcome(whole)
     if stop:
-        assert said[0].startswith(f"{stop} of 5 trials are done; best so far")
-        assert said[1].startswith(f"trial {stop + 1}/5")
+        assert messages[0].startswith(
+            f"{stop} of 5 trials are done; best so far"
+        )
+        assert messages[1].startswith(f"trial {stop + 1}/5")
     # And a finished sweep does nothing.
     quick.clear()
     again = sweep(chosen("parts"), silent)
@@ -152,7 +156,7 @@ def test_an_interrupt_that_comes_as_another_error_fails_no_trial(
 
 
 def test_an_unfinished_trial_continues_within(tmp_path, monkeypatch, tuner):
-    """Stopped behind its first epoch of two."""
+    """Interrupted after the first of two epochs."""
     fit, epochs = experiment.fit_ranker, []
 
     def note(epoch, logs):
@@ -179,10 +183,10 @@ def test_a_damaged_state_is_rebuilt_from_the_finished_trials(tmp_path, quick):
     quick.clear()
     state = tmp_path / "tuner/oracle.json"
     state.write_text(state.read_text()[:100])
-    said = []
-    after = sweep(settings(tmp_path), said.append)
+    messages = []
+    after = sweep(settings(tmp_path), messages.append)
     assert not quick and outcome(after) == outcome(before)
-    assert "damaged" in said[0]
+    assert "damaged" in messages[0]
 
 
 def test_more_trials_go_on(tmp_path, quick):
@@ -228,8 +232,8 @@ def test_another_sweep_in_the_directory(tmp_path, quick, changes, message):
 
 def test_a_space_that_is_used_up(tmp_path, quick):
     space = {RATE: {"values": [0.001, 0.01]}}
-    said = []
-    found = sweep(settings(tmp_path, space, trials=9), said.append)
+    messages = []
+    found = sweep(settings(tmp_path, space, trials=9), messages.append)
     assert sorted(t.changes[RATE] for t in found.trials) == [0.001, 0.01]
-    assert said[-1].startswith("The sweep stops")
+    assert messages[-1].startswith("The sweep stops")
     assert found.best.changes == {RATE: 0.01}

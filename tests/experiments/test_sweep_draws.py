@@ -68,10 +68,10 @@ def test_bayesian_trials_come_nearer_to_the_best(tmp_path, quick):
 
 def test_the_recipe_outside_the_space(tmp_path, quick):
     space = {RATE: {"low": 0.01, "high": 0.1}}
-    said = []
-    found = sweep(settings(tmp_path, space, trials=2), said.append)
+    messages = []
+    found = sweep(settings(tmp_path, space, trials=2), messages.append)
     assert min(t.changes[RATE] for t in found.trials) >= 0.01
-    assert not any("unchanged" in text for text in said)
+    assert not any("unchanged" in text for text in messages)
 
 
 def test_scores_ignore_undefined_metrics():

@@ -38,12 +38,12 @@ def test_failed_trials_do_not_stop_the_sweep(tmp_path, monkeypatch, quick):
         return done
 
     monkeypatch.setattr(run_sweep, "run_experiment", failing)
-    said = []
-    found = sweep(settings(tmp_path), said.append)
+    messages = []
+    found = sweep(settings(tmp_path), messages.append)
     first, diverged, large, last = [trial.error for trial in found.trials]
     assert first is None and last is None
     assert "the loss is nan" in diverged and large == "MemoryError: too large"
-    assert f"  failed: {diverged}" in said
+    assert f"  failed: {diverged}" in messages
     assert [t.score is None for t in found.ranked] == [False] * 2 + [True] * 2
     rows = sweep_rows(found)
     assert rows[2]["auc"] is None and "diverged" in rows[2]["error"]
@@ -133,11 +133,11 @@ def test_without_binary_tasks_the_lowest_error_is_the_best(
     monkeypatch.setattr(
         run_sweep, "evaluate_model", lambda *_: {"time": {"rmse": next(errors)}}
     )
-    said = []
-    found = sweep(settings(tmp_path, trials=3), said.append)
+    messages = []
+    found = sweep(settings(tmp_path, trials=3), messages.append)
     assert found.metric == "rmse"
     assert [trial.number for trial in found.ranked] == [2, 3, 1]
-    assert said[-1] == "  mean RMSE 2.0000; best so far 1.0000, trial 2"
+    assert messages[-1] == "  mean RMSE 2.0000; best so far 1.0000, trial 2"
 
 
 @pytest.mark.parametrize("validation", [None, "one kind"])
