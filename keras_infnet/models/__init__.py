@@ -1,6 +1,6 @@
-"""Models: one system a file, built from a schema.
+"""Ranking models, built from a schema; one model per file.
 
-For a model of your own, derive a class from `FeatureRanker` (what follows the
+For your own model, subclass `FeatureRanker` (defines what follows the
 embeddings), `TrunkRanker` (one hidden vector for all tasks) or `Ranker` (the
 whole graph).
 """

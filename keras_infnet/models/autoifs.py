@@ -1,4 +1,4 @@
-"""AutoIFS: information flows that are kept or removed."""
+"""AutoIFS: automatic selection of information flows."""
 
 import logging
 import math
@@ -41,11 +41,11 @@ FROZEN = "frozen_embedding"
 
 @export("keras_infnet.models.AutoIFS")
 class AutoIFS(FeatureRanker):
-    """Predicts several tasks in several scenarios; useless flows are removed.
+    """Predicts several tasks in several scenarios, with selected flows.
 
-    A stage of scenarios and a stage of tasks each have a shared part and,
-    for each scenario `k` and task `m`, a low-rank part of its own. With `z`
-    from hidden layers on all embeddings,
+    A scenario stage and a task stage each have a shared part and low-rank
+    parts specific to scenario `k` and task `m`. With the output `z` of hidden
+    layers on all embeddings,
 
     ```
     s = z W_s + b_s             l = (z A_k) B_k + b_k
@@ -54,49 +54,47 @@ class AutoIFS(FeatureRanker):
     logit_m = T(u) + T_m(u) - g_0 T(s) - g_1 T_m(l) - g_2 T_m(s) - g_3 T(l)
     ```
 
-    The four terms behind `u` are the flows of information between the parts;
-    a gate `g` of 1 removes one, of 0 keeps it. Gates differ by row and task:
-    a selection network of its own computes them from the embeddings, whose
-    gradient it does not touch.
+    The last four terms are the information flows between the parts: a gate
+    `g` of 1 removes a flow, a gate of 0 keeps it. Gates differ by row and
+    task. A separate selection network computes them from the embeddings,
+    without sending a gradient to these.
 
-    Training has two stages (`keras_infnet.training.FlowSearch`). A search
-    trains everything while the gates harden. Then a model of
-    `stage="retrain"` starts again from earlier weights, with gates that are 0
-    or 1 and fixed, read from a frozen copy of the searched tables. That one is
-    to be served.
+    Training has two stages (`keras_infnet.training.FlowSearch`). The search
+    trains everything while the gates become harder. Then a model of
+    `stage="retrain"`, the one to serve, is trained from earlier weights. Its
+    gates are 0 or 1 and fixed, computed from a frozen copy of the searched
+    tables.
 
-    Rows whose scenario is missing or new have `l = 0`: the shared parts answer
-    for them. Scenarios should be few, each has weights of its own.
+    Rows of a missing or unknown scenario have `l = 0`: only the shared parts
+    predict them. Every scenario has its own weights, so there should be few.
 
     Args:
         schema: `Schema` with a `scenario`, whose table sizes are known,
             usually `encoder.schema`.
-        hidden_dims: sequence of integers, one at least. Widths of the hidden
-            layers, and of those of the selection network. Defaults to
-            `(1024, 512)`.
+        hidden_dims: sequence of integers, at least one. Widths of the hidden
+            layers, also of the selection network. Defaults to `(1024, 512)`.
         scenario_dim: integer. Width of the scenario stage. Defaults to `256`.
-        rank: integer. Rank of the parts of scenarios and tasks. Defaults to
-            `2`.
-        use_batch_norm: boolean. Whether to normalize in front of the
-            activations, but not in the selection network. Defaults to
+        rank: integer. Rank of the specific parts. Defaults to `2`.
+        use_batch_norm: boolean. Whether activations follow a batch
+            normalization, except in the selection network. Defaults to
             `False`.
-        dropout: float in `[0, 1)`. Rate behind the activations, but not in
-            the selection network. Defaults to `0.0`.
-        pruning: `"subtract"` (removed flows are taken off the whole logit) or
-            `"sum"` (the logit is the sum of the flows that are kept).
-            Defaults to `"subtract"`.
-        granularity: `"instance"` (gates by row) or `"scenario_task"` (four
-            scores for every scenario and task; no selection network and no
-            frozen tables). Defaults to `"instance"`.
-        gate_penalty: float, or mapping of task names to floats. Weight of the
-            mean gate in the loss of a search; positive values keep more
-            flows. Defaults to `0.0`.
-        l2: float. `l2 / 2` times the squares of all weights are added to the
-            loss, but not of the gates, of weights that weigh losses and of
-            tables that are trained by rows. Defaults to `3e-5`.
+        dropout: float in `[0, 1)`. Rate after the activations, except in the
+            selection network. Defaults to `0.0`.
+        pruning: `"subtract"` (removed flows are subtracted from the whole
+            logit) or `"sum"` (the logit is the sum of the flows that are
+            kept). Defaults to `"subtract"`.
+        granularity: `"instance"` (gates per row and task) or
+            `"scenario_task"` (per scenario and task, without selection network
+            and frozen tables). Defaults to `"instance"`.
+        gate_penalty: float, or dict of task name to float. Weight of the mean
+            gate in the loss of the search; positive values keep more flows.
+            Defaults to `0.0`.
+        l2: float. The loss includes `l2 / 2` times the sum of squares of all
+            weights except gates, learned loss weights and tables with
+            row-sparse updates. Defaults to `3e-5`.
         stage: `"search"` or `"retrain"`. Defaults to `"search"`.
         embeddings_initializer: initializer of the embedding tables, or
-            `None` for Glorot's uniform rule on the table of all fields.
+            `None` for Glorot uniform on the table of all fields.
             Defaults to `None`.
 
     The other arguments, the call arguments and the outputs are those of
@@ -145,7 +143,7 @@ class AutoIFS(FeatureRanker):
         stage: str = "search",
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
-        # It has no towers, so it does not take all arguments of its base.
+        # No `**kwargs`: it has no towers.
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
@@ -164,7 +162,7 @@ class AutoIFS(FeatureRanker):
 
     @classmethod
     def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
-        """Starts the tables of all fields by one rule of Glorot."""
+        """Checks settings; the default initializer is Glorot uniform."""
         dim = settings["embedding_dim"]
         check_positive(
             embedding_dim=dim,
@@ -193,12 +191,12 @@ class AutoIFS(FeatureRanker):
 
     @property
     def gate_weights(self) -> list[Any]:
-        """Weights that compute the gates, temperature included."""
+        """Weights that compute the gates, including the temperature."""
         return list(self.get_layer(GATES).weights)
 
     @property
     def frozen_tables(self) -> list[Any]:
-        """Tables that the gates of a retrained model read."""
+        """Embedding tables that the gates of a retrained model read."""
         return [
             weight
             for layer in self._selection_layers()
@@ -207,30 +205,30 @@ class AutoIFS(FeatureRanker):
         ]
 
     def gate_model(self) -> Any:
-        """Returns a model of the same inputs that computes the gates.
+        """Returns a model with the same inputs and weights for the gates.
 
         Returns:
             `keras.Model` with one output of shape `(batch, tasks, 4)`, see
-            `keras_infnet.layers.InformationFlowGate`. Above one half, a gate
-            removes its flow. The weights are those of this model.
+            `keras_infnet.layers.InformationFlowGate`. A gate above 0.5 removes
+            its flow.
         """
         return keras.Model(self.input, self.get_layer(GATES).output)
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Trains as `Ranker`; says where a search leaves its gates open."""
+        """Trains as `Ranker`; warns about a search without `FlowSearch`."""
         given = kwargs.get("callbacks")
-        # One, several, or a list of Keras's own kind.
+        # A callback, a list of them, or a `keras.callbacks.CallbackList`.
         given = keras.tree.flatten(getattr(given, "callbacks", given))
         searches = any(hasattr(one, "build_retrain") for one in given)
         if self.stage == "search" and not searches:
             _LOG.warning(
-                "AutoIFS is trained without a FlowSearch: its gates stay "
-                "half open. See keras_infnet.training.search_and_retrain."
+                "AutoIFS is trained without FlowSearch, so its gates stay "
+                "near one half. See keras_infnet.training.search_and_retrain."
             )
         return super().fit(x, *args, **kwargs)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compiles as `Ranker`; whole tables get the penalty, rows do not."""
+        """Compiles as `Ranker`; tables have L2 only with dense updates."""
         super().compile(*args, **kwargs)
         by_rows = isinstance(self.optimizer, RowSparseOptimizer)
         for weight in self.trainable_weights:
@@ -244,7 +242,7 @@ class AutoIFS(FeatureRanker):
     def build_outputs(
         cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
-        """Adds up what flows between the parts, gate by gate."""
+        """Combines the gated flows to one logit per task."""
         schema, dtype = features.schema, features.dtype
         chosen = features.scenarios("AutoIFS")
         vector = features.vector()
@@ -272,7 +270,7 @@ class AutoIFS(FeatureRanker):
         both = settings["activation"](both)
         for dropout in seeded_dropouts(1, settings["dropout"], dtype):
             both = dropout(both)
-        # One layer for the sum and its two parts, read at once.
+        # One call for the sum and its two parts.
         by_all, by_task = DecoupledDense(
             1,
             len(schema.tasks),
@@ -292,7 +290,7 @@ class AutoIFS(FeatureRanker):
 def _gates(
     features: Features, settings: Settings, vector: Any, chosen: Any
 ) -> Any:
-    """Gates of shape `(batch, tasks, 4)`."""
+    """Returns the gates, `(batch, tasks, 4)`."""
     searches = settings["stage"] == "search"
     hidden_dims = None
     if settings["granularity"] == "scenario_task":
@@ -317,10 +315,10 @@ def _gates(
 
 
 def _logits(by_all: Any, by_task: Any, gates: Any, pruning: str) -> Any:
-    """Logits of shape `(batch, tasks)`.
+    """Returns the logits, `(batch, tasks)`.
 
-    `by_all` has shape `(batch, 3, 1)` and `by_task` `(batch, 3, tasks, 1)`:
-    for the activated sum, its shared and its specific part.
+    `by_all`, `(batch, 3, 1)`, and `by_task`, `(batch, 3, tasks, 1)`, hold the
+    outputs for the activated sum, the shared and the specific part.
     """
     by_task = ops.cast(by_task, "float32")[..., 0]
     by_all = ops.cast(by_all, "float32") + ops.zeros_like(by_task)
@@ -333,7 +331,7 @@ def _logits(by_all: Any, by_task: Any, gates: Any, pruning: str) -> Any:
 
 
 def _penalties(schema: Schema, penalty: Any) -> list[float]:
-    """One number a task."""
+    """Returns the gate penalty of every task."""
     if not isinstance(penalty, Mapping):
         check_number("gate_penalty", penalty, above=-math.inf)
         return [float(penalty)] * len(schema.tasks)

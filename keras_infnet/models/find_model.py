@@ -21,7 +21,7 @@ def model_names() -> tuple[str, ...]:
     """Returns the names of the models of this package, sorted.
 
     Returns:
-        Tuple of strings, each of which `find_model` takes.
+        Tuple of strings for `find_model`.
 
     Example:
 
@@ -75,15 +75,15 @@ def find_model(name: str) -> type[Ranker]:
         found = classes[class_name]
         if ">" not in keras.saving.get_registered_name(found):
             raise ValueError(
-                f"model {name!r} could not be loaded once it is saved: put "
+                f"saved files of model {name!r} could not be loaded: put "
                 f'`@keras.saving.register_keras_serializable("{module_name}")` '
                 "above its class."
             )
         return found
     if not colon:
         raise ValueError(
-            f"{nearest_name(name, classes, 'model')} A model of your own is "
-            "named by its import path, such as 'my_package.my_module:MyNet'."
+            f"{nearest_name(name, classes, 'model')} Name your own model by "
+            "its import path, such as 'my_package.my_module:MyNet'."
         )
     if not hasattr(module, class_name):
         message = nearest_name(
@@ -98,12 +98,12 @@ def find_model(name: str) -> type[Ranker]:
 
 
 def _import(module_name: str, name: str) -> Any:
-    """Imports a module; errors inside it are passed on with its name."""
+    """Imports a module; errors name the model and the module."""
     try:
         return importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         missing = error.name or module_name
-        # A module that it imports may be the one that is missing.
+        # The missing module may be one that this module imports.
         if module_name != missing and not module_name.startswith(f"{missing}."):
             raise ValueError(
                 f"model {name!r}: importing {module_name!r} failed, because "
@@ -122,7 +122,7 @@ def _import(module_name: str, name: str) -> Any:
 
 
 def _model_classes(module: Any) -> dict[str, type[Ranker]]:
-    """Classes of a module from which a model can be built."""
+    """Returns the model classes of a module by name."""
     names = vars(module)
     if module.__name__ == _PACKAGE:
         names = {name: names[name] for name in module.__all__}

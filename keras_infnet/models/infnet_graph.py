@@ -1,4 +1,4 @@
-"""The graph of INFNet, assembled from layers."""
+"""The graph of INFNet."""
 
 from typing import Any
 
@@ -26,10 +26,10 @@ __all__ = ["INFNetGraph"]
 class INFNetGraph:
     """Builds the functional graph of one INFNet.
 
-    `state` is a dict: the tokens of the groups under `"categorical"`,
-    `"sequence"`, `"task"`, their compact tokens under the same names with
-    the suffix of the variant, and `"sequence_mask"`. A block returns what
-    it changed.
+    `state` is a dict: the tokens of the groups as `"categorical"`,
+    `"sequence"` and `"task"`, the compact tokens of a group as
+    `"categorical_hubs"` (or `"..._proxies"`) and so on, and
+    `"sequence_mask"`. A block returns the entries that it updates.
     """
 
     def __init__(self, features: Features, settings: Settings) -> None:
@@ -49,10 +49,11 @@ class INFNetGraph:
             self.groups.append("task")
         if len(self.groups) == 1 and not self.is_hub:
             raise ValueError(
-                "variant='proxy' reads other groups only: without behaviors "
-                "and with ablate='task' there is none. Use variant='hub'."
+                "the proxies of a group read the other groups, and without "
+                "behaviors and with ablate='task' there are none. Use "
+                "variant='hub'."
             )
-        # What a hidden layer needs to know, shared by most layers.
+        # Arguments of hidden layers, common to most layers.
         self.hidden = {
             "expansion": settings["expansion"],
             "activation": settings["activation"],
@@ -69,8 +70,6 @@ class INFNetGraph:
             block = self._block(f"block_{index}", last)
             state = {**state, **block(state)}
         return self._towers(state)
-
-    # --------------------------------------------------------------- tokens
 
     def _tokens(
         self,
@@ -100,8 +99,8 @@ class INFNetGraph:
         if "task" in self.groups:
             tokens = self._learned("task_tokens", len(self.schema.tasks))
             state["task"] = tokens(fields)
-            # Hubs start as these tokens, the same in every row, and learn
-            # faster from small ones than from ones of unit size.
+            # Task hubs are initialized with these tokens and learn faster
+            # from small values than from normalized ones.
             if not self.is_hub:
                 state["task"] = self._normalize("task")(state["task"])
         return state, behaviors
@@ -115,8 +114,6 @@ class INFNetGraph:
 
     def _learned(self, name: str, count: int) -> Any:
         return LearnedTokens(count, self.dim, dtype=self.dtype, name=name)
-
-    # ------------------------------------------------------- compact tokens
 
     def _add_compact_tokens(
         self, state: dict[str, Any], behaviors: list[tuple[str, Any, Any]]
@@ -143,7 +140,7 @@ class INFNetGraph:
             case "random":
                 return self._learned(name, count)(fields)
             case "mean":
-                return _means_of_neighbors(fields, count)
+                return _means_of_runs(fields, count)
         return TokenCompression(count, **self.hidden, name=name)(fields)
 
     def _pool(self, behaviors: list[tuple[str, Any, Any]]) -> Any:
@@ -175,25 +172,23 @@ class INFNetGraph:
 
     def _shared(self, like: Any) -> list[Any]:
         count = self.settings["num_shared_tokens"]
-        # Hubs do not read each other: without broadcast nothing would read
-        # the shared ones.
+        # Hubs do not read each other: without broadcast, shared ones would
+        # be unused.
         if not count or (self.is_hub and "broadcast" in self.ablate):
             return []
         return [self._learned("shared_task_tokens", count)(like)]
 
-    # --------------------------------------------------------------- blocks
-
     def _updates(self, last: bool) -> tuple[list[str], list[str]]:
-        """Which groups a block aggregates for, and broadcasts to.
+        """Returns the groups that a block aggregates and broadcasts.
 
-        Compact tokens of a group are worth updating where they change tokens
-        that a later block reads, or where the towers read them.
+        Compact tokens are updated only if they change tokens that a later
+        block reads, or if the towers read them.
         """
         with_task = "task" in self.groups
         broadcast = "broadcast" not in self.ablate
         if with_task and (last or not broadcast):
-            # Hubs carry what the task tokens learn even without broadcast;
-            # proxies only gate.
+            # Without broadcast, task hubs still carry the result; proxies
+            # only gate.
             with_hubs = broadcast or self.is_hub
             keep = [
                 group
@@ -236,7 +231,7 @@ class INFNetGraph:
         )
 
     def _broadcast_only(self, name: str) -> Any:
-        """Without attention the tasks see the first compact tokens of all."""
+        """Gates the task tokens by the initial compact tokens, no attention."""
         unit_class = BroadcastGatedUnit if self.is_hub else ProxyGatedUnit
         unit = unit_class(**self.hidden, name=name)
 
@@ -260,13 +255,11 @@ class INFNetGraph:
         )
         return lambda state: layer(**state)
 
-    # --------------------------------------------------------------- towers
-
     def _towers(self, state: dict[str, Any]) -> dict[str, Any]:
         if "task" in self.groups:
             tokens = state["task"]
             if "broadcast" in self.ablate and self.is_hub:
-                # The first task hubs are the task tokens, with what they read.
+                # The first task hubs are the updated task tokens.
                 tokens = state.get("task_hubs", tokens)
             vectors = [tokens[:, i] for i in range(len(self.schema.tasks))]
             if self.towers_read_all:
@@ -281,7 +274,7 @@ class INFNetGraph:
         return self.features.towers(vectors, self.settings)
 
     def _flat(self, state: dict[str, Any]) -> Any:
-        """Compact tokens of fields and events side by side."""
+        """Concatenates the compact tokens of fields and events."""
         tokens = _join(
             [
                 state[f"{group}_{self.suffix}"]
@@ -292,7 +285,7 @@ class INFNetGraph:
         return ops.reshape(tokens, (-1, tokens.shape[1] * tokens.shape[2]))
 
     def _pooled(self, state: dict[str, Any]) -> Any:
-        """One vector of the width of a task token, so that towers compare."""
+        """Returns a vector as wide as a task token."""
         pooled = []
         for group in self.groups:
             compact = state.get(f"{group}_{self.suffix}")
@@ -318,10 +311,10 @@ def _without_unused(
     }
 
 
-def _means_of_neighbors(tokens: Any, count: int) -> Any:
-    """Averages as many runs of tokens as there are to be means.
+def _means_of_runs(tokens: Any, count: int) -> Any:
+    """Averages `count` runs of consecutive tokens.
 
-    With fewer tokens than means, some means are the same token.
+    If there are fewer tokens than `count`, tokens are repeated.
     """
     size = tokens.shape[1]
     weights = [[0.0] * size for _ in range(count)]

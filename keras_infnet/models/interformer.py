@@ -33,68 +33,65 @@ _CHOICES = {
 
 @export("keras_infnet.models.InterFormer")
 class InterFormer(TrunkRanker):
-    """Predicts from fields and events that read each other in every block.
+    """Lets fields and events exchange information in every block.
 
-    Neither is pooled before the end. In each block
-    (`keras_infnet.layers.InterFormerBlock`) the fields interact with a short
-    summary of the events, and the events are transformed by weights made from
-    a short summary of the fields. All `Numeric` fields make one token, each
-    `Categorical` one; the target item is no special field. A tower a task reads
-    an MLP on the last two summaries side by side.
+    In each block (`keras_infnet.layers.InterFormerBlock`) the fields interact
+    with a short summary of the events, and the events are transformed by
+    weights that depend on a short summary of the fields. All `Numeric` fields
+    together are one token, every `Categorical` is one token, and the target
+    item is treated like any field. The towers read an MLP on the last
+    summaries of fields and events.
 
-    What follows the paper's equations to the letter: `gate="paper"`,
-    `pffn="lowrank"`, `residual=False`, `final_cross=False`. The defaults train
-    better when blocks are stacked.
+    `gate="paper"`, `pffn="lowrank"`, `residual=False` and `final_cross=False`
+    follow the paper's equations literally. The defaults train better with
+    several blocks.
 
     The interaction of `P` tokens of width `d` with `N` fields has about
-    `N P d^2` weights a block: a schema of very many fields wants a smaller
-    `token_dim`.
+    `N P d^2` weights per block: use a smaller `token_dim` for many fields.
 
     Args:
         token_dim: integer. Width of a token and of an embedding. Defaults to
             `64`.
-        num_layers: integer. Blocks. Defaults to `3`.
-        num_heads: integer. Heads of every attention. They must divide
-            `token_dim` into heads of even width. Defaults to `4`.
-        num_summary_tokens: integer. Tokens that sum up the fields. Defaults to
+        num_layers: integer. Number of blocks. Defaults to `3`.
+        num_heads: integer. Attention heads; `token_dim / num_heads` must be an
+            even integer. Defaults to `4`.
+        num_summary_tokens: integer. Summary tokens of the fields. Defaults to
             `4`.
-        num_pma_tokens: integer. Learned queries that read the events. Defaults
+        num_pma_tokens: integer. Learned queries that pool the events. Defaults
             to `2`.
-        num_recent_tokens: integer. Newest events that the fields see as they
-            are; of every behavior with `merge="time"`. Defaults to `2`.
+        num_recent_tokens: integer. Newest events in the summary of the events;
+            per behavior with `merge="time"`. Defaults to `2`.
         interaction: `"dot"`, `"dcnv2"` or `"dhen"` (both together), see
             `keras_infnet.layers.InteractionArch`. Defaults to `"dhen"`.
-        num_interaction_layers: integer. Layers of the interaction in a block;
-            1 with `"dot"`. Defaults to `1`.
-        cross_rank: integer. Rank of the crosses. Defaults to `32`.
+        num_interaction_layers: integer. Interaction layers per block; must
+            be 1 with `"dot"`. Defaults to `1`.
+        cross_rank: integer. Rank of the cross layers. Defaults to `32`.
         pffn: `"lowrank"`, `"hyper"` or `"twolayer"`, see
             `keras_infnet.layers.PersonalizedFFN`. Defaults to `"hyper"`.
         pffn_hidden_dim: integer or `None`. Inner width of `"twolayer"`; `None`
             is `token_dim`. Defaults to `None`.
         gate: `"self"` or `"paper"`, see `keras_infnet.layers.SelfGate`.
             Defaults to `"self"`.
-        gate_activation: string or callable. Used by `gate="paper"`, which
-            names `"sigmoid"`, `"tanh"` and `"linear"`. Defaults to
+        gate_activation: string or callable. Activation of `gate="paper"`; the
+            paper names `"sigmoid"`, `"tanh"` and `"linear"`. Defaults to
             `"sigmoid"`.
-        residual: boolean. Whether blocks have residuals and norms. Defaults to
-            `True`.
-        final_cross: boolean. Whether the towers read summaries of what the
-            last block returns. `False` is the paper's algorithm, which reads
-            those made at the start of the last block; what nobody reads is
-            not built, so that block is its summaries alone. Defaults to
-            `True`.
+        residual: boolean. Whether blocks have residual connections and
+            normalization. Defaults to `True`.
+        final_cross: boolean. Whether the towers read summaries of the outputs
+            of the last block. With `False`, as in the paper's algorithm, they
+            read the summaries of its inputs, and its other parts are not
+            built. Defaults to `True`.
         exchange: `"both"`, `"n2s"` (events read fields only), `"s2n"` (fields
             read events only) or `"none"`. Defaults to `"both"`.
         merge: `"feature"` (one token of the newest events of all behaviors,
-            one of the newest but one, and so on) or `"time"` (one token an
-            event, behaviors one after the other). Defaults to `"feature"`.
+            one of the second newest, and so on) or `"time"` (one token per
+            event, behaviors one after another). Defaults to `"feature"`.
         hidden_dims: sequence of integers. Widths of the MLP on the summaries.
             Defaults to `(1024, 512, 256)`.
         tower_dims: sequence of integers. Defaults to `()`.
         activation: string or callable. Defaults to `"silu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer of the MLP
-            and the towers, and behind the attention of events. Defaults to
-            `0.1`.
+        dropout: float in `[0, 1)`. Rate after the hidden layers of the MLP and
+            the towers, and after the attention of events. Defaults to `0.1`.
 
     The other arguments, the call arguments and the outputs are those of
     `keras_infnet.models.FeatureRanker`.
@@ -154,7 +151,7 @@ class InterFormer(TrunkRanker):
         embeddings_initializer: Any = None,
         loss_weighting: str = "fixed",
         tower: Any = None,
-        # Its `token_dim` stands for `embedding_dim`, which it does not take.
+        # No `**kwargs`: `token_dim` replaces `embedding_dim`.
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
@@ -162,28 +159,28 @@ class InterFormer(TrunkRanker):
 
     @classmethod
     def embedding_width(cls, schema: Schema, settings: Settings) -> int:
-        """Embeddings are as wide as tokens."""
+        """Returns the width of a token."""
         check_positive(token_dim=settings["token_dim"])
         return int(settings["token_dim"])
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Stacks blocks, and an MLP on the last summaries.
+        """Applies an MLP to the summaries of the last block.
 
-        As the trunk of another model, whose embeddings have a width of their
-        own, it maps those of the fields to `token_dim`.
+        In a model that uses it as trunk, embeddings may have another width
+        than `token_dim`; a dense layer then projects the fields.
         """
         _check(features, settings)
         state = _first_state(features, settings)
         if settings["exchange"] in ("s2n", "none"):
-            # One learned constant is what all events read in place of fields.
+            # Events read learned constants in place of the fields.
             state["summary"] = state["cls"] = LearnedTokens(
                 settings["num_summary_tokens"],
                 settings["token_dim"],
                 dtype=features.dtype,
                 name="learned_summary",
             )(state["tokens"])
-        # Without a final cross, the last block is its cross arch alone.
+        # Without `final_cross`, the last block has only its cross arch.
         shared, num_recent = _shared(features, settings)
         for i in range(settings["num_layers"] - (not settings["final_cross"])):
             block = InterFormerBlock(
@@ -209,7 +206,7 @@ class InterFormer(TrunkRanker):
 
 
 def _check(features: Features, settings: Settings) -> None:
-    """Raises for what no layer would refuse, or too late to be understood."""
+    """Checks settings before the graph is built."""
     check_positive(
         **{
             name: settings[name]
@@ -232,7 +229,7 @@ def _check(features: Features, settings: Settings) -> None:
 def _shared(
     features: Features, settings: Settings
 ) -> tuple[dict[str, Any], int]:
-    """Arguments of blocks and of the final cross, and their recent events."""
+    """Returns arguments of all blocks, and the number of recent tokens."""
     shared = {
         "num_heads": settings["num_heads"],
         "num_summary_tokens": settings["num_summary_tokens"],
@@ -249,7 +246,7 @@ def _shared(
 
 
 def _first_state(features: Features, settings: Settings) -> dict[str, Any]:
-    """Tokens of the fields and of the events."""
+    """Returns the inputs of the first block."""
     names = [behavior.name for behavior in features.schema.behaviors]
     masks = {
         behavior.name: features.inputs[behavior.mask_input]
@@ -273,7 +270,7 @@ def _first_state(features: Features, settings: Settings) -> dict[str, Any]:
 
 
 def _field_tokens(features: Features, dim: int) -> Any:
-    """One token for all `Numeric` fields together, one a `Categorical`."""
+    """Returns one token for all `Numeric` fields, one per `Categorical`."""
     fields = features.schema.fields
     numeric = [i for i, part in enumerate(fields) if isinstance(part, Numeric)]
     others = [i for i in range(len(fields)) if i not in numeric]

@@ -1,7 +1,7 @@
-"""Ids outside their embedding table are refused before a model reads them.
+"""Checks that ids lie within their embedding tables.
 
-A table is a range of rows of a larger one: an id outside it would read the
-rows of the next field, or NaN on JAX.
+Tables are stacked, so an id outside its table would read rows of the next
+field, or NaN on JAX.
 """
 
 import contextlib
@@ -17,18 +17,19 @@ from keras_infnet.schema import GAP_BUCKETS, Schema
 
 __all__ = ["IdChecks"]
 
-# What `tf.data` says of a failed assertion, or of an error in Python.
-_FOUND = (
+# Messages of `tf.data` for a failed assertion and for an error in Python.
+_ID_ERRORS = (
     re.compile(r"ids of input (\w+) outside\] \[([^]]+)\]"),
     re.compile(r"input '(\w+)' holds the id (\S+),"),
 )
 
 
 class IdChecks:
-    """Checks ids of arrays at once, and those of datasets batch by batch.
+    """Checks ids of arrays at once and ids of datasets batch by batch.
 
-    `keras_infnet.data.Batches` are trusted: an encoder makes their ids. So
-    are tensors on an accelerator, which would have to be copied back.
+    `keras_infnet.data.Batches` are not checked, because an encoder makes
+    their ids. Tensors on an accelerator are not checked either, because this
+    would copy them to the host.
     """
 
     def __init__(self, schema: Schema) -> None:
@@ -60,17 +61,17 @@ class IdChecks:
                 raise _error(name, lowest if lowest < 0 else highest, size)
 
     def check_batch(self, batch: Any) -> Any:
-        """Checks the inputs of `(inputs, labels, weights)`, and returns it."""
+        """Checks the inputs of a batch and returns the batch."""
         self.check(batch[0] if isinstance(batch, (tuple, list)) else batch)
         return batch
 
     def checked(self, source: Any) -> Any:
-        """Returns data as `fit` takes them, which check what they yield."""
+        """Returns data for `fit` that check the batches they yield."""
         if isinstance(source, _CheckedDataset):
-            return source  # validation data, which `fit` checks
+            return source  # validation data of `fit`
         if isinstance(source, keras.utils.PyDataset):
             if hasattr(source, "encoder"):
-                # Imported late, because it imports pyarrow.
+                # Imported here, since it imports pyarrow.
                 from keras_infnet.data import Batches
 
                 if isinstance(source, Batches):
@@ -83,7 +84,7 @@ class IdChecks:
         if module.startswith("tensorflow.") and hasattr(source, "element_spec"):
             return self._checked_tf_data(source)
         if module.startswith("torch.") and hasattr(source, "collate_fn"):
-            # The loader is the caller's: a copy has the check.
+            # A copy, since the loader belongs to the caller.
             collate, source = source.collate_fn, copy.copy(source)
             source.collate_fn = lambda rows: self.check_batch(collate(rows))
             return source
@@ -93,13 +94,13 @@ class IdChecks:
 
     @contextlib.contextmanager
     def readable_errors(self) -> Iterator[None]:
-        """Raises what a `tf.data` pipeline finds as `ValueError`."""
+        """Raises id errors of a `tf.data` pipeline as `ValueError`."""
         try:
             yield
         except Exception as error:
             if isinstance(error, ValueError):
                 raise
-            found = [f for f in (p.search(str(error)) for p in _FOUND) if f]
+            found = [f for f in (p.search(str(error)) for p in _ID_ERRORS) if f]
             if not found:
                 raise
             name, wrong = found[0].groups()
@@ -126,7 +127,7 @@ class IdChecks:
                 fine = (ids >= 0) & (ids < size)
                 if ids.dtype.is_floating:
                     fine &= tf.equal(ids, tf.floor(ids))
-                # The message shows the first of those that are wrong.
+                # The message shows the first wrong id.
                 wrong = tf.boolean_mask(ids, ~fine)[:1]
                 message = f"ids of input {name} outside"
                 checks.append(
@@ -147,7 +148,7 @@ class IdChecks:
 
 
 class _CheckedDataset(keras.utils.PyDataset):
-    """Another dataset, with a check of the ids of every batch."""
+    """Wraps a dataset and checks the ids of every batch."""
 
     def __init__(self, dataset: Any, checks: IdChecks) -> None:
         super().__init__(
@@ -163,15 +164,15 @@ class _CheckedDataset(keras.utils.PyDataset):
 
     @property
     def num_batches(self) -> Any:
-        """Number of batches, `None` for no end."""
+        """Number of batches, or `None` if infinite."""
         return self.dataset.num_batches
 
     def on_epoch_begin(self) -> None:
-        """Passes the call on."""
+        """Forwards the call."""
         self.dataset.on_epoch_begin()
 
     def on_epoch_end(self) -> None:
-        """Passes the call on."""
+        """Forwards the call."""
         self.dataset.on_epoch_end()
 
 
@@ -184,7 +185,7 @@ def _error(name: str, wrong: Any, size: int) -> ValueError:
 
 
 def _on_host(ids: Any) -> Any:
-    """Array of ids without a copy; `None` for symbolic and far tensors."""
+    """Returns ids as an array, or `None` if symbolic or on a device."""
     if ids is None or isinstance(ids, np.ndarray):
         return ids
     device = str(getattr(ids, "device", "cpu")).lower()

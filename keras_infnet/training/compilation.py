@@ -20,7 +20,7 @@ from keras_infnet.utils.argument_checks import check_number
 
 __all__ = ["EMBEDDING_OPTIMIZERS", "compile_ranker", "make_optimizer"]
 
-#: What settings may name.
+#: Optimizers of embedding tables by their names in settings.
 EMBEDDING_OPTIMIZERS = {
     "adagrad": EmbeddingAdagrad,
     "rowwise_adagrad": RowwiseAdagrad,
@@ -44,18 +44,19 @@ def compile_ranker(
     weighted_metrics: Any = None,
     **kwargs: Any,
 ) -> Any:
-    """Compiles a model for its schema; `model.fit` then trains all tasks.
+    """Compiles a model with the losses and metrics of its schema.
 
-    AdamW trains the dense weights, Adagrad the rows of the table that a batch
-    reads. Every task gets its masked loss, weighted as the schema says, and
-    its streaming metrics. Without warm-up and decay, callbacks such as
+    AdamW updates the dense weights, Adagrad the table rows that a batch reads.
+    Every task gets a loss that ignores missing labels, with the weight of the
+    schema, and streaming metrics. Without warm-up and decay, callbacks such as
     `keras.callbacks.ReduceLROnPlateau` can set `model.optimizer.learning_rate`
     (the rate of AdamW): both rates then change by the same factor.
 
     Args:
         model: a model of `keras_infnet.models`.
-        learning_rate: float. See `make_optimizer`, as for the arguments up
-            to `embedding_optimizer`. Defaults to `1e-3`.
+        learning_rate: float. This and the arguments up to
+            `embedding_optimizer` are those of `make_optimizer`. Defaults to
+            `1e-3`.
         embedding_learning_rate: float. Defaults to `0.05`.
         weight_decay: float. Defaults to `1e-4`.
         warmup_steps: integer. Defaults to `0`.
@@ -63,17 +64,17 @@ def compile_ranker(
         ema_momentum: float or `None`. Defaults to `None`.
         global_clipnorm: float or `None`. Defaults to `None`.
         embedding_optimizer: string. Defaults to `"adagrad"`.
-        optimizer: optimizer in place of the one that these arguments make, or
+        optimizer: optimizer that replaces the result of `make_optimizer`, or
             `None`. Defaults to `None`.
-        loss: loss of every task, or dict of task name to loss, which replaces
-            the losses of these tasks; `None` for none. Rows without a label
-            have weight 0 in `keras_infnet.data.Batches`; losses of Keras are
-            means over the other rows with
-            `reduction="mean_with_sample_weight"` only. Defaults to `None`.
-        loss_weights: dict of task name to float, in place of the weights of
-            these tasks in the schema, or `None`. Defaults to `None`.
-        weighted_metrics: metric or list of metrics for every task, or dict of
-            task name to such; they are added to the standard metrics.
+        loss: loss for all tasks, or dict of task name to loss for some tasks,
+            that replaces the standard losses, or `None`. Rows without a label
+            have weight 0 in `keras_infnet.data.Batches`; Keras losses average
+            over the other rows only with
+            `reduction="mean_with_sample_weight"`. Defaults to `None`.
+        loss_weights: dict of task name to float that replaces the weights of
+            the schema, or `None`. Defaults to `None`.
+        weighted_metrics: metric or list of metrics for all tasks, or dict of
+            task name to metrics, in addition to the standard metrics.
             Defaults to `None`.
         **kwargs: Further arguments of `model.compile`, for example
             `jit_compile`.
@@ -83,8 +84,7 @@ def compile_ranker(
 
     Raises:
         ValueError: If a number is out of range, `loss_weights` is not a dict
-            of numbers, `loss` is a list, or an optimizer or task is not
-            known.
+            of numbers, `loss` is a list, or an optimizer or task is unknown.
 
     Example:
 
@@ -115,7 +115,7 @@ def compile_ranker(
         more = more if isinstance(more, Sequence) else [more]
         metrics[task] += [more] if isinstance(more, str) else map(_copy, more)
     weights = _loss_weights(loss_weights, names)
-    # A model that learns the weights of the losses takes none.
+    # A model that learns loss weights refuses given ones.
     if getattr(model, "loss_weighting", "fixed") != "uncertainty":
         weights = {**task_loss_weights(model.schema), **weights}
     model.compile(
@@ -134,7 +134,7 @@ def compile_ranker(
 def _by_task(
     argument: str, value: Any, names: Sequence[str]
 ) -> list[tuple[str, Any]]:
-    """Pairs of task and value, of an argument for all tasks or a dict."""
+    """Returns pairs of task and value; `value` is for all tasks or a dict."""
     if value is None:
         return []
     if not isinstance(value, Mapping):
@@ -154,7 +154,7 @@ def _by_task(
 
 
 def _loss_weights(value: Any, names: Sequence[str]) -> dict[str, float]:
-    """The given weights by task, each a finite number of at least 0."""
+    """Returns loss weights by task, checked to be finite and at least 0."""
     if value is not None and not isinstance(value, Mapping):
         raise ValueError(
             "`loss_weights` must be a dict of task name to number. "
@@ -169,7 +169,7 @@ def _loss_weights(value: Any, names: Sequence[str]) -> dict[str, float]:
 
 
 def _copy(metric: Any) -> Any:
-    """A metric of its own for every task; they hold their task's sums."""
+    """Returns a copy, since a metric holds the state of one task."""
     if isinstance(metric, keras.metrics.Metric):
         return type(metric).from_config(metric.get_config())
     return metric
@@ -188,18 +188,20 @@ def make_optimizer(
     """Makes the optimizer of `compile_ranker`.
 
     Args:
-        learning_rate: float. Of AdamW. Defaults to `1e-3`.
-        embedding_learning_rate: float. Of the tables. Defaults to `0.05`.
-        weight_decay: float. Of AdamW, decoupled. Defaults to `1e-4`.
-        warmup_steps: integer. Steps in which both rates rise linearly; see
+        learning_rate: float. Learning rate of AdamW. Defaults to `1e-3`.
+        embedding_learning_rate: float. Learning rate of the tables. Defaults
+            to `0.05`.
+        weight_decay: float. Decoupled weight decay of AdamW. Defaults to
+            `1e-4`.
+        warmup_steps: integer. Steps of a linear warm-up of both rates; see
             `WarmUp`. Defaults to `0`.
         decay_steps: integer or `None`. Steps of a cosine decay after the
             warm-up; `None` for none. Defaults to `None`.
         ema_momentum: float or `None`. Momentum of averaged weights, which
             replace the last ones at the end of `fit`; `None` for none.
             Defaults to `None`.
-        global_clipnorm: float or `None`. Largest norm of all gradients
-            together, those of tables included. Defaults to `None`.
+        global_clipnorm: float or `None`. Maximum global norm of all gradients,
+            including those of tables. Defaults to `None`.
         embedding_optimizer: `"adagrad"`, `"rowwise_adagrad"` (less memory)
             or `"lazy_adam"` (with a lower rate). Defaults to `"adagrad"`.
 
@@ -207,7 +209,7 @@ def make_optimizer(
         A `keras_infnet.optimizers.RowSparseOptimizer`.
 
     Raises:
-        ValueError: If a number is out of range or a name not known.
+        ValueError: If a number is out of range or a name is unknown.
 
     Example:
 
@@ -238,7 +240,7 @@ def make_optimizer(
     average: dict[str, Any] = {}
     if ema_momentum is not None:
         average = {"use_ema": True, "ema_momentum": ema_momentum}
-    # Callbacks can set a number, and not the rate of a schedule.
+    # Callbacks can set a constant rate, but not that of a schedule.
     dense_rate, table_rate = (
         WarmUp(rate, warmup_steps, decay_steps)
         if warmup_steps or decay_steps is not None

@@ -1,4 +1,4 @@
-"""Training with what a real run needs around `fit`."""
+"""`fit` with best weights, averages, logs and resume."""
 
 import contextlib
 import os
@@ -28,7 +28,7 @@ _SET_RATES = (
     keras.callbacks.ReduceLROnPlateau,
     keras.callbacks.LearningRateScheduler,
 )
-# They need the weights that are trained, not averages.
+# They store the trained weights, not averages.
 _STORE_TRAINING = (FlowSearch, keras.callbacks.BackupAndRestore)
 
 
@@ -46,12 +46,11 @@ def fit_ranker(
 ) -> Any:
     """Calls `model.fit` with validation, best weights, logs and resume.
 
-    After every epoch the model is validated, with averaged weights where the
-    optimizer keeps them. The weights with the best mean AUC over the binary
-    tasks (the lowest loss, if there is none) are restored at the end. With a
-    `directory`, `history.csv` gets a line an epoch and an interrupted run
-    continues at its next epoch, with the same order of rows, when called
-    again.
+    The model is validated after every epoch, with averaged weights if the
+    optimizer keeps them. At the end, the weights with the best mean AUC over
+    the binary tasks (the lowest loss, if there are none) are restored. With a
+    `directory`, `history.csv` gets a line per epoch, and calling the function
+    again continues an interrupted run with the same order of rows.
 
     Args:
         model: a compiled model.
@@ -59,30 +58,29 @@ def fit_ranker(
         validation: `keras_infnet.data.Batches` or `None`. Defaults to
             `None`.
         epochs: integer. Defaults to `1`.
-        directory: path or `None`. Where logs and the state of an unfinished
-            run go. Defaults to `None`.
-        patience: integer or `None`. Validations without progress before
+        directory: path or `None`. Folder for logs and the state of an
+            unfinished run. Defaults to `None`.
+        patience: integer or `None`. Validations without improvement before
             training stops. Defaults to `None`.
         tensorboard: boolean. Whether to write TensorBoard logs below
             `directory`; needs TensorFlow. Defaults to `False`.
-        callbacks: further callbacks. A `ScenarioTaskAUC` among them decides
-            on the best weights. In `on_epoch_end` of an epoch with validation
-            the model has the weights that were validated, so that
-            `keras.callbacks.ModelCheckpoint` stores what was scored; change
-            weights in `on_epoch_begin`. Defaults to `()`.
-        save_every: integer or `None`. Steps after which the state of the run
-            is saved, beside the end of every epoch; needs a `directory`.
-            Defaults to `None`.
+        callbacks: further callbacks. With a `ScenarioTaskAUC` among them, its
+            mean AUC determines the best weights. In `on_epoch_end` after a
+            validation, the model has the validated weights, so that
+            `keras.callbacks.ModelCheckpoint` stores them; change weights in
+            `on_epoch_begin`. Defaults to `()`.
+        save_every: integer or `None`. Number of steps between saves of the
+            state within an epoch; needs a `directory`. Defaults to `None`.
         **kwargs: Further arguments of `model.fit`, for example `verbose`.
 
     Returns:
         The `keras.callbacks.History` of the run.
 
     Raises:
-        ValueError: If TensorBoard logs are asked for without a directory,
-            the batches were encoded for another model, a number is out of
-            range, or a callback sets a learning rate that follows a schedule.
-        RuntimeError: If another training is under way in the directory.
+        ValueError: If TensorBoard logs are requested without a directory, the
+            batches were encoded for another model, a number is out of range,
+            or a callback sets a learning rate that follows a schedule.
+        RuntimeError: If another training is running in the directory.
     """
     check_fit(model, train, validation, epochs, patience, save_every)
     standard = ranker_callbacks(
@@ -120,7 +118,7 @@ def fit_ranker(
                 **kwargs,
             )
     finally:
-        # An interrupted run does not reach the end, where Keras does this.
+        # Keras does this only in runs that are not interrupted.
         for callback in standard:
             if getattr(callback, "csv_file", None) is not None:
                 callback.csv_file.close()
@@ -138,7 +136,7 @@ def check_fit(
     patience: int | None = None,
     save_every: int | None = None,
 ) -> None:
-    """Raises for numbers or batches that `fit_ranker` would refuse."""
+    """Raises for arguments that `fit_ranker` refuses."""
     check_positive_or_none(
         epochs=epochs, patience=patience, save_every=save_every
     )
@@ -158,13 +156,12 @@ def ranker_callbacks(
     callbacks: Sequence[Any] = (),
     save_every: int | None = None,
 ) -> list[Any]:
-    """Returns the callbacks of `fit_ranker`, in the order that they need.
+    """Returns the callbacks of `fit_ranker` in the order they require.
 
     Args:
         model: a compiled model.
         train: `keras_infnet.data.Batches` or `None`. Defaults to `None`.
-        validation: anything but `None` if there is validation data. Defaults
-            to `None`.
+        validation: `None` if there is no validation data. Defaults to `None`.
         directory: path or `None`. Defaults to `None`.
         patience: integer or `None`. Defaults to `None`.
         tensorboard: boolean. Defaults to `False`.
@@ -175,14 +172,14 @@ def ranker_callbacks(
         List of callbacks.
 
     Raises:
-        ValueError: If TensorBoard logs or `save_every` are asked for without
-            a directory, or a callback sets a rate that follows a schedule.
+        ValueError: If TensorBoard logs or `save_every` are requested without a
+            directory, or a callback sets a rate that follows a schedule.
     """
     _check_rates(model.optimizer, callbacks)
     schema = model.schema
-    # With a directory, `Resume` does that.
+    # With a directory, `Resume` sets the epoch.
     ordered = directory is None and hasattr(train, "epoch")
-    # What decides on the best weights comes before them.
+    # `BestWeights` reads what these callbacks log.
     leading = [c for c in callbacks if isinstance(c, ScenarioTaskAUC)]
     others = [c for c in callbacks if c not in leading]
     if validation is not None and keeps_averages(model.optimizer):
@@ -215,7 +212,7 @@ def ranker_callbacks(
         result.append(
             keras.callbacks.CSVLogger(
                 os.path.join(directory, "history.csv"),
-                # A run that continues goes on below its earlier lines.
+                # A resumed run appends to its earlier lines.
                 append=os.path.exists(path),
             )
         )
@@ -229,7 +226,7 @@ def ranker_callbacks(
 
 
 def _check_rates(optimizer: Any, callbacks: Sequence[Any]) -> None:
-    """Raises for what would raise in mid-training."""
+    """Raises for callbacks that would fail during training."""
     if not getattr(optimizer, "has_scheduled_rate", False):
         return
     for callback in callbacks:
@@ -242,11 +239,10 @@ def _check_rates(optimizer: Any, callbacks: Sequence[Any]) -> None:
 
 
 class _RowOrder(keras.callbacks.Callback):
-    """Makes every epoch of `fit` read the rows in an order of its own.
+    """Sets the epoch of the batches, which determines the order of rows.
 
-    The order is that of the epoch's number, so that every call of `fit` sees
-    the same. Without this callback the epoch is one too high if Keras builds
-    the model from its first batch.
+    Every call of `fit` then reads the same orders. Without this callback the
+    epoch is one too high if Keras builds the model from the first batch.
     """
 
     def __init__(self, batches: Any) -> None:

@@ -1,4 +1,4 @@
-"""Schedules of learning rates."""
+"""Learning rate schedules."""
 
 import math
 from typing import Any
@@ -14,17 +14,17 @@ __all__ = ["ScaledRate", "WarmUp"]
 
 @export("keras_infnet.training.WarmUp")
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, then constant or with a cosine to zero.
+    """Linear warm-up, then constant or cosine decay to zero.
 
     `rate(step) = learning_rate * min(1, (step + 1) / warmup_steps)`; with
-    `decay_steps` the rate then falls along half a cosine and stays at zero.
+    `decay_steps` the rate then decays along half a cosine and stays at zero.
 
     Args:
         learning_rate: float. Rate after the warm-up.
         warmup_steps: integer. Steps of the warm-up; `0` for none. Defaults
             to `0`.
-        decay_steps: integer or `None`. Steps from the end of the warm-up to
-            zero; `None` keeps the rate. Defaults to `None`.
+        decay_steps: integer or `None`. Steps of the decay, after the warm-up;
+            `None` keeps the rate constant. Defaults to `None`.
 
     Raises:
         ValueError: If an argument is out of range.
@@ -70,7 +70,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
 
 @export("keras_infnet.training.ScaledRate")
 class ScaledRate(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule times a factor: `rate(step) = factor * schedule(step)`.
+    """Schedule multiplied by a factor: `rate(step) = factor * schedule(step)`.
 
     Args:
         schedule: Keras schedule of learning rates.

@@ -1,4 +1,4 @@
-"""Predictions of whole tables."""
+"""Predictions for all rows of a table."""
 
 from typing import Any
 
@@ -12,14 +12,14 @@ __all__ = ["predict_rows"]
 
 
 def predict_rows(model: Any, rows: Any) -> dict[str, np.ndarray]:
-    """Predicts all rows in the way that the backend likes best.
+    """Predicts all rows, through `tf.data` on TensorFlow.
 
     Args:
         model: a model of `keras_infnet.models`.
         rows: `keras_infnet.data.Batches`, not shuffled.
 
     Returns:
-        Dict of arrays of shape `(rows, 1)`, one a task, in the order of the
+        Dict of arrays of shape `(rows, 1)`, one per task, in the order of the
         rows.
 
     Raises:
@@ -31,8 +31,8 @@ def predict_rows(model: Any, rows: Any) -> dict[str, np.ndarray]:
         check_encoder_matches(ours, theirs)
     if getattr(rows, "shuffle", False):
         raise ValueError(
-            "predictions come in the order of the batches, which are "
-            "shuffled. Make them with shuffle=False."
+            "predictions need batches in the order of the rows, and these "
+            "are shuffled. Create them with shuffle=False."
         )
     on_tensorflow = keras.backend.backend() == "tensorflow"
     return dict(

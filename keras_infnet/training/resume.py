@@ -1,4 +1,4 @@
-"""Training that continues where it was interrupted."""
+"""Saving and resuming the state of training."""
 
 import contextlib
 import glob
@@ -21,28 +21,30 @@ __all__ = ["Resume", "check_run_digests", "opened_arrays", "run_digests"]
 
 _LOG = logging.getLogger("keras_infnet")
 
+# Attributes of batches that decide which rows a batch holds.
+_ORDER = ("num_rows", "batch_size", "seed", "shuffle", "window")
+
 
 class Resume(keras.callbacks.Callback):
-    """Saves the state of training, and starts from it again.
+    """Saves the state of training and resumes from it.
 
-    Saved are all variables of the model (random seeds included) and of the
-    optimizer, how far training has come, and the state of callbacks that have
-    `state` and `load_state`: after every epoch, and with `save_every` within
-    epochs. Together with batches whose order depends on the epoch alone, a
-    resumed run computes what an uninterrupted one would have; within an epoch
-    the batches that were trained on already are read and left out. Callbacks
-    of Keras that count epochs, such as `ReduceLROnPlateau`, start counting
-    again. The file is replaced in one step; it is removed when training ends
-    by itself. Put it behind all other callbacks.
+    The state is saved after every epoch, and with `save_every` also within
+    epochs. It consists of all variables of model (including random seeds) and
+    optimizer, the finished epochs and steps, and the state of callbacks with
+    `state` and `load_state`. If the order of rows depends only on the epoch, a
+    resumed run gives the results of an uninterrupted one; within an epoch,
+    batches that were already trained on are read and skipped. Keras callbacks
+    that count epochs, such as `ReduceLROnPlateau`, restart their count. The
+    file is replaced atomically and deleted when training is complete. Put this
+    callback after all others.
 
     Args:
         path: string. File to write, ending in `.npz`.
-        batches: object with an `epoch` attribute that chooses the order of
-            rows, such as `keras_infnet.data.Batches`, or `None`. Defaults to
-            `None`.
+        batches: object whose attribute `epoch` sets the order of rows, such as
+            `keras_infnet.data.Batches`, or `None`. Defaults to `None`.
         callbacks: callbacks whose state is saved. Defaults to `()`.
-        save_every: integer or `None`. Steps between two states within an
-            epoch. Each is as large as all variables. Defaults to `None`.
+        save_every: integer or `None`. Number of steps between saves within an
+            epoch. A file is as large as all variables. Defaults to `None`.
 
     Raises:
         ValueError: If the file is damaged, or was written with another model,
@@ -74,7 +76,7 @@ class Resume(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         self._finished_steps = 0
-        # Now: callbacks may change the learning rate.
+        # Before callbacks change the learning rate.
         self._run_digests = run_digests(self.model, self.batches)
         if not os.path.exists(self.path):
             return
@@ -83,19 +85,19 @@ class Resume(keras.callbacks.Callback):
             optimizer.build(self.model.trainable_variables)
         check_run_digests(self.path, self._run_digests)
         with opened_arrays(self.path) as arrays:
-            self._take_over(arrays)
-        # Where Keras's own BackupAndRestore puts it; `fit` starts there.
+            self._restore(arrays)
+        # As Keras's BackupAndRestore: `fit` starts at this epoch.
         self.model._initial_epoch = self.finished_epochs
         step = self._finished_steps
         _LOG.info(
-            "%s: training continues behind epoch %d%s.",
+            "%s: training resumes after epoch %d%s.",
             self.path,
             self.finished_epochs,
             f" and {step} steps" if step else "",
         )
 
-    def _take_over(self, arrays: Any) -> None:
-        # One array at a time: together they are as large as the model.
+    def _restore(self, arrays: Any) -> None:
+        # One array at a time, since all together are as large as the model.
         for i, variable in enumerate(self._variables()):
             variable.assign(arrays[f"variable_{i}"])
         for i, callback in enumerate(self.stateful):
@@ -116,17 +118,17 @@ class Resume(keras.callbacks.Callback):
         if self.batches is not None:
             self.batches.epoch = epoch
         if self._finished_steps:
-            self._leave_out_steps()
+            self._skip_steps()
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         done = batch + 1
         if self._finished_steps:
             if done >= self._finished_steps:
-                self._go_on()
+                self._stop_skipping()
             return
         every = self.save_every
-        # The end of an epoch has a state of its own.
-        if every and done % every < self._at_once() and done >= every:
+        # `on_epoch_end` saves the state of the last step.
+        if every and done % every < self._steps_per_call() and done >= every:
             if done != (self.params or {}).get("steps"):
                 self._save(self.finished_epochs, done)
 
@@ -134,32 +136,32 @@ class Resume(keras.callbacks.Callback):
         self.finished_epochs = epoch + 1
         self._save(epoch + 1, 0)
 
-    def _at_once(self) -> int:
+    def _steps_per_call(self) -> int:
         return int(getattr(self.model, "steps_per_execution", 1))
 
-    def _leave_out_steps(self) -> None:
-        """Makes the first steps read their batches and do nothing else."""
+    def _skip_steps(self) -> None:
+        """Makes the first steps read their batches and skip training."""
         backend = keras.backend.backend()
-        # Interrupted while leaving steps out, a model keeps what stands here.
+        # After an interruption this is still the function that skips.
         function = self.model.train_function
         self._train_function = getattr(function, "trains", function)
 
-        def leave_out(*args: Any) -> Any:
+        def skip(*args: Any) -> Any:
             if backend == "torch":
                 self._batch = args[0][0]
             else:
-                for _ in range(self._at_once()):
+                for _ in range(self._steps_per_call()):
                     self._batch = next(args[-1])
             return ({}, args[0]) if backend == "jax" else {}
 
-        leave_out.trains = self._train_function  # type: ignore[attr-defined]
-        self.model.train_function = leave_out
+        skip.trains = self._train_function  # type: ignore[attr-defined]
+        self.model.train_function = skip
 
-    def _go_on(self) -> None:
-        """Trains again, with metrics as they were."""
+    def _stop_skipping(self) -> None:
+        """Continues training, with the saved state of metrics."""
         self._sync()
         if len(self.model.metrics_variables) != len(self._metrics):
-            # The first step that trains would make them.
+            # They would otherwise be created in the first training step.
             self.model._symbolic_build(data_batch=self._batch)
         self._batch = None
         for variable, value in zip(
@@ -171,7 +173,7 @@ class Resume(keras.callbacks.Callback):
         self._metrics = []
 
     def _sync(self) -> None:
-        # Between steps, JAX holds the values of variables apart from them.
+        # Between steps on JAX, variables do not hold the current values.
         if keras.backend.backend() == "jax":
             self.model.jax_state_sync()
 
@@ -198,7 +200,7 @@ class Resume(keras.callbacks.Callback):
                 yield f"callback_{i}/{name}", value
 
     def on_train_end(self, logs: Logs = None) -> None:
-        # Temporary files are those of processes killed while they wrote.
+        # Killed processes leave temporary files.
         for path in glob.glob(f"{glob.escape(self.path)}.*.tmp"):
             os.remove(path)
         if os.path.exists(self.path):
@@ -210,9 +212,9 @@ class Resume(keras.callbacks.Callback):
 
 @contextlib.contextmanager
 def opened_arrays(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Opens a file of arrays, each of which is read when it is asked for."""
+    """Opens a file of arrays, which are read on access."""
     try:
-        # A file of our own: NumPy leaves one open that it cannot read.
+        # NumPy does not close files that it cannot read.
         with (
             open(path, "rb") as file,
             np.load(file, allow_pickle=False) as arrays,
@@ -234,9 +236,9 @@ def check_run_digests(
     other = [part for part in expected if expected[part] != written.get(part)]
     if other:
         raise ValueError(
-            f"{path} was written by an unfinished training with another "
+            f"{path} belongs to an unfinished training with another "
             f"{' and '.join(other)}. Delete it to train from the start, or "
-            "train with what it was written with."
+            "restore the settings and data of that training."
         )
 
 
@@ -251,8 +253,10 @@ def run_digests(model: Any, batches: Any) -> dict[str, str]:
             ]
         ),
         "optimizer": _digest(serialize(model.optimizer)),
-        "order of rows": _digest(_order(batches)),
-        "encoder": _digest(_learned(getattr(batches, "encoder", None))),
+        "order of rows": _digest(
+            {name: getattr(batches, name, None) for name in _ORDER}
+        ),
+        "encoder": _digest(getattr(batches, "fingerprint", None)),
     }
 
 
@@ -262,42 +266,15 @@ def _digest(value: Any) -> str:
 
 
 def _nameless(value: Any) -> Any:
-    """Drops fingerprints, and names, which Keras numbers per process.
-
-    States of earlier versions have none; `_learned` says the same.
-    """
+    """Drops names, which Keras numbers per process."""
     if isinstance(value, dict):
-        left_out = ("name", "fingerprint")
-        return {k: _nameless(v) for k, v in value.items() if k not in left_out}
+        return {k: _nameless(v) for k, v in value.items() if k != "name"}
     if isinstance(value, (list, tuple)):
         return [_nameless(item) for item in value]
     return value
 
 
-def _order(batches: Any) -> dict[str, Any]:
-    """What decides which rows a batch holds."""
-    names = ("num_rows", "batch_size", "seed", "shuffle", "window")
-    return {name: getattr(batches, name, None) for name in names}
-
-
-def _learned(encoder: Any) -> Any:
-    """What the ids of an encoder mean."""
-    if encoder is None:
-        return None
-    arrays = {**encoder.vocabularies, **encoder.boundaries}
-    return [
-        encoder.schema.to_dict(),
-        {name: _array_digest(array) for name, array in arrays.items()},
-    ]
-
-
-def _array_digest(array: np.ndarray) -> str:
-    text = array.dtype.kind in "OU"
-    data = "\0".join(map(str, array)).encode() if text else array.tobytes()
-    return hashlib.sha256(data).hexdigest()
-
-
 def _portable(variable: Any) -> np.ndarray:
     value = ops.convert_to_numpy(variable.value)
-    # NumPy files know no bfloat16; float32 holds it exactly.
+    # NumPy files do not support bfloat16; float32 represents it exactly.
     return value.astype("float32") if value.dtype.kind == "V" else value

@@ -81,7 +81,7 @@ def test_one_field_and_one_task_are_enough_or_refused(label):
         name: f"{name} shares.*'click'" for name in ("MMoE", "PLE", "STEM")
     }
     refused["AutoIFS"] = "AutoIFS.*scenario="
-    refused["AutoInt"] = "fields attend to each other"
+    refused["AutoInt"] = "`tokens`.*None, 1, 3"
     for name in ("BST", "DIEN", "DIN", "HSTU", "InterFormer", "OneTrans"):
         refused[name] = f"{name}.*`behaviors`"
     if label in refused:
@@ -97,15 +97,15 @@ def test_one_field_and_one_task_are_enough_or_refused(label):
     ("name", "arguments", "message"),
     [
         ("DCNv2", {"structure": "paralel"}, "structure 'paralel'.*'parallel'"),
-        ("DCNv2", {"hidden_dims": ()}, "structure='parallel' has an MLP"),
-        ("DCNv2", {"num_experts": 2}, "`num_experts` above 1"),
+        ("DCNv2", {"hidden_dims": ()}, "structure='parallel'"),
+        ("DCNv2", {"num_experts": 2}, "num_experts=2"),
         ("GDCN", {"num_cross_layers": 0}, "`num_cross_layers`"),
         ("AutoInt", {"num_layers": 0}, "`num_layers`"),
         ("DeepFM", {"hidden_dims": ()}, "`FM`"),
-        ("SharedBottom", {"hidden_dims": ()}, "at least one shared layer"),
+        ("SharedBottom", {"hidden_dims": ()}, "`hidden_dims`"),
         ("FM", {"embedding_dim": 0}, "`embedding_dim`"),
         ("FM", {"dropout": 1.0}, "`dropout`"),
-        ("MMoE", {"num_experts": 1}, "chooses between experts"),
+        ("MMoE", {"num_experts": 1}, "`experts`"),
         ("InterFormer", {"token_dim": 0}, "`token_dim`"),
         ("PLE", {"num_levels": 0}, "`num_levels`"),
         ("STEM", {"num_layers": 0}, "`num_layers`"),
@@ -121,7 +121,7 @@ def test_one_field_and_one_task_are_enough_or_refused(label):
         (
             "MMoE",
             {"trunk": {"name": "DCNv2", "embedding_dim": 2}},
-            "'embedding_dim' is a setting of the whole model",
+            "'embedding_dim'.*whole model",
         ),
         ("MMoE", {"trunk": 3}, "`trunk` of MMoE must be a string or a table"),
     ],

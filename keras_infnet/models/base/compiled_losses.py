@@ -1,4 +1,4 @@
-"""Losses given to `compile`, one a task."""
+"""The losses given to `compile`, by task."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["losses_by_task"]
 
 
 def losses_by_task(schema: Schema, loss: Any) -> dict[str, Any]:
-    """Losses of the tasks, as Keras makes them of those of `compile`."""
+    """Returns the loss of every task for `compile(loss=loss)`."""
     tasks = schema.task_names
     if loss is None:
         return dict(task_losses(schema))
@@ -32,7 +32,7 @@ def losses_by_task(schema: Schema, loss: Any) -> dict[str, Any]:
         if one is None:
             raise ValueError(
                 f"task {task!r} has no loss, and loss_weighting="
-                "'uncertainty' weighs one of every task. Received: "
+                "'uncertainty' needs one for every task. Received: "
                 f"loss={loss!r}."
             )
         if not isinstance(one, keras.losses.Loss):
@@ -42,7 +42,7 @@ def losses_by_task(schema: Schema, loss: Any) -> dict[str, Any]:
 
 
 class _FunctionLoss(keras.losses.Loss):
-    """A loss function as a loss, in the shape of the predictions."""
+    """Wraps a loss function; labels get the shape of the predictions."""
 
     def __init__(self, function: Any) -> None:
         super().__init__(name="loss_function")

@@ -1,4 +1,4 @@
-"""Constructor arguments of models: signatures, checks and values."""
+"""Constructor arguments of models: signatures, checks and configs."""
 
 import functools
 import inspect
@@ -23,15 +23,14 @@ __all__ = [
 #: Constructor arguments by name.
 Settings = Mapping[str, Any]
 
-# Given to every constructor, and kept elsewhere than in the settings.
+# Arguments that are stored elsewhere than in the settings.
 _NOT_SETTINGS = ("schema", "inputs", "outputs", "name", "dtype")
 
 
 def signature_of(model_class: Any) -> inspect.Signature:
-    """Signature of the constructor; `**kwargs` is spelled out.
+    """Returns the signature of a constructor with `**kwargs` spelled out.
 
-    What a constructor takes as `**kwargs` are the arguments of the class
-    above it, by name alone.
+    `**kwargs` stands for the arguments of the base class, as keywords.
     """
     parameters = _parameters(model_class).values()
     return inspect.Signature(sorted(parameters, key=lambda p: p.kind))
@@ -40,7 +39,7 @@ def signature_of(model_class: Any) -> inspect.Signature:
 def check_arguments(
     model_class: Any, args: tuple[Any, ...], kwargs: Settings
 ) -> None:
-    """Raises `ValueError` for unknown arguments, or those of a wrong kind."""
+    """Raises `ValueError` for unknown arguments and wrong types."""
     parameters = _parameters(model_class)
     owner = model_class.__name__
     for name in kwargs:
@@ -59,11 +58,11 @@ def check_arguments(
 
 
 def record_arguments(constructor: Callable[..., None]) -> Callable[..., None]:
-    """Wraps a constructor so that its arguments are kept with the model.
+    """Wraps a constructor so that it records its arguments.
 
-    `arguments` holds those of the outermost constructor, which are the config
-    of the model. `settings` holds what its graph is built from: a constructor
-    may pass its base class another value than its own argument of that name.
+    `arguments` holds those of the outermost constructor: the config of the
+    model. `settings` holds the values that the graph is built from; they
+    differ if a constructor passes other values to its base class.
     """
     signature = inspect.signature(constructor)
     kinds = [parameter.kind for parameter in signature.parameters.values()]
@@ -80,23 +79,23 @@ def record_arguments(constructor: Callable[..., None]) -> Callable[..., None]:
         bound.apply_defaults()
         values = _named(bound.arguments, rest if takes_rest else None)
         if outermost:
-            # Not as attributes: Keras would track and copy them.
+            # Keras would track and copy attributes set in the usual way.
             vars(self)["arguments"] = dict(values)
         else:
-            # Defaults of the base classes belong to the config as well.
+            # The config includes defaults of base classes.
             defaults = {n: v for n, v in values.items() if n not in given}
             vars(self)["arguments"] = {**defaults, **self.arguments}
         known = vars(self).get("settings", {})
         vars(self)["settings"] = {**values, **known, **given}
         constructor(self, *args, **kwargs)
 
-    # Keras looks at it without unwrapping, to tell how to clone a model.
+    # Keras reads it without unwrapping when it clones a model.
     __init__.__signature__ = signature  # type: ignore
     return __init__
 
 
 def plain_setting(name: str, value: Any) -> Any:
-    """Makes a setting something that JSON can hold."""
+    """Converts a setting to a JSON value."""
     if isinstance(value, keras.initializers.Initializer):
         return keras.initializers.serialize(value)
     if isinstance(value, Mapping):
@@ -107,32 +106,32 @@ def plain_setting(name: str, value: Any) -> Any:
         registered = keras.saving.get_registered_name(value)
         if keras.saving.get_registered_object(registered) is not value:
             raise ValueError(
-                f"`{name}` of the model cannot be saved, because a file can "
-                "hold only the name of a function or class. Put "
+                f"`{name}` of the model cannot be saved, because a file "
+                "stores only the name of a function or class. Put "
                 '`@keras.saving.register_keras_serializable("my_package")` '
-                "in front of its definition, and import its module before "
-                f"you load the model. Received: {name}={value!r}."
+                "above its definition, and import its module before loading "
+                f"the model. Received: {name}={value!r}."
             )
         return {"registered_name": registered}
     return keras.activations.serialize(value) if callable(value) else value
 
 
 def registered_object(name: str, value: Any) -> Any:
-    """Returns the function or class of which `plain_setting` made a dict."""
+    """Returns the function or class that `plain_setting` has serialized."""
     if not isinstance(value, Mapping):
         return value
     registered = value.get("registered_name")
     found = keras.saving.get_registered_object(registered)
     if found is None:
         raise ValueError(
-            f"`{name}` of the model is {registered!r}, which is not known. "
-            "Import the module that registers it before you load the model."
+            f"`{name}` of the model is {registered!r}, which is not "
+            "registered. Import its module before loading the model."
         )
     return found
 
 
 def _named(arguments: Settings, rest: str | None) -> dict[str, Any]:
-    """Bound arguments by name, the constructor's own and its `**kwargs`."""
+    """Returns bound arguments by name, including those of `**kwargs`."""
     named = {**arguments, **(arguments.get(rest, {}) if rest else {})}
     left_out = ("self", rest, *_NOT_SETTINGS)
     return {n: value for n, value in named.items() if n not in left_out}
@@ -168,7 +167,7 @@ def _parameters(model_class: Any) -> dict[str, inspect.Parameter]:
 
 
 def _annotated(constructor: Callable[..., None]) -> list[inspect.Parameter]:
-    """Parameters without `self`; what has no type hint takes anything."""
+    """Returns parameters without `self`; no type hint means `Any`."""
     try:
         hints = typing.get_type_hints(constructor)
     except NameError:  # a name that only a type checker imports

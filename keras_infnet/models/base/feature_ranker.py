@@ -1,4 +1,4 @@
-"""Models that are functions of embedded features and settings."""
+"""Base class of models defined by what follows the embeddings."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,50 +19,49 @@ __all__ = ["FeatureRanker", "hidden_layers"]
 
 
 class FeatureRanker(Ranker):
-    """Base class of models that embed the schema and go on from there.
+    """Base class of models defined by what follows the embeddings.
 
-    A subclass lists its arguments in the constructor, passes `schema` and
-    `**kwargs` on, and defines `build_outputs`, which makes the graph from the
-    embeddings to the tasks. All arguments of the constructor, with their
-    defaults, reach `build_outputs` as `settings` and are the config.
+    A subclass declares its arguments in the constructor, passes `schema` and
+    `**kwargs` on, and defines `build_outputs`, the graph from the embeddings
+    to the tasks. `build_outputs` receives all constructor arguments, with
+    their defaults, as `settings`; they are also the config.
 
-    These arguments are common to the models of this package; a model names
+    The models of this package share the following arguments; a model documents
     those with other defaults.
 
     Args:
         schema: `Schema` whose table sizes are known, usually
             `encoder.schema`.
         embedding_dim: integer. Width of an embedding. Defaults to `16`.
-        tower_dims: sequence of integers. Hidden widths of the towers; without
-            any they are linear. Defaults to `(128, 64)`.
+        tower_dims: sequence of integers. Hidden widths of the towers; `()`
+            makes them linear. Defaults to `(128, 64)`.
         activation: string or callable. Activation of all hidden layers.
             Defaults to `"relu"`.
-        dropout: float in `[0, 1)`. Rate behind every hidden layer. Defaults
-            to `0.0`.
+        dropout: float in `[0, 1)`. Rate after every hidden layer. Defaults to
+            `0.0`.
         embeddings_initializer: initializer of the embedding tables, or
             `None` for a normal distribution of standard deviation 0.0001.
             Defaults to `None`.
         loss_weighting: `"fixed"` (weights of `compile`) or `"uncertainty"`
             (learned). Defaults to `"fixed"`.
-        tower: function of a `Task` that returns the layer to be put on the
-            vector of this task in place of `keras_infnet.layers.TaskTower`,
-            or `None`. The layer maps a tensor `(batch, features)` to a
-            prediction `(batch, 1)`, a probability for a binary task. Models
-            with a linear part beside the tower (FM, DeepFM, AutoInt with
-            `use_wide`) call it with a second tensor `(batch, 1)`, to be added
-            to its logit. Register the function, to save the model:
+        tower: function of a `Task` that returns the tower of this task, or
+            `None` for `keras_infnet.layers.TaskTower`. A tower is a layer that
+            maps `(batch, features)` to predictions `(batch, 1)`, probabilities
+            for a binary task. Models with linear terms (FM, DeepFM, AutoInt
+            with `use_wide`) also pass a tensor `(batch, 1)` to add to its
+            logit. To save the model, register the function with
             `@keras.saving.register_keras_serializable("my_package")`.
             Defaults to `None`.
         name: string or `None`. Name of the model. Defaults to `None`.
-        dtype: dtype policy of the layers, or `None` for Keras's own.
-            Defaults to `None`.
+        dtype: dtype policy of the layers, or `None` for the global policy of
+            Keras. Defaults to `None`.
 
     Call arguments:
         inputs: dict of encoded inputs, as `schema.inputs` describes.
         training: boolean. Whether dropout is active.
 
     Returns:
-        Dict of float32 tensors of shape `(batch, 1)`, one a task:
+        Dict of float32 tensors of shape `(batch, 1)`, one per task:
         probabilities of binary tasks, values of regression tasks.
 
     Raises:
@@ -106,7 +105,7 @@ class FeatureRanker(Ranker):
         tower: Any = None,
         **kwargs: Any,
     ) -> None:
-        # Kept by the base class: those of the subclass are among them.
+        # `record_arguments` has added those of the subclass.
         settings = self.complete(schema, self.settings)
         features = Features(
             schema,
@@ -126,15 +125,15 @@ class FeatureRanker(Ranker):
 
     @classmethod
     def complete(cls, schema: Schema, settings: Settings) -> dict[str, Any]:
-        """Checks settings and makes objects of names, before the graph.
+        """Checks settings and resolves names before the graph is built.
 
         Args:
             schema: `Schema`.
-            settings: the constructor arguments by name.
+            settings: dict of the constructor arguments.
 
         Returns:
-            Dict: `settings` with tuples, functions and initializers in place
-            of lists and names.
+            Copy of `settings` with lists as tuples, and names replaced by
+            functions and initializers.
 
         Raises:
             ValueError: If a setting is out of range.
@@ -150,7 +149,7 @@ class FeatureRanker(Ranker):
         complete["embeddings_initializer"] = keras.initializers.get(
             complete.get("embeddings_initializer")
         ) or keras.initializers.RandomNormal(
-            # Ids that no batch has read know nothing, and should weigh nothing.
+            # Embeddings of ids that were never trained should have no effect.
             stddev=1e-4
         )
         complete["tower"] = registered_object("tower", complete.get("tower"))
@@ -176,22 +175,22 @@ class FeatureRanker(Ranker):
 
         Args:
             features: `Features`.
-            settings: the constructor arguments by name.
+            settings: dict of the constructor arguments.
 
         Returns:
-            Dict of tensors of shape `(batch, 1)`, one a task.
+            Dict of tensors of shape `(batch, 1)`, one per task.
         """
         raise NotImplementedError(
             f"{cls.__name__} must define the class method "
             "`build_outputs(cls, features, settings)`, which returns a dict "
-            "of one tensor of shape (batch, 1) a task."
+            "of one tensor of shape (batch, 1) per task."
         )
 
 
 def hidden_layers(
     x: Any, features: Features, settings: Settings, name: str = "deep"
 ) -> Any:
-    """Passes a vector through `hidden_dims`; without any it stays."""
+    """Applies an MLP of `hidden_dims`; `()` returns `x`."""
     if not settings["hidden_dims"]:
         return x
     return MLP(

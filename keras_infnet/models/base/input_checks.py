@@ -1,4 +1,4 @@
-"""Checks of the inputs, labels and outputs that a model is given."""
+"""Checks of inputs, labels and outputs of a model."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ __all__ = ["check_inputs", "check_outputs", "check_source", "check_tasks"]
 
 
 def check_source(schema: Schema, x: Any) -> None:
-    """Checks what `fit`, `evaluate` or `predict` is given, before the loop."""
+    """Checks the data of `fit`, `evaluate` or `predict` before the loop."""
     own = getattr(x, "schema", None)
     if isinstance(own, Schema):
         check_encoder_matches(schema, own)
@@ -20,7 +20,7 @@ def check_source(schema: Schema, x: Any) -> None:
         # Batches of this encoder have its inputs: reading one can be slow.
         known = isinstance(own, Schema) or x.num_batches == 0
         batch = None if known else x[0]
-    else:  # a `tf.data.Dataset` says what it holds
+    else:  # a `tf.data.Dataset` has a spec
         batch = getattr(x, "element_spec", x)
     if isinstance(batch, (tuple, list)) and batch:
         batch = batch[0]
@@ -29,7 +29,7 @@ def check_source(schema: Schema, x: Any) -> None:
 
 
 def check_inputs(schema: Schema, inputs: Any) -> None:
-    """Raises unless a batch has the inputs of the schema, and no others."""
+    """Raises unless a batch has exactly the inputs of the schema."""
     if not isinstance(inputs, Mapping):
         raise ValueError(
             "the inputs must be a dict of tensors by name, as "
@@ -51,7 +51,7 @@ def check_inputs(schema: Schema, inputs: Any) -> None:
 
 
 def check_tasks(schema: Schema, values: Any, what: str) -> None:
-    """Raises unless labels or weights are a dict with every task."""
+    """Raises unless labels or weights are a dict with exactly the tasks."""
     if values is None:
         return
     tasks = schema.task_names
@@ -68,11 +68,11 @@ def check_tasks(schema: Schema, values: Any, what: str) -> None:
 
 
 def check_outputs(schema: Schema, outputs: Any, owner: str) -> None:
-    """Raises unless the graph of a model has an output for every task."""
+    """Raises unless every task has an output of shape `(batch, 1)`."""
     if not isinstance(outputs, Mapping):
         raise ValueError(
             f"the outputs of {owner} must be a dict of one tensor of shape "
-            f"(batch, 1) a task: {', '.join(schema.task_names)}. Received: "
+            f"(batch, 1) per task: {', '.join(schema.task_names)}. Received: "
             f"{outputs!r}."
         )
     for task in schema.task_names:

@@ -1,4 +1,4 @@
-"""Weights of a model on JAX before, during and after `fit` and `predict`."""
+"""State of a model on JAX during and after `fit` and `predict`."""
 
 from collections.abc import Iterator
 from typing import Any

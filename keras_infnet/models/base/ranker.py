@@ -1,4 +1,4 @@
-"""What all ranking models have in common."""
+"""Base class of all ranking models."""
 
 import contextlib
 import logging
@@ -40,17 +40,20 @@ _LOG = logging.getLogger("keras_infnet")
 class Ranker(RowSparseModel):
     """Base class of all models: a functional model built from a schema.
 
-    A subclass builds its graph in the constructor and hands inputs and
-    outputs over. The inputs are named as `schema.inputs`, the output is a
-    dict with one `(batch, 1)` float32 tensor a task. The arguments of the
-    constructor are the config of the model: nothing else is needed to save
-    and load it. Where a model only differs in what follows the embeddings,
-    `keras_infnet.models.FeatureRanker` is the shorter way.
+    A subclass builds its graph in the constructor and passes inputs and
+    outputs to this class. Inputs have the names of `schema.inputs`; the output
+    is a dict with one `(batch, 1)` float32 tensor per task. The constructor
+    arguments are the config of the model, so a subclass needs no
+    `get_config`. Use `keras_infnet.models.FeatureRanker` for a model that
+    differs only in what follows the embeddings.
 
-    The total loss is the sum of the tasks' losses given to `compile`, by
-    their `loss_weights`. With `loss_weighting="uncertainty"` the model learns
-    these weights (see `keras_infnet.losses.UncertaintyWeighting`); losses
-    that `compile` leaves out are those of `keras_infnet.losses.task_losses`.
+    The total loss is the sum of the losses given to `compile`, weighted by
+    `loss_weights`. With `loss_weighting="uncertainty"` the model learns these
+    weights (see `keras_infnet.losses.UncertaintyWeighting`), and the losses
+    default to those of `keras_infnet.losses.task_losses`.
+
+    Save models as `.keras`: an `.h5` file loads only with `custom_objects`,
+    and without the state of the optimizer.
 
     Args:
         schema: `Schema`, fitted.
@@ -60,8 +63,8 @@ class Ranker(RowSparseModel):
         **kwargs: `name` and `dtype` (dtype policy of the layers) of the model.
 
     Raises:
-        ValueError: If an argument is not known, or a name of the schema is
-            that of a layer.
+        ValueError: If an argument is unknown, an output is missing or has
+            another shape, or a name of the schema is also the name of a layer.
 
     Example:
 
@@ -84,9 +87,9 @@ class Ranker(RowSparseModel):
 
     #: Constructor arguments of a model of a named size.
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    #: What the graph is built from: the constructor arguments by name.
+    #: Constructor arguments by name, as used to build the graph.
     settings: Settings = {}
-    # Arguments of the outermost constructor, which are the config.
+    # Arguments of the outermost constructor: the config.
     arguments: Settings = {}
     _ids_are_checked = False
 
@@ -96,7 +99,7 @@ class Ranker(RowSparseModel):
         super().__init_subclass__(**kwargs)
         if "__init__" in vars(cls):
             cls.__init__ = record_arguments(cls.__init__)  # type: ignore
-        # Tools that ask for a signature would find that of `__new__`.
+        # `inspect.signature` would return that of `__new__`.
         cls.__signature__ = signature_of(cls)
 
     def __init__(
@@ -119,18 +122,17 @@ class Ranker(RowSparseModel):
                 inputs=dict(inputs), outputs=dict(outputs), **kwargs
             )
         except ValueError as error:
-            # Layers and inputs share their names with parts of the schema.
+            # Inputs and towers are named after parts of the schema.
             twice = re.search(r'name "(.+)" is used \d+ times', str(error))
             if twice is None:
                 raise
             raise ValueError(
                 f"{twice[1]!r} is the name of a layer of "
-                f"{type(self).__name__} and comes from the schema too. "
+                f"{type(self).__name__} and a name in the schema. "
                 "Rename the field, behavior or task; a `Task` keeps its "
                 "column with `label`."
             ) from None
-        # Keras leaves functional models at float32 whatever their layers do,
-        # and the config would forget it.
+        # Keras sets float32 for functional models, whatever their layers use.
         self.dtype_policy = policy
         self.schema = schema
         self.__dict__["_ids"] = IdChecks(schema)
@@ -145,9 +147,9 @@ class Ranker(RowSparseModel):
             self.uncertainty.build((len(schema.tasks),))
 
     def update_settings(self, settings: Settings) -> None:
-        """Replaces settings by their completed form, in the config too."""
+        """Replaces settings by their final values, also in the config."""
         for name, value in settings.items():
-            # A base class may have been given another value of this name.
+            # A subclass may pass another value to its base class.
             given = name in self.arguments
             if given and self.arguments[name] is self.settings.get(name):
                 self.__dict__["arguments"][name] = value
@@ -166,7 +168,7 @@ class Ranker(RowSparseModel):
             A new model.
 
         Raises:
-            ValueError: If the preset is not known.
+            ValueError: If the preset is unknown.
         """
         if preset not in cls.presets:
             raise ValueError(nearest_name(preset, cls.presets, "preset"))
@@ -181,13 +183,13 @@ class Ranker(RowSparseModel):
     def call(
         self, inputs: Any, training: bool | None = None, mask: Any = None
     ) -> Any:
-        # JAX's training step enters here and not through `__call__`. Keras
-        # looks for `training` by name: without it dropout would never act.
+        # The JAX step calls this and not `__call__`. Keras needs the argument
+        # `training` in the signature: without it dropout is never active.
         check_inputs(self.schema, inputs)
         return super().call(inputs, training=training, mask=mask)
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Checks names and ids of the inputs, then trains as `keras.Model`."""
+        """Trains as `keras.Model`, after checks of input names and ids."""
         held_out = kwargs.get("validation_data")
         if isinstance(held_out, (tuple, list)) and held_out:
             check_source(self.schema, held_out[0])
@@ -202,18 +204,18 @@ class Ranker(RowSparseModel):
         return history
 
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Checks names and ids of the inputs, then works as `keras.Model`."""
+        """Evaluates as `keras.Model`, after checks of input names and ids."""
         with self._checked(x) as data:
             return super().evaluate(data, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """Checks names and ids of the inputs, then works as `keras.Model`."""
+        """Predicts as `keras.Model`, after checks of input names and ids."""
         with self._checked(x) as data:
             return super().predict(data, *args, **kwargs)
 
     @contextlib.contextmanager
     def _checked(self, x: Any) -> Iterator[Any]:
-        """Data with checked ids; their batches need no check in `__call__`."""
+        """Yields data whose ids are checked, so `__call__` need not do it."""
         check_source(self.schema, x)
         before = self._ids_are_checked
         with self._ids.readable_errors():
@@ -236,7 +238,7 @@ class Ranker(RowSparseModel):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """Compiles as `keras.Model`; see `RowSparseModel` for the tables."""
+        """Compiles as `keras.Model`, see `RowSparseModel.compile`."""
         if self.uncertainty is not None:
             if loss_weights is not None:
                 raise ValueError(
@@ -256,7 +258,7 @@ class Ranker(RowSparseModel):
     def compile_from_config(self, config: Any) -> None:
         """Compiles as `get_compile_config` describes."""
         if self.uncertainty is not None:
-            # Earlier versions saved weights that they did not use.
+            # Earlier versions saved loss weights that they did not use.
             config = {**config, "loss_weights": None}
         super().compile_from_config(config)
 
@@ -276,7 +278,7 @@ class Ranker(RowSparseModel):
 
     def make_train_function(self, force: bool = False) -> Any:
         """Makes the function that trains on a batch."""
-        self._make_variables(trains=True)
+        self._create_variables(trains=True)
         function = super().make_train_function(force)
         if keras.backend.backend() == "jax":
             keep_weights_on_errors(self, "train_function")
@@ -284,7 +286,7 @@ class Ranker(RowSparseModel):
 
     def make_test_function(self, force: bool = False) -> Any:
         """Makes the function that evaluates a batch."""
-        self._make_variables(trains=False)
+        self._create_variables(trains=False)
         function = super().make_test_function(force)
         if keras.backend.backend() == "jax":
             keep_weights_on_errors(self, "test_function")
@@ -298,8 +300,8 @@ class Ranker(RowSparseModel):
         return function
 
     def train_step(self, *args: Any) -> Any:
-        """Checks the names of the inputs, then trains on a batch."""
-        # Tables are read before `call`, which checks again.
+        """Trains on a batch, after a check of input names."""
+        # Row-sparse steps read the tables before they call the model.
         check_inputs(
             self.schema, keras.utils.unpack_x_y_sample_weight(args[-1])[0]
         )
@@ -313,7 +315,7 @@ class Ranker(RowSparseModel):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Checks labels and weights, then adds up the tasks' losses."""
+        """Returns the total loss, after checks of labels and weights."""
         check_tasks(self.schema, y, "labels")
         check_tasks(self.schema, sample_weight, "sample weights")
         if self.uncertainty is None:
@@ -383,16 +385,16 @@ class Ranker(RowSparseModel):
             model.get_layer(name).trainable = False
         return model
 
-    def _make_variables(self, trains: bool) -> None:
-        """Makes what Keras would make in the first step.
+    def _create_variables(self, trains: bool) -> None:
+        """Creates the variables that Keras would create in the first step.
 
-        TensorFlow traces a step twice that makes variables, and traces are
-        most of the time before the first step.
+        TensorFlow traces a step twice if it creates variables, and tracing
+        takes most of the time before the first step.
         """
         if keras.backend.backend() != "tensorflow":
             return
         loss = self._compile_loss
-        # Learned weights add the losses up without Keras's means of them.
+        # Learned weights do not use Keras's loss object.
         if loss is not None and not loss.built and self.uncertainty is None:
             tasks = dict.fromkeys(self.schema.task_names)
             loss.build(tasks, tasks)

@@ -1,4 +1,4 @@
-"""Models whose embedding tables are trained by rows."""
+"""Models with row-sparse updates of embedding tables."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ __all__ = ["RowSparseModel"]
 
 
 class RowSparseModel(keras.Model):
-    """Base class: `compile` and `fit` that train the tables by rows.
+    """Base class of models that update only the table rows a batch reads.
 
-    The tables are those of its `keras_infnet.layers.StackedEmbedding`
-    layers, which read inputs of the model.
+    The tables are those of `keras_infnet.layers.StackedEmbedding` layers that
+    read inputs of the model.
     """
 
     jit_compile: Any
-    # Whether XLA compiles the step on TensorFlow, but for the tables.
+    # Whether XLA compiles the TensorFlow step, except for the tables.
     _compiles = False
 
     def compile(
@@ -33,25 +33,25 @@ class RowSparseModel(keras.Model):
         embedding_optimizer: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Configures training; embedding tables are trained by rows.
+        """Configures training with row-sparse updates of embedding tables.
 
-        Time and memory of a step then depend on the batch and not on the
-        vocabulary.
+        Time and memory of a step depend on the batch and not on the size of
+        the tables.
 
         Args:
             optimizer: Keras optimizer, or its name, for the dense weights; or
-                `keras_infnet.optimizers.RowSparseOptimizer` for all. Defaults
-                to `"adamw"`.
+                `keras_infnet.optimizers.RowSparseOptimizer` for all weights.
+                Defaults to `"adamw"`.
             *args: Further arguments of `keras.Model.compile`.
             embedding_optimizer: optimizer of `keras_infnet.optimizers` for
-                the tables, `None` for `RowwiseAdagrad`, or `"dense"` to give
-                `optimizer` the whole tables, as Keras does. Defaults to
+                the tables, `None` for `RowwiseAdagrad`, or `"dense"` to let
+                `optimizer` update whole tables, as Keras does. Defaults to
                 `None`.
             **kwargs: Further arguments of `keras.Model.compile`.
 
         Raises:
-            ValueError: If an optimizer is of a wrong kind, or asks for what
-                tables that are trained by rows do not have.
+            ValueError: If an optimizer has a wrong type, or an option that
+                row-sparse updates do not support.
         """
         optimizer = keras.optimizers.get(optimizer)
         ready = isinstance(optimizer, RowSparseOptimizer)
@@ -64,7 +64,7 @@ class RowSparseModel(keras.Model):
                 )
         elif ready and embedding_optimizer is not None:
             raise ValueError(
-                "`optimizer` has an optimizer for the tables already: "
+                "`optimizer` already has an optimizer for the tables: "
                 f"{optimizer.embedding.name}. Received: "
                 f"embedding_optimizer={embedding_optimizer!r}."
             )
@@ -79,7 +79,7 @@ class RowSparseModel(keras.Model):
 
     def get_compile_config(self) -> Any:
         """Returns the arguments of `compile`, as `.keras` files keep them."""
-        # Writing an `.h5` file, Keras removes the optimizer from them.
+        # Keras removes the optimizer when it writes an `.h5` file.
         if self.compiled and "optimizer" not in self._compile_config.config:
             self._compile_config.config["optimizer"] = self.optimizer
         return super().get_compile_config()
@@ -93,8 +93,8 @@ class RowSparseModel(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def train_step(self, *args: Any) -> Any:
-        """One step of training; by rows, where the optimizer does so."""
-        layers = self._tables_by_rows()
+        """Trains on a batch, with row-sparse updates if configured."""
+        layers = self._row_sparse_layers()
         if not layers:
             return super().train_step(*args)
         match keras.backend.backend():
@@ -109,18 +109,18 @@ class RowSparseModel(keras.Model):
         """Makes the function that trains on a batch."""
         if (
             keras.backend.backend() != "tensorflow"
-            or not self._tables_by_rows()
+            or not self._row_sparse_layers()
         ):
             return super().make_train_function(force)
-        # XLA would copy a table that is read and written inside.
+        # XLA would copy a table that a compiled function reads and writes.
         self._compiles, self.jit_compile = self.jit_compile, False
         try:
             return super().make_train_function(force)
         finally:
             self.jit_compile = self._compiles
 
-    def _tables_by_rows(self) -> list[Any]:
-        """Layers whose tables the optimizer trains by rows."""
+    def _row_sparse_layers(self) -> list[Any]:
+        """Returns the layers whose tables get row-sparse updates."""
         if not isinstance(self.optimizer, RowSparseOptimizer):
             return []
         return [

@@ -1,4 +1,4 @@
-"""Towers: from a vector of every task to its prediction."""
+"""Towers that map the vector of a task to its prediction."""
 
 import inspect
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def predict_tasks(
     dtype: Any,
     offsets: Any = None,
 ) -> dict[str, Any]:
-    """Puts a tower on the vector of every task, or on one for all of them.
+    """Applies a tower per task, to a list of vectors or to a shared one.
 
     `offsets` of shape `(batch, tasks)` are added to the logits.
     """

@@ -1,4 +1,4 @@
-"""Models with one hidden vector for all tasks, and such vectors alone."""
+"""Single-task models as trunks: one hidden vector for all tasks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,8 +16,8 @@ from keras_infnet.schema import nearest_name
 
 __all__ = ["TrunkRanker", "check_trunk", "trunk_vector"]
 
-# What belongs to a whole model and not to its trunk.
-_OF_THE_MODEL = (
+# Arguments of a whole model, not of its trunk.
+_MODEL_ARGUMENTS = (
     "schema",
     "embedding_dim",
     "tower_dims",
@@ -31,13 +31,12 @@ _OF_THE_MODEL = (
 
 
 class TrunkRanker(FeatureRanker):
-    """Base class of single-task systems, made multi-task.
+    """Base class of single-task models with a tower per task.
 
-    A subclass defines `build_trunk`, the graph up to the last hidden vector.
-    This vector is shared by the tasks; each has a tower on it. Without hidden
-    layers in the towers and with one task the model is that of its paper.
-    Multi-task models (SharedBottom, MMoE, OMoE, PLE) take the same trunks, by
-    the names of their classes: `MMoE(schema, trunk="DCNv2")`.
+    A subclass defines `build_trunk`, the graph up to the last hidden vector,
+    which all towers read. With one task and `tower_dims=()` the model is that
+    of its paper. SharedBottom, MMoE, OMoE and PLE accept the class as trunk,
+    by its name: `MMoE(schema, trunk="DCNv2")`.
 
     The arguments, the call arguments and the outputs are those of
     `keras_infnet.models.FeatureRanker`.
@@ -58,7 +57,7 @@ class TrunkRanker(FeatureRanker):
     (None, 1)
     """
 
-    #: The trunks, by name of their class.
+    #: All subclasses by name.
     trunks: dict[str, type["TrunkRanker"]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -67,11 +66,11 @@ class TrunkRanker(FeatureRanker):
 
     @classmethod
     def build_trunk(cls, features: Features, settings: Settings) -> Any:
-        """Builds the graph from the embeddings to the shared vector.
+        """Builds the graph from the embeddings to the hidden vector.
 
         Args:
             features: `Features`.
-            settings: the constructor arguments by name.
+            settings: dict of the constructor arguments.
 
         Returns:
             Tensor of shape `(batch, width)`.
@@ -86,7 +85,7 @@ class TrunkRanker(FeatureRanker):
     def build_outputs(
         cls, features: Features, settings: Settings
     ) -> dict[str, Any]:
-        """Puts a tower a task on the trunk."""
+        """Applies the towers to the trunk."""
         return features.towers(_vector(cls, features, settings), settings)
 
 
@@ -103,7 +102,7 @@ def _vector(
 
 
 def check_trunk(trunk: str | Settings | None) -> None:
-    """Raises unless `trunk` names a trunk, and settings that it has."""
+    """Raises unless `trunk` names a model and arguments of its trunk."""
     if trunk is None:
         return
     given = {"name": trunk} if isinstance(trunk, str) else dict(trunk)
@@ -111,19 +110,20 @@ def check_trunk(trunk: str | Settings | None) -> None:
     known = TrunkRanker.trunks
     if name not in known:
         raise ValueError(nearest_name(str(name), known, "trunk"))
-    wrong = [key for key in given if key in _OF_THE_MODEL]
+    wrong = [key for key in given if key in _MODEL_ARGUMENTS]
     if wrong:
         raise ValueError(
-            f"{wrong[0]!r} is a setting of the whole model, not of its trunk. "
-            f"Give it beside `trunk`. Received: trunk={trunk!r}."
+            f"{wrong[0]!r} is an argument of the whole model, not of its "
+            "trunk. Pass it as a separate argument. Received: "
+            f"trunk={trunk!r}."
         )
     check_arguments(known[name], (), given)
 
 
 def trunk_vector(settings: Settings, features: Features) -> Any:
-    """Builds the vector that the shared part of a multi-task model reads.
+    """Returns the output of `settings["trunk"]`.
 
-    Without a `trunk` in the settings, it is the embeddings side by side.
+    Without a trunk it is the concatenated embeddings.
     """
     trunk = settings["trunk"]
     if trunk is None:
@@ -135,7 +135,7 @@ def trunk_vector(settings: Settings, features: Features) -> Any:
     values = {
         name: parameter.default
         for name, parameter in signature_of(cls).parameters.items()
-        if name not in _OF_THE_MODEL
+        if name not in _MODEL_ARGUMENTS
     }
     values["embedding_dim"] = settings["embedding_dim"]
     if "dropout" in values:

@@ -1,1 +1,1 @@
-"""The two training stages of AutoIFS."""
+"""Training of AutoIFS: search and retraining."""

@@ -1,4 +1,4 @@
-"""The search of AutoIFS for the flows of information to keep."""
+"""The search of AutoIFS for the information flows to keep."""
 
 import re
 from collections.abc import Mapping
@@ -21,28 +21,27 @@ class FlowSearch(keras.callbacks.Callback):
     """Searches the flows that `keras_infnet.models.AutoIFS` keeps.
 
     At the start of epoch `e`, counted from 0, the temperature of the gates
-    becomes `final_temperature ** (e / (epochs - 1))`, so that they come close
-    to 0 and 1. At the start of epoch `rewind_epoch` all weights but those of
-    the gates are copied, at the end of the search the gates and the tables
-    that they read. `build_retrain` puts the parts together: the copied
-    weights, from before the end, with the gates from the end, which are 0 or
-    1 from then on and no longer trained.
+    becomes `final_temperature ** (e / (epochs - 1))`, which moves them towards
+    0 and 1. The callback stores all weights except gates at the start of epoch
+    `rewind_epoch`, and the gates and the tables that they read at the end.
+    `build_retrain` combines them: stored weights, and the final gates, which
+    are now 0 or 1 and not trained.
 
-    Weights and gates learn from the same batches; the gates at a small
-    fraction of the learning rate (see `optimizer`).
+    Weights and gates learn from the same batches, the gates at a fraction of
+    the learning rate (see `optimizer`).
 
     Args:
-        epochs: integer, 2 at least. Epochs of the search, those of `fit`.
-            Defaults to `10`.
+        epochs: integer, at least 2. Epochs of the search, equal to those of
+            `fit`.            Defaults to `10`.
         final_temperature: float. Temperature of the last epoch. Defaults to
             `100.0`.
         rewind_epoch: integer below `epochs`, or `None` for the last one.
             Defaults to `None`.
-        gate_ratio: float. Learning rate of the gates, as a part of that of
-            the other dense weights. At `0.01`, as the paper's authors have
-            it, a few hundred steps leave the gates near what they were
-            drawn as; where searches with other seeds keep other flows, raise
-            it. Defaults to `0.01`.
+        gate_ratio: float. Learning rate of the gates divided by that of the
+            other dense weights. With `0.01`, the value of the paper's authors,
+            gates stay close to their initial values for a few hundred steps;
+            use a larger one if searches with other seeds keep other flows.
+            Defaults to `0.01`.
 
     Raises:
         ValueError: If a number is out of range.
@@ -105,23 +104,23 @@ class FlowSearch(keras.callbacks.Callback):
 
     @property
     def finished(self) -> bool:
-        """Whether a search has come to its end."""
+        """Whether a search is complete."""
         return bool(self._searched)
 
     def optimizer(self, model: Any, optimizer: Any = None) -> Any:
-        """Makes an optimizer under which the gates learn slowly.
+        """Returns an optimizer with a lower learning rate for the gates.
 
         Args:
             model: `AutoIFS` of `stage="search"`.
-            optimizer: Keras optimizer or `RowSparseOptimizer`, for all
-                weights but the gates; `None` is Adam with a rate of 3e-4.
-                Defaults to `None`.
+            optimizer: Keras optimizer or `RowSparseOptimizer` for all weights
+                except gates; `None` is Adam with learning rate 3e-4. Defaults
+                to `None`.
 
         Returns:
             An optimizer for `model.compile`.
 
         Raises:
-            ValueError: If the model has no gates to search.
+            ValueError: If the model is not an `AutoIFS` to search.
         """
         _check_searches(model)
         if optimizer is None:
@@ -158,7 +157,7 @@ class FlowSearch(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         if epoch + 1 < self.epochs:
             return
-        # Now: at the end of `fit`, averages may take the place of weights.
+        # Not in `on_train_end`, when averages may have replaced weights.
         gates = self._gates()
         self._searched = {
             weight.path: ops.convert_to_numpy(weight).copy()
@@ -170,23 +169,23 @@ class FlowSearch(keras.callbacks.Callback):
         return {weight.path: weight for weight in self.model.gate_weights}
 
     def build_retrain(self, model: Any, **changes: Any) -> Any:
-        """Makes the model that is trained after the search, and served.
+        """Returns the model to train after the search, and to serve.
 
         Args:
             model: the searched `AutoIFS`.
-            **changes: Constructor arguments that replace the model's own, for
+            **changes: Constructor arguments that replace those of `model`, for
                 example `l2`.
 
         Returns:
             A new `AutoIFS` of `stage="retrain"`, not compiled.
 
         Raises:
-            ValueError: If no search has come to its end, or it was that of
-                another model.
+            ValueError: If no search is complete, or it was that of another
+                model.
         """
         if not self.finished:
             raise ValueError(
-                "the search has not come to its end. Call `model.fit` with "
+                "the search is not complete. Call `model.fit` with "
                 f"epochs={self.epochs} and this callback first."
             )
         broken = [
@@ -196,12 +195,12 @@ class FlowSearch(keras.callbacks.Callback):
         ]
         if broken:
             raise ValueError(
-                "the search diverged: there are numbers that are not finite "
-                f"in {broken[0]}. Search with lower learning rates."
+                f"the search diverged: {broken[0]} has values that are not "
+                "finite. Use lower learning rates."
             )
         config = {**model.get_config(), "stage": "retrain", **changes}
         ranker = type(model).from_config(config)
-        # The gates read the tables as they were when the search ended.
+        # The gates read the tables from the end of the search.
         tables = [
             value
             for path, value in self._searched.items()
@@ -216,31 +215,31 @@ class FlowSearch(keras.callbacks.Callback):
             value = values.get(weight.path)
             if value is None or value.shape != tuple(weight.shape):
                 raise ValueError(
-                    f"the search knows no weight {weight.path!r} of shape "
+                    f"the search has no weight {weight.path!r} of shape "
                     f"{tuple(weight.shape)}: it was that of another model."
                 )
             weight.assign(value)
         return ranker
 
     def report(self, model: Any, batches: Any) -> Any:
-        """Tells which flows are kept; see `kept_flows`.
+        """Returns the flows that are kept, see `kept_flows`.
 
-        After a search these are those of its end, whatever stands in the
-        model since: at the end of `fit` averages may replace its weights.
+        After a search the stored gates are used, since averages may have
+        replaced the weights of the model at the end of `fit`.
         """
         if self.finished and getattr(model, "stage", None) == "search":
             model = self.build_retrain(model)
         return kept_flows(model, batches)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns the copied weights, as arrays by name."""
+        """Returns the stored weights, as arrays by name."""
         return {
             **{f"rewound:{k}": v for k, v in self._rewound.items()},
             **{f"searched:{k}": v for k, v in self._searched.items()},
         }
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Takes over the result of `state`."""
+        """Restores the result of `state`."""
         parts: dict[str, dict[str, np.ndarray]] = {
             "rewound": {},
             "searched": {},
@@ -252,11 +251,10 @@ class FlowSearch(keras.callbacks.Callback):
 
 
 def gate_optimizer(weights: Any, optimizer: Any, ratio: float) -> Any:
-    """Makes an optimizer under which `weights` learn slowly.
+    """Returns a `MultiOptimizer` with a lower learning rate for `weights`.
 
-    They get a copy of the optimizer with `ratio` of its learning rate and
-    without weight decay: in a `MultiOptimizer`, which a `RowSparseOptimizer`
-    has for its dense weights.
+    These get a copy of the optimizer with its learning rate times `ratio` and
+    without weight decay. A `RowSparseOptimizer` gets it as dense optimizer.
     """
     if isinstance(optimizer, RowSparseOptimizer):
         config = optimizer.get_config()
@@ -280,8 +278,8 @@ def gate_optimizer(weights: Any, optimizer: Any, ratio: float) -> Any:
     if config.get("weight_decay"):
         config["weight_decay"] = 0.0
     config["name"] = f"{optimizer.name}_of_gates"
-    # One pattern of whole paths: a loaded optimizer must not have one copy a
-    # weight, and no other weight may have part of its name in common.
+    # One pattern of full paths: separate patterns would be loaded as separate
+    # copies, and parts of paths could match other weights.
     pattern = "|".join(re.escape(weight.path) for weight in weights)
     slow = type(optimizer).from_config(config)
     return keras.optimizers.MultiOptimizer(

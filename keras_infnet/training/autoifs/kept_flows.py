@@ -1,4 +1,4 @@
-"""Which flows of information a model keeps, by scenario and task."""
+"""The information flows that a model keeps, by scenario and task."""
 
 from typing import Any
 
@@ -12,22 +12,22 @@ __all__ = ["kept_flows"]
 
 
 def kept_flows(model: Any, batches: Any) -> pd.DataFrame:
-    """Counts how often an `AutoIFS` keeps each of its flows.
+    """Returns how often an `AutoIFS` keeps each of its flows.
 
-    A flow is kept where its score is not above 0, as in the retrained model;
-    during a search that is where its gate is nearer to 0 than to 1.
+    A flow is kept if its gate is at most 0.5, during the search and in the
+    retrained model.
 
     Args:
         model: `keras_infnet.models.AutoIFS`, of any stage.
-        batches: `keras_infnet.data.Batches` of the rows to look at.
+        batches: `keras_infnet.data.Batches` of the rows to count.
 
     Returns:
-        `pandas.DataFrame` with a row for every scenario that was met and
-        every task: `scenario` (its value in the data where the encoder knows
-        it, else its id; `None` for missing or new ones), `task`, `rows`, and
-        for every flow the share of these rows, from 0 to 1, that keep it:
-        `shared_to_shared`, `specific_to_specific`, `shared_to_specific` and
-        `specific_to_shared`, from the scenario's part to the task's.
+        `pandas.DataFrame` with a row per scenario in the data and task:
+        `scenario` (its raw value if the encoder has it, else its id; `None`
+        for missing and unknown ones), `task`, `rows`, and the share of these
+        rows, from 0 to 1, that keep a flow from the scenario stage to the task
+        stage: `shared_to_shared`, `specific_to_specific`,
+        `shared_to_specific` and `specific_to_shared`.
 
     Raises:
         ValueError: If the model has no gates.
@@ -37,7 +37,7 @@ def kept_flows(model: Any, batches: Any) -> pd.DataFrame:
     """
     if not hasattr(model, "gate_model"):
         raise ValueError(
-            f"only AutoIFS has flows to keep. Received: {type(model).__name__}."
+            f"only AutoIFS has gated flows. Received: {type(model).__name__}."
         )
     schema, gates = model.schema, model.gate_model()
     table = schema.field(schema.scenario).table_name
@@ -68,7 +68,7 @@ def kept_flows(model: Any, batches: Any) -> pd.DataFrame:
 
 
 def _names(encoder: Any, table: str, size: int) -> list[Any]:
-    """Returns the raw value of every id of a scenario; `None` for id 0."""
+    """Returns the raw value of every scenario id; `None` for id 0."""
     known = list(getattr(encoder, "vocabularies", {}).get(table, ()))
     known = [getattr(value, "item", lambda v=value: v)() for value in known]
     return [None, *(known or range(1, size))]

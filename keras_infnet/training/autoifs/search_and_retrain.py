@@ -1,4 +1,4 @@
-"""AutoIFS from its search to the model that is served: both stages."""
+"""Both training stages of AutoIFS."""
 
 import inspect
 import json
@@ -41,24 +41,22 @@ def search_and_retrain(
     verbose: Any = "auto",
     **kwargs: Any,
 ) -> tuple[Any, Any]:
-    """Searches the flows of an `AutoIFS`, then trains it with those it kept.
+    """Searches the flows of an `AutoIFS`, then retrains with the kept ones.
 
-    Both stages read the rows in the same order. With a `directory` an
-    interrupted call continues in the stage and epoch that it had come to.
+    Both stages read the rows in the same order. With a `directory`, calling
+    the function again resumes an interrupted run in its stage and epoch.
 
     Args:
-        model: `keras_infnet.models.AutoIFS` of `stage="search"`. It is
-            compiled by this function.
+        model: `keras_infnet.models.AutoIFS` of `stage="search"`. This function
+            compiles it.
         train: `keras_infnet.data.Batches`.
         validation: `keras_infnet.data.Batches` or `None`, for the second
             stage. Defaults to `None`.
-        search: `FlowSearch`, or `None` for one with its defaults. Defaults to
-            `None`.
+        search: `FlowSearch`, or `None` for its defaults. Defaults to `None`.
         epochs: integer. Epochs of the second stage. Defaults to `1`.
-        compile_model: function of a model, and of `optimizer` by name, that
-            compiles the model. For the search it is called once more with
-            what `search.optimizer` makes of the optimizer. Defaults to
-            `compile_ranker`.
+        compile_model: function that compiles a model, with an optional keyword
+            `optimizer`. For the search it is called a second time with the
+            result of `search.optimizer`. Defaults to `compile_ranker`.
         directory: path or `None`. See `fit_ranker`. Defaults to `None`.
         save_every: integer or `None`. See `fit_ranker`. Defaults to `None`.
         verbose: `verbose` of `fit`. Defaults to `"auto"`.
@@ -70,8 +68,8 @@ def search_and_retrain(
         `keras.callbacks.History` of the second stage.
 
     Raises:
-        ValueError: If the model has no gates to search, or a number is out
-            of range.
+        ValueError: If the model is not an `AutoIFS` to search, or a number is
+            out of range.
     """
     search = FlowSearch() if search is None else search
     fitted = {"validation": validation, "epochs": epochs}
@@ -79,13 +77,13 @@ def search_and_retrain(
     check_fit(model, train, save_every=save_every, **fitted)
     _check_options(kwargs, directory)
     compile_model(model)
-    # What the second stage draws must not depend on an interruption.
+    # Random numbers of the second stage must not depend on interruptions.
     seed = random.getrandbits(31)
     compile_model(model, optimizer=search.optimizer(model, model.optimizer))
     folder = None if directory is None else pathlib.Path(directory)
     found = None if folder is None else folder / "flows.npz"
     if found is not None and found.exists():
-        _take_over(found, search, model, train)
+        _load_search(found, search, model, train)
     else:
         _LOG.info("Stage 1 of 2: searching the flows.")
         fit_ranker(
@@ -98,7 +96,7 @@ def search_and_retrain(
             verbose=verbose,
         )
         if found is not None:
-            _keep(found, search, model, train)
+            _save_search(found, search, model, train)
     _LOG.info("Stage 2 of 2: training with the flows that are kept.")
     keras.utils.set_random_seed(seed)
     ranker = search.build_retrain(model)
@@ -119,7 +117,7 @@ def search_and_retrain(
 
 
 def _check_options(options: dict[str, Any], directory: Any) -> None:
-    """Raises for what would end the second stage, before the first."""
+    """Checks arguments of the second stage before the first."""
     known = {
         *inspect.signature(fit_ranker).parameters,
         *inspect.signature(keras.Model.fit).parameters,
@@ -149,19 +147,19 @@ def _run_digests(search: FlowSearch, model: Any, train: Any) -> dict[str, str]:
     return {**run_digests(model, train), "FlowSearch": repr(search.settings)}
 
 
-def _keep(
+def _save_search(
     path: pathlib.Path, search: FlowSearch, model: Any, train: Any
 ) -> None:
-    """Writes what a search has found."""
+    """Writes the result of a search."""
     written = np.array(json.dumps(_run_digests(search, model, train)))
     write_arrays(path, {**search.state(), "signature": written}.items())
 
 
-def _take_over(
+def _load_search(
     path: pathlib.Path, search: FlowSearch, model: Any, train: Any
 ) -> None:
-    """Reads what a search of the same model and rows has found."""
+    """Reads the result of a search with the same model and data."""
     check_run_digests(path, _run_digests(search, model, train))
     with opened_arrays(path) as arrays:
         search.load_state({k: arrays[k] for k in arrays if k != "signature"})
-    _LOG.info("%s: the search is done; its flows are taken over.", path)
+    _LOG.info("%s: the search is complete; its flows are used.", path)

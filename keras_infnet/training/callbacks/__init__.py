@@ -1,4 +1,4 @@
-"""Callbacks of `fit`; `fitting.py` puts them in order."""
+"""Callbacks of `fit`; `fitting.py` orders them."""
 
 from typing import Any, TypeAlias
 

@@ -1,4 +1,4 @@
-"""Validation, and what follows it, with averaged weights."""
+"""Validation with averaged weights."""
 
 from typing import Any
 
@@ -11,18 +11,18 @@ __all__ = ["AveragedWeights", "keeps_averages"]
 
 
 class AveragedWeights(keras.callbacks.Callback):
-    """Validates with the averages of the weights, then trains these on.
+    """Validates with averaged weights, then restores the trained ones.
 
-    For optimizers with `use_ema=True`, those of
-    `keras_infnet.optimizers.RowSparseOptimizer` included. The averages of rows
-    that were not read lately are brought up to date first, which takes as
-    long as the table is large, once a validation.
+    For optimizers with `use_ema=True`, including those of
+    `keras_infnet.optimizers.RowSparseOptimizer`. Each validation first updates
+    the averages of table rows that were not read recently, at a cost
+    proportional to the size of the table.
 
-    During `fit` the averages stay in place from the start of the validation
-    to the `on_epoch_end` of this callback. So put it *behind* the callbacks
-    that store what was scored, such as `keras.callbacks.ModelCheckpoint`, and
+    During `fit` the model has the averages from the start of a validation to
+    the `on_epoch_end` of this callback. Put it *after* callbacks that store
+    the validated weights, such as `keras.callbacks.ModelCheckpoint`, and
     *before* those that store the state of training, such as `Resume` and
-    `keras.callbacks.BackupAndRestore`. `fit_ranker` does so by itself.
+    `keras.callbacks.BackupAndRestore`. `fit_ranker` does this.
 
     Example:
 
@@ -56,7 +56,7 @@ class AveragedWeights(keras.callbacks.Callback):
         self._fits = False
 
     def use_trained_weights(self) -> None:
-        """Puts the trained weights back where averages are in their place."""
+        """Restores the trained weights if the model has averages."""
         if self._in_place:
             self._swap()
 

@@ -1,4 +1,4 @@
-"""Early stopping that gives back the best weights."""
+"""Early stopping that restores the best weights."""
 
 import logging
 import math
@@ -15,24 +15,23 @@ _LOG = logging.getLogger("keras_infnet")
 
 
 class BestWeights(keras.callbacks.Callback):
-    """Keeps the weights of the best validation, and stops without progress.
+    """Restores the weights of the best validation; can stop training early.
 
-    The weights kept are those that were validated: averaged ones where an
-    `AveragedWeights` stands *behind* this callback. They are put back when
-    training ends. An evaluation whose metric is NaN, because no task has both
-    classes, says nothing: it is reported once and does not count for
-    `patience`.
+    The callback stores the weights that were validated (averages, if an
+    `AveragedWeights` comes *after* it) and restores them when training ends.
+    Validations whose metric is NaN, because no task has both classes, are
+    reported once and do not count for `patience`.
 
     Args:
         monitor: string. Name in the logs. Defaults to `"val_mean_auc"`.
         mode: `"max"` or `"min"`. Defaults to `"max"`.
-        patience: integer or `None`. Evaluations without progress before
+        patience: integer or `None`. Validations without improvement before
             training stops; `None` never stops. Defaults to `None`.
-        min_delta: float. Smallest change that counts as progress. Defaults
+        min_delta: float. Changes up to this size are no improvement. Defaults
             to `0.0`.
 
     Raises:
-        ValueError: If `mode` is not known.
+        ValueError: If `mode` is unknown.
 
     Example:
 
@@ -61,7 +60,7 @@ class BestWeights(keras.callbacks.Callback):
         self.waited = 0
         self.best_weights: list[Any] | None = None
         self._validated: list[Any] | None = None
-        self._told = False
+        self._warned = False
 
     def on_test_end(self, logs: Logs = None) -> None:
         self._validated = self.model.get_weights()
@@ -75,13 +74,13 @@ class BestWeights(keras.callbacks.Callback):
             self.waited = 0
             return
         if math.isnan(value):
-            if validated is not None and not self._told:
+            if validated is not None and not self._warned:
                 _LOG.warning(
-                    "%s is undefined: the validation rows cannot choose the "
-                    "best weights.",
+                    "%s is undefined, so this validation cannot determine "
+                    "the best weights.",
                     self.monitor,
                 )
-                self._told = True
+                self._warned = True
             return
         self.waited += 1
         if self.patience is not None and self.waited >= self.patience:
@@ -90,9 +89,9 @@ class BestWeights(keras.callbacks.Callback):
     def on_train_end(self, logs: Logs = None) -> None:
         if self.best_weights is not None:
             self.model.set_weights(self.best_weights)
-        elif not self._told:
+        elif not self._warned:
             _LOG.warning(
-                "no validation gave %s: the last weights are kept.",
+                "%s was never logged: the last weights are kept.",
                 self.monitor,
             )
 
@@ -105,7 +104,7 @@ class BestWeights(keras.callbacks.Callback):
         return gain > self.min_delta
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns what a resumed run needs, as arrays by name."""
+        """Returns the state for a resumed run, as arrays by name."""
         state = {
             "waited": np.array(self.waited),
             "best": np.array(math.nan if self.best is None else self.best),
@@ -118,7 +117,7 @@ class BestWeights(keras.callbacks.Callback):
         return state
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
-        """Takes over the result of `state`."""
+        """Restores the result of `state`."""
         self.waited = int(state["waited"])
         best, epoch = float(state["best"]), int(state["epoch"])
         self.best = None if math.isnan(best) else best

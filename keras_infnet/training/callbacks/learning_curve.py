@@ -1,4 +1,4 @@
-"""The loss while training goes on."""
+"""The training loss within epochs."""
 
 from typing import Any
 
@@ -11,17 +11,17 @@ __all__ = ["LearningCurve"]
 
 
 class LearningCurve(keras.callbacks.Callback):
-    """Records the loss of the rows that training has just read.
+    """Records the training loss several times per epoch.
 
-    A point is the mean loss of the rows since the point before, each row
-    measured before the step that learned from it: within the first epoch that
-    is the loss on rows never seen. It is the sum of the losses of the tasks,
-    without penalties and auxiliary losses, so curves of different models can
-    be laid over each other. A last batch that is not full has no part in it.
+    A point is the mean loss of the rows since the previous point, computed
+    before the step that learns from them: in the first epoch, the loss on
+    unseen rows. It is the sum of the losses of the tasks, without penalties
+    and auxiliary losses, so that curves of different models are comparable. A
+    last batch that is not full is left out.
 
     Args:
-        batches: `keras_infnet.data.Batches` that are trained on.
-        points: integer. Points in an epoch, at most. Defaults to `40`.
+        batches: `keras_infnet.data.Batches` of the training rows.
+        points: integer. Maximum number of points per epoch. Defaults to `40`.
 
     Raises:
         ValueError: If `points` is not positive.
@@ -44,9 +44,8 @@ class LearningCurve(keras.callbacks.Callback):
             )
         self.num_rows = int(batches.num_rows)
         self.batch_size = int(batches.batch_size)
-        # What Keras reports is a mean of rows for the sum of the tasks' losses
-        # and, on TensorFlow, a mean of batches for each of them: the same as
-        # long as batches are full.
+        # Keras averages the total loss over rows but, on TensorFlow, the loss
+        # of a task over batches. Both are equal as long as batches are full.
         self.steps = max(1, self.num_rows // self.batch_size)
         self.every = -(-self.steps // points)
         self.rows: list[int] = []
@@ -75,11 +74,11 @@ class LearningCurve(keras.callbacks.Callback):
         self._done, self._sum = done, mean * done
 
     def _resumed(self, epoch: int) -> bool:
-        """Whether a point lies within this epoch already."""
+        """Whether this epoch already has a point."""
         return bool(self.rows) and self.rows[-1] > epoch * self.num_rows
 
     def state(self) -> dict[str, np.ndarray]:
-        """Returns what a resumed run needs, as arrays by name."""
+        """Returns the state for a resumed run, as arrays by name."""
         return {
             "rows": np.array(self.rows, "int64"),
             "loss": np.array(self.loss, "float64"),
@@ -88,7 +87,7 @@ class LearningCurve(keras.callbacks.Callback):
         }
 
     def load_state(self, state: dict[str, np.ndarray]) -> None:
-        """Takes over the result of `state`."""
+        """Restores the result of `state`."""
         self.rows = state["rows"].tolist()
         self.loss = state["loss"].tolist()
         self._done, self._sum = int(state["done"]), float(state["sum"])
@@ -96,7 +95,7 @@ class LearningCurve(keras.callbacks.Callback):
 
 def _task_loss(logs: dict[str, Any], schema: Any) -> float | None:
     names = [f"{task}_loss" for task in getattr(schema, "task_names", ())]
-    # Keras names the losses of several outputs, not that of one alone.
+    # Keras logs no separate loss for a single output.
     if not names or any(name not in logs for name in names):
         names = ["loss"]
     if any(name not in logs for name in names):

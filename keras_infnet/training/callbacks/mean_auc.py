@@ -1,4 +1,4 @@
-"""The mean AUC of an epoch, over tasks or over scenarios and tasks."""
+"""The mean AUC over tasks, or over scenarios and tasks."""
 
 import logging
 import math
@@ -19,9 +19,9 @@ _LOG = logging.getLogger("keras_infnet")
 class MeanAUC(keras.callbacks.Callback):
     """Adds the mean AUC of the binary tasks to the logs of every epoch.
 
-    `mean_auc` and, with validation data, `val_mean_auc`. Tasks whose AUC is
-    undefined, because one class is absent, are left out; the mean is NaN
-    where no task is left. Put it before callbacks that read the logs.
+    The names are `mean_auc` and, with validation data, `val_mean_auc`. Tasks
+    without both classes have no AUC and are left out; the mean of no tasks is
+    NaN. Put this callback before those that read the logs.
 
     Args:
         schema: `Schema` of the model.
@@ -39,7 +39,7 @@ class MeanAUC(keras.callbacks.Callback):
     def __init__(self, schema: Schema) -> None:
         super().__init__()
         self.tasks = [t.name for t in schema.tasks if t.kind == "binary"]
-        # Keras drops the output's name where there is only one output.
+        # Keras does not prefix metrics with the name of a single output.
         self.single = len(schema.tasks) == 1
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
@@ -60,21 +60,20 @@ class MeanAUC(keras.callbacks.Callback):
 class ScenarioTaskAUC(keras.callbacks.Callback):
     """Adds the mean validation AUC over all scenarios and tasks to the logs.
 
-    A large scenario then counts as much as a small one. The exact AUC of
-    every pair of a scenario and a binary task is taken from the rows that
-    have its label; pairs with one class are left out, and their number is
-    logged once. Rows of missing or unknown scenarios are one scenario more.
-    The mean is `val_mean_auc`, in place of the one that `MeanAUC` writes: put
-    this behind `MeanAUC` and before all callbacks that read the logs or
-    exchange weights.
+    All scenarios have the same weight, whatever their size. The exact AUC of
+    every pair of a scenario and a binary task is computed on the rows with its
+    label; pairs with one class are left out, and their number is logged once.
+    Missing and unknown scenarios together count as one scenario. The mean
+    replaces the `val_mean_auc` of `MeanAUC`: put this callback after
+    `MeanAUC`, and before callbacks that read the logs or exchange weights.
 
     Args:
         batches: `keras_infnet.data.Batches` of the validation rows, not
             shuffled.
 
     Raises:
-        ValueError: If the schema of the batches names no scenario, or they
-            are shuffled.
+        ValueError: If the schema of the batches has no scenario, or they are
+            shuffled.
 
     Reference:
     - [AutoIFS](https://arxiv.org/abs/2512.13396)
@@ -85,27 +84,26 @@ class ScenarioTaskAUC(keras.callbacks.Callback):
         schema = batches.schema
         if schema.scenario is None:
             raise ValueError(
-                "the schema names no scenario. Give "
-                "`Schema(scenario=...)` the name of a Categorical, or use "
-                "MeanAUC."
+                "the schema has no scenario. Give `Schema(scenario=...)` the "
+                "name of a Categorical, or use MeanAUC."
             )
         if batches.shuffle:
             raise ValueError(
-                "labels and predictions are compared in the order of rows: "
-                "make the batches with shuffle=False."
+                "labels and predictions must have the same order: create the "
+                "batches with shuffle=False."
             )
         self.batches = batches
         self.tasks = [t.name for t in schema.tasks if t.kind == "binary"]
-        #: AUC by scenario's id and task, of the last validation.
+        #: AUC of the last validation by scenario id and task.
         self.values: dict[tuple[int, str], float] = {}
-        self._told = False
+        self._reported = False
         self._validated = False
 
     def on_test_end(self, logs: Logs = None) -> None:
-        # Here, since scikit-learn takes a second to import.
+        # Imported here, since scikit-learn takes a second.
         from sklearn.metrics import roc_auc_score
 
-        # Now: averages may be in place of the weights during a validation.
+        # During a validation the model may have averaged weights.
         predictions = predict_rows(self.model, self.batches)
         name = self.batches.schema.scenario
         scenarios = np.concatenate(
@@ -129,18 +127,18 @@ class ScenarioTaskAUC(keras.callbacks.Callback):
                         sample_weight=weights[task][rows],
                     )
                 )
-        if skipped and not self._told:
+        if skipped and not self._reported:
             _LOG.info(
-                "%d of %d pairs of a scenario and a task have one class in "
-                "the validation rows and no AUC.",
+                "%d of %d pairs of scenario and task have no AUC, because "
+                "their validation rows have one class.",
                 skipped,
                 skipped + len(self.values),
             )
-        self._told = True
+        self._reported = True
         self._validated = True
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        # Some epochs end without a validation, see `validation_freq`.
+        # Not every epoch has a validation, see `validation_freq`.
         if logs is not None and self._validated:
             values = list(self.values.values())
             logs["val_mean_auc"] = (

@@ -1,4 +1,4 @@
-"""Rows in place of tables: what the steps of all backends share."""
+"""Gathered rows in place of tables, for the steps of all backends."""
 
 import contextlib
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ __all__ = [
 
 @contextlib.contextmanager
 def using_rows(layers: Any, vectors: Any) -> Iterator[None]:
-    """Makes the layers use these vectors in place of what they would read."""
+    """Makes the layers use these vectors in place of lookups."""
     with contextlib.ExitStack() as stack:
         for layer, pieces in zip(layers, vectors, strict=True):
             stack.enter_context(layer.reading_by(lambda _, given=pieces: given))
@@ -26,7 +26,7 @@ def using_rows(layers: Any, vectors: Any) -> Iterator[None]:
 
 
 def fill_missing(gradients: Any, vectors: Any) -> list[list[Any]]:
-    """Puts zeros for rows that were read and not used, as JAX does."""
+    """Replaces missing gradients of unused rows by zeros, as JAX does."""
     return [
         [
             ops.zeros_like(vector) if gradient is None else gradient
@@ -37,7 +37,7 @@ def fill_missing(gradients: Any, vectors: Any) -> list[list[Any]]:
 
 
 def row_gradients(rows: Any, gradients: Any, gathered: Any = None) -> Any:
-    """Returns `RowGradients` of one table, without the axes of a batch."""
+    """Returns the `RowGradients` of a table, with flattened batch axes."""
 
     def flat(pieces: Any) -> list[Any]:
         return [ops.reshape(piece, (-1, piece.shape[-1])) for piece in pieces]

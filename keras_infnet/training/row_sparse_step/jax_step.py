@@ -17,10 +17,9 @@ __all__ = ["jax_step"]
 
 
 def jax_step(model: Any, layers: list[Any], state: Any, data: Any) -> Any:
-    """Trains on a batch; a pure function of state and batch.
+    """Trains on a batch; returns the metrics and the new state.
 
-    `state` holds the four lists of values of `keras.Model.train_step`. The
-    metrics and the new state are returned.
+    `state` holds the four lists of values of `keras.Model.train_step`.
     """
     import jax
 
@@ -30,8 +29,8 @@ def jax_step(model: Any, layers: list[Any], state: Any, data: Any) -> Any:
     value_of = dict(zip(map(id, variables), trained, strict=True))
     rows = [layer.rows(x) for layer in layers]
     tables = [value_of[id(layer.embeddings)] for layer in layers]
-    # A table with fewer rows than the batch has places is the smaller thing
-    # to differentiate by; its gathers then become one loop with their uses.
+    # For a table with fewer rows than the batch gathers, the gradient of the
+    # whole table is smaller, and XLA can fuse the gathers with their uses.
     small = [
         table.shape[0] <= sum(piece.size for piece in pieces)
         for table, pieces in zip(tables, rows, strict=True)
@@ -95,7 +94,7 @@ def _gather(table: Any, rows: Any) -> Any:
 
 
 def _rows_of_whole(table: Any, gradient: Any, rows: list[Any]) -> DistinctRows:
-    """The rows that were read, of a gradient with respect to a whole table."""
+    """Returns the rows that were read from the gradient of a whole table."""
     count = table.shape[0]
     read = ops.zeros((count,), "bool")
     for numbers in rows:

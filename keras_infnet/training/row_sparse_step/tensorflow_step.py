@@ -19,17 +19,18 @@ __all__ = ["tensorflow_step"]
 def tensorflow_step(
     model: Any, layers: list[Any], data: Any, jit_compile: bool
 ) -> Any:
-    """Trains on a batch by the rows of `layers`; returns the metrics.
+    """Trains on a batch with row-sparse updates; returns the metrics.
 
-    With `jit_compile`, XLA compiles forward and backward pass. Reading and
-    writing tables stays outside: XLA would copy them.
+    With `jit_compile`, XLA compiles the forward and backward pass, but not
+    the reads and writes of tables, because XLA would copy these.
     """
     import tensorflow as tf
 
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         raise ValueError(
-            "tables are trained by rows on one device only. Under a strategy "
-            "with several replicas compile with embedding_optimizer='dense'."
+            "row-sparse updates of tables run on one device only. Under a "
+            "strategy with several replicas compile with "
+            "embedding_optimizer='dense'."
         )
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
     rows = [layer.rows(x) for layer in layers]

@@ -17,7 +17,7 @@ __all__ = ["torch_step"]
 
 
 def torch_step(model: Any, layers: list[Any], data: Any) -> Any:
-    """Trains on a batch by the rows of `layers`; returns the metrics."""
+    """Trains on a batch with row-sparse updates; returns the metrics."""
     import torch
 
     x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
