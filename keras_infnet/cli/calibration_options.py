@@ -1,4 +1,4 @@
-"""What the words of `keras-infnet export` say of calibration."""
+"""Calibration options of `keras-infnet export`."""
 
 import argparse
 import json
@@ -18,7 +18,7 @@ __all__ = ["find_calibration", "validation_rows"]
 def find_calibration(
     options: argparse.Namespace, model: Any, encoder: Encoder
 ) -> Calibration | None:
-    """Finds what the command line asks for, and prints what it brings."""
+    """Fits the calibration that the options ask for, and prints its figures."""
     rate = _words(options.negative_rate, "--negative-rate", number=True)
     method = _words(options.calibrate, "--calibrate", number=False)
     if method is None:
@@ -62,7 +62,7 @@ def find_calibration(
 
 
 def validation_rows(directory: str, encoder: Encoder) -> Any:
-    """Opens the validation rows that a model was trained with."""
+    """Opens the validation rows of the training of a model."""
     advice = "Name a table with labels: --calibration-rows TABLE."
     path = pathlib.Path(directory) / "config.json"
     if not path.exists():

@@ -1,4 +1,4 @@
-"""What an export with other types or compilation gains, and what it costs."""
+"""Size, speed and metrics of an export with graph options."""
 
 import pathlib
 import shutil
@@ -24,7 +24,7 @@ _ROUNDS = 11
 def describe_graph(
     version: pathlib.Path, encoder: Encoder, rows: Table | None
 ) -> str:
-    """Compares an export with the graph that it would be without options."""
+    """Compares an export with the same graph without options."""
     with tempfile.TemporaryDirectory() as temporary:
         plain = pathlib.Path(temporary)
         for path in version.iterdir():
@@ -58,7 +58,7 @@ def _times(graphs: list[Servable], rows: Table) -> list[list[str]]:
     for size in _SIZES:
         batch = rows.take(np.arange(size) % len(rows))
         seconds: list[list[float]] = [[] for _ in graphs]
-        # In turn, so that what slows the machine slows both.
+        # In turn, so that load on the machine affects both.
         for _ in range(_ROUNDS):
             for graph, own in zip(graphs, seconds, strict=True):
                 start = time.perf_counter()

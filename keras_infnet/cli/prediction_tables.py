@@ -1,4 +1,4 @@
-"""Tables with predictions: who predicts, and what the columns are called."""
+"""Tables with predictions: the model that predicts, and column names."""
 
 import pathlib
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ __all__ = ["is_export", "kept_columns", "prediction_name", "scorer"]
 
 
 def is_export(folder: pathlib.Path) -> bool:
-    """Whether a folder holds an export, or versions of one."""
+    """Tells whether a folder holds an export, or versions of one."""
     if (folder / "saved_model.pb").exists():
         return True
     return not (folder / "model.keras").exists() and bool(versions(folder))
@@ -41,7 +41,7 @@ def scorer(path: str, batch_size: int) -> Any:
 
 
 def prediction_name(task: str, kept: Table) -> str:
-    """Names the column of predictions of a task beside columns that stay."""
+    """Names the column of predictions of a task beside the kept columns."""
     name = f"{task}_prediction" if task in kept else task
     if name in kept:
         raise ValueError(
@@ -54,7 +54,7 @@ def prediction_name(task: str, kept: Table) -> str:
 def kept_columns(
     chunk: Table, keep: Sequence[str] | None, suffix: str
 ) -> list[str]:
-    """Names the columns of a table that stay in a file of a format."""
+    """Names the columns of a table that a file of this format keeps."""
     if keep is not None:
         for name in keep:
             chunk[name]  # an unknown name raises with the nearest one

@@ -141,19 +141,22 @@ class TrainingSettings:
     """Training recipe.
 
     Args:
-        batch_size: integer. Defaults to `512`.
-        epochs: integer. Defaults to `1`.
+        batch_size: integer. Training rows per step. Defaults to `512`.
+        epochs: integer. Passes over the training rows. Defaults to `1`.
         seeds: sequence of integers. One run per seed. Defaults to `(0,)`.
         learning_rate: float. Learning rate of AdamW, which trains the dense
             weights. Defaults to `0.001`.
         embedding_learning_rate: float. Learning rate of the embedding tables.
             Defaults to `0.05`.
         weight_decay: float. Weight decay of AdamW. Defaults to `0.0001`.
-        warmup_steps: integer. Defaults to `0`.
-        decay_steps: integer or `None`. Defaults to `None`.
+        warmup_steps: integer. Steps over which learning rates rise from 0.
+            Defaults to `0`.
+        decay_steps: integer or `None`. Steps of a cosine decay after the
+            warm-up. Defaults to `None`.
         ema_momentum: float or `None`. Momentum of averaged weights. Defaults
             to `None`.
-        global_clipnorm: float or `None`. Defaults to `None`.
+        global_clipnorm: float or `None`. Largest norm of all gradients
+            together. Defaults to `None`.
         embedding_optimizer: `"adagrad"`, `"rowwise_adagrad"` or
             `"lazy_adam"`. Defaults to `"adagrad"`.
         patience: integer or `None`. Epochs without a better validation mean
@@ -230,7 +233,8 @@ class EvaluationSettings:
 
     Args:
         baselines: sequence of `"logistic_regression"`,
-            `"gradient_boosting"` and `"shared_bottom"`. Defaults to `()`.
+            `"gradient_boosting"` and `"shared_bottom"`. Models reported
+            beside the trained one. Defaults to `()`.
         batch_size: integer. Rows predicted at once. Defaults to `4096`.
 
     Raises:

@@ -97,3 +97,14 @@ def test_every_key_of_every_section_is_listed():
                 assert field.name in top or sections.keys() & set(headings)
     keys = {k.name for k in sections["[sweep]"].keys} | {"experiment", "space"}
     assert keys == {field.name for field in dataclasses.fields(SweepSettings)}
+
+
+def test_every_key_has_a_type_and_a_meaning():
+    for command in SETTINGS:
+        for section in settings_reference(command):
+            for key in section.keys:
+                where = f"{command} {section.heading} {key.name}"
+                assert key.type, where
+                # A list of choices, or what a range of a sweep is, says it.
+                said = "`" in key.type or section.heading == "[sweep.space]"
+                assert key.meaning or said, where

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="tiny sizes, to see that it works"
     )
-    # What is not given has the default of the benchmark.
+    # Options that are not given have the default of the benchmark.
     sizes = parser.add_argument_group("settings, where a benchmark has them")
     for name, text in (
         ("repeats", "rounds that count"),
@@ -95,7 +95,7 @@ def run(options: argparse.Namespace) -> None:
     from keras_infnet import benchmarks
     from keras_infnet.benchmarks.settings import choose_settings
 
-    # Compilers have much to say about many models in a process.
+    # Several models in one process make TensorFlow warn of retracing.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     given = {
         name: value

@@ -13,7 +13,7 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "write a SavedModel, or an ONNX or LiteRT file"
 
-# What only a SavedModel can have, and what it is where nobody asks for it.
+# Options of a SavedModel alone, with their defaults.
 _SAVED_MODEL_OPTIONS = {
     "examples": None,
     "fusion": None,

@@ -10,7 +10,7 @@ from keras_infnet.cli.options import one_or_list
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "add a column of predictions a task"
+HELP = "add a column of predictions per task"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Writes a table with one column of predictions a task."""
+    """Writes a table with one column of predictions per task."""
     suffix = pathlib.Path(options.output).suffix
     if suffix not in (".parquet", ".csv"):
         raise ValueError(

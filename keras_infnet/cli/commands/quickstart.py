@@ -1,4 +1,4 @@
-"""`keras-infnet quickstart`: everything once, on synthetic data."""
+"""`keras-infnet quickstart`: training, export and scoring of simulated data."""
 
 import argparse
 import time

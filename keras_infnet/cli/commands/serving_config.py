@@ -1,4 +1,4 @@
-"""`keras-infnet serving-config`: writes the settings of a server."""
+"""`keras-infnet serving-config`: writes the configuration of a server."""
 
 import argparse
 
@@ -6,7 +6,7 @@ from keras_infnet.cli.console import say
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "write the settings of a server"
+HELP = "write the configuration of a server"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
