@@ -261,9 +261,7 @@ def test_rows_of_a_scenario_leave_the_others_alone():
         for name in ("down_kernels", "up_kernels", "group_biases")
     ]
     for gradient in gradients_of(
-        model,
-        lambda: ops.sum(model(batch)["task_0"]),
-        paths,
+        model, lambda: ops.sum(model(batch)["task_0"]), paths
     ):
         assert np.abs(gradient[1]).max() > 0
         assert not np.abs(gradient[[0, 2]]).any()
@@ -392,13 +390,9 @@ def test_sizes_of_the_paper():
         ({"l2": -1.0}, "`l2`"),
         ({"gate_penalty": {"task_9": 0.1}}, "'task_9'"),
         ({"gate_penalty": float("nan")}, "gate_penalty"),
+        ({"schema": make_schema(num_scenarios=0)}, "has a value of 'tab'"),
     ],
 )
 def test_bad_arguments(settings, message):
     with pytest.raises(ValueError, match=message):
-        AutoIFS(SCHEMA, **settings)
-
-
-def test_a_scenario_without_values():
-    with pytest.raises(ValueError, match="has a value of 'tab'"):
-        AutoIFS(make_schema(num_scenarios=0))
+        AutoIFS(**{"schema": SCHEMA, **settings})

@@ -39,14 +39,8 @@ SCHEMA = make_schema()
 
 def make_model(schema=SCHEMA, **arguments):
     keras.utils.set_random_seed(0)
-    settings = {
-        "token_dim": 4,
-        "num_blocks": 1,
-        "num_categorical_tokens": 2,
-        "tower_dims": (4,),
-        **arguments,
-    }
-    return INFNet(schema, **settings)
+    arguments = {"num_categorical_tokens": 2, "tower_dims": (4,), **arguments}
+    return INFNet(schema, token_dim=4, num_blocks=1, **arguments)
 
 
 def batch(seed, size=16):
@@ -220,16 +214,9 @@ def test_all_gradients_are_clipped_together():
     np.testing.assert_allclose(results, 0.01, rtol=1e-4)
 
 
-def test_clipnorm_of_the_dense_optimizer_covers_tables():
-    optimizer = RowSparseOptimizer(keras.optimizers.SGD(global_clipnorm=0.5))
-    assert optimizer.global_clipnorm == 0.5
-
-
 def test_steps_that_are_not_finite_change_nothing():
-    model = make_model(dtype="mixed_float16")
-    compiled(model, "adamw")
-    train(model, steps=1)
-    before = [ops.convert_to_numpy(v) for v in model.trainable_variables]
+    model = compiled(make_model(dtype="mixed_float16"), "adamw")
+    before = train(model, steps=1)
     model.optimizer.dense.dynamic_scale.assign(float("inf"))
     model.train_on_batch(*batch(1))
     after = [ops.convert_to_numpy(v) for v in model.trainable_variables]
@@ -263,8 +250,7 @@ def test_dropout_acts_in_training_and_nowhere_else(embedding):
     x, y = batch(0)
     fits = [model.fit(x, y, verbose=0).history["loss"][0] for _ in range(4)]
     assert len(set(fits)) == 4
-    evaluated = [model.evaluate(x, y, verbose=0, return_dict=True)["loss"]]
-    evaluated += [model.evaluate(x, y, verbose=0, return_dict=True)["loss"]]
+    evaluated = [model.evaluate(x, y, verbose=0)[0] for _ in range(2)]
     np.testing.assert_allclose(*evaluated, rtol=1e-6)
 
 
@@ -280,18 +266,6 @@ def test_steps_per_execution():
         model.fit(inputs, labels, batch_size=8, shuffle=False, verbose=0)
         results.append(table_of(model))
     np.testing.assert_allclose(*results, atol=1e-6)
-
-
-def test_a_frozen_table_stays():
-    model = make_model()
-    model.get_layer("embedding").trainable = False
-    compiled(model, "adamw")
-    before = table_of(model).copy()
-    kernel = model.trainable_variables[0]
-    old = ops.convert_to_numpy(kernel).copy()
-    train(model, steps=2)
-    np.testing.assert_array_equal(table_of(model), before)
-    assert (ops.convert_to_numpy(kernel) != old).any()
 
 
 @pytest.mark.parametrize(
@@ -354,8 +328,10 @@ def test_optimizers_are_not_nested():
         RowSparseOptimizer(RowwiseAdagrad())
 
 
-def test_the_rate_is_that_of_dense_weights():
-    optimizer = RowSparseOptimizer(keras.optimizers.SGD(0.5))
+def test_rate_and_clipnorm_are_those_of_the_dense_optimizer():
+    sgd = keras.optimizers.SGD(0.5, global_clipnorm=0.5)
+    optimizer = RowSparseOptimizer(sgd)
+    assert optimizer.global_clipnorm == 0.5
     optimizer.learning_rate = 0.25
     assert float(optimizer.dense.learning_rate) == 0.25
     assert float(optimizer.embedding.learning_rate) != 0.25
@@ -382,20 +358,27 @@ def test_freezing_needs_another_compile():
         train(model, steps=1)
 
 
-def test_frozen_layers_are_saved_as_such(tmp_path):
+def test_a_frozen_table_stays_and_is_saved_as_such(tmp_path):
     model = make_model()
     model.get_layer("embedding").trainable = False
     compiled(model, "adamw")
+    before, table = model.get_weights(), table_of(model).copy()
     train(model, steps=2)
+    np.testing.assert_array_equal(table_of(model), table)
+    moved = [
+        (new != old).any()
+        for new, old in zip(model.get_weights(), before, strict=True)
+    ]
+    assert any(moved)
     model.save(tmp_path / "model.keras")
     copy = keras.models.load_model(tmp_path / "model.keras")
     assert not copy.get_layer("embedding").trainable
     model.train_on_batch(*batch(7))
     copy.train_on_batch(*batch(7))
-    for left, right in zip(model.weights, copy.weights, strict=True):
-        np.testing.assert_array_equal(
-            ops.convert_to_numpy(left), ops.convert_to_numpy(right)
-        )
+    for left, right in zip(
+        model.get_weights(), copy.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(left, right)
 
 
 def test_a_last_table_of_one_row():
