@@ -1,11 +1,11 @@
-"""An exported model behind KServe.
+"""Serve an exported model with KServe.
 
     python -m pip install kserve tensorflow
     python kserve_model.py --name news --path saved_models/news/1
 
-It takes what TensorFlow Serving takes over REST, `signature_name` and
-`inputs` or `instances`, at `/v1/models/news:predict`. JSON is strict here:
-a number that is missing is `null`. `keras_infnet` is not needed to serve.
+It takes the REST requests of TensorFlow Serving, `signature_name` and `inputs`
+or `instances`, at `/v1/models/news:predict`, in strict JSON: a missing number
+is `null`. Serving does not need `keras_infnet`.
 """
 
 import argparse
@@ -19,10 +19,10 @@ from kserve.errors import InvalidInput
 
 
 class ExportedModel(kserve.Model):
-    """Answers requests with the signatures of a SavedModel.
+    """Model class that calls the signatures of a SavedModel.
 
     Args:
-        name: string. Name of the model, part of the address.
+        name: string. Name of the model, part of the URL.
         path: string. Path of the version folder.
     """
 
@@ -32,7 +32,7 @@ class ExportedModel(kserve.Model):
         self.load()
 
     def load(self) -> bool:
-        """Loads the SavedModel. Requests are refused until it is there."""
+        """Loads the SavedModel. Requests are refused before."""
         self.model = tf.saved_model.load(self.path)
         self.ready = True
         return self.ready
@@ -41,10 +41,10 @@ class ExportedModel(kserve.Model):
         """Answers a request.
 
         Args:
-            payload: dict of the body.
+            payload: dict. Body of the request.
 
         Returns:
-            Dict of `outputs` for `inputs`, and of `predictions`, one dict a
+            Dict of `outputs` for `inputs`, or of `predictions`, one dict per
             row, for `instances`.
 
         Raises:

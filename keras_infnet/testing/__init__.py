@@ -1,4 +1,4 @@
-"""Checks for models and layers of your own, as the package's tests run them.
+"""Checks for custom models and layers, which the package's own tests run.
 
 They need no test framework: a property that does not hold raises an
 `AssertionError` that names it.

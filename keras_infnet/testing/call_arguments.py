@@ -21,12 +21,12 @@ __all__ = [
 def check_arguments(
     inputs: Mapping[str, Any], mask: str | None, padded: Any
 ) -> None:
-    """Refuses what `check_layer` cannot use, by the argument's name."""
+    """Raises `ValueError` for arguments that `check_layer` cannot use."""
     arrays = flat(inputs)
     for name, array in arrays.items():
         if array.ndim == 0 or len(array) < 2:
             raise ValueError(
-                "`inputs` must be arrays of three or more rows. Received: "
+                "`inputs` must be arrays of two or more rows. Received: "
                 f"inputs[{name!r}] of shape {array.shape}."
             )
     if isinstance(padded, str) or not isinstance(padded, Sequence):
@@ -45,8 +45,8 @@ def check_arguments(
     owner = mask.removesuffix("_mask") if isinstance(mask, str) else mask
     if mask not in arrays or owner not in (*arrays, "mask"):
         raise ValueError(
-            "`mask` must be a name of `inputs`: 'mask', or that of an input "
-            f"with '_mask' behind it, of {sorted(arrays)}. Received: "
+            "`mask` must be a name of `inputs`: 'mask', or the name of an "
+            f"input followed by '_mask'. Inputs: {sorted(arrays)}. Received: "
             f"mask={mask!r}."
         )
     if arrays[mask].dtype != bool or arrays[mask].ndim != 2:
@@ -63,10 +63,11 @@ def check_arguments(
 
 
 def same_setting(name: str, given: Any, stored: Any) -> bool:
-    """Tells whether a config holds an argument, where both are plain.
+    """Returns whether a config holds an argument.
 
-    Keras writes some in another form: policies and initializers as dicts,
-    one number for all axes as a list, and activations by their main name.
+    Keras stores some in another form, for which this is true: policies and
+    initializers as dicts, one number for all axes as a list, and activations
+    by their main name.
     """
     if isinstance(given, (list, tuple)) and isinstance(stored, (list, tuple)):
         return len(given) == len(stored) and all(
@@ -82,7 +83,7 @@ def same_setting(name: str, given: Any, stored: Any) -> bool:
 
 
 def symbol(name: str, value: Any, any_length: bool = False) -> Any:
-    """A symbolic input like an array, of any length on axis 1 if wished."""
+    """Makes a symbolic input like an array; the length of axis 1 may vary."""
     shape = list(np.shape(value)[1:])
     if any_length:
         shape[0] = None
@@ -90,7 +91,7 @@ def symbol(name: str, value: Any, any_length: bool = False) -> Any:
 
 
 def flat(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Arrays by name, `"argument.key"` where an argument is a dict."""
+    """Returns arrays by name, `"argument.key"` if an argument is a dict."""
     found: dict[str, Any] = {}
     for name, value in inputs.items():
         if isinstance(value, Mapping):
@@ -101,7 +102,7 @@ def flat(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def nested(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """Call arguments from what `flat` gives."""
+    """Reverses `flat`."""
     result: dict[str, Any] = {}
     for name, tensor in tensors.items():
         argument, _, key = name.partition(".")
@@ -113,7 +114,7 @@ def nested(tensors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def named(outputs: Any) -> dict[str, Any]:
-    """Outputs by name: of a dict, of a tuple by place, or `"outputs"`."""
+    """Returns outputs by name: key, position in a tuple, or `"outputs"`."""
     if isinstance(outputs, Mapping):
         return dict(outputs)
     if isinstance(outputs, (tuple, list)):
@@ -122,7 +123,7 @@ def named(outputs: Any) -> dict[str, Any]:
 
 
 def outputs_of(model: Any, arrays: Mapping[str, Any]) -> dict[str, Any]:
-    """The outputs in NumPy; on JAX, eager operations would take minutes."""
+    """Returns outputs as NumPy arrays, compiled on JAX to save minutes."""
     if keras.backend.backend() == "jax":
         if not model.compiled:
             model.compile(jit_compile=True)

@@ -1,4 +1,4 @@
-"""What every layer must do, checked in few compiled calls."""
+"""Checks of the properties of a layer, in few compiled calls."""
 
 import json
 import pathlib
@@ -24,7 +24,7 @@ from keras_infnet.testing.random_data import randomize
 
 __all__ = ["check_layer"]
 
-#: How near half precision comes to float32, in units of the largest output.
+#: Tolerance of half precision, relative to the largest output.
 _NEAR = {"mixed_bfloat16": 0.06, "mixed_float16": 0.01}
 
 
@@ -43,34 +43,35 @@ def check_layer(
     empty_is_zero: bool = False,
     float32_output: bool = False,
 ) -> None:
-    """Checks that a layer keeps the promises of the layers of this package.
+    """Checks that a layer has the properties of the layers of this package.
 
     - The constructor arguments are its config: `from_config(get_config())`
-      and a `.keras` file give the same layer back.
-    - Shapes and dtypes of symbolic outputs are those of real ones.
-    - `"mixed_bfloat16"` and `"mixed_float16"` come near `"float32"`, and
-      outputs have the compute dtype.
-    - Rows do not influence each other: a batch of one gives what it gives as
-      part of a larger batch.
+      and a `.keras` file restore the same layer.
+    - Symbolic outputs have the shapes and dtypes of actual outputs.
+    - `"mixed_bfloat16"` and `"mixed_float16"` agree with `"float32"` within
+      their precision, and outputs have the compute dtype.
+    - Rows do not influence each other: the outputs of a row do not depend on
+      the batch.
     - A gradient reaches every trainable weight.
-    - With a mask: longer padding, what stands at padding, and dropping the
-      padding change nothing; a mask that Keras attached to the tensor, as
-      `Embedding(mask_zero=True)` does, counts like one that is passed; a row
+    - With a mask: the length and the content of the padding do not change
+      the outputs; a mask that Keras attached to the tensor, as
+      `Embedding(mask_zero=True)` does, acts like one that is passed; a row
       without any valid token gives finite outputs; outputs with the masked
       axis carry the mask, and others carry none.
 
-    The layer is compiled three times in all, whatever the number of checks.
-    Its weights are random numbers, the same ones each time.
+    The layer is compiled three times, whatever the number of checks. Its
+    weights are random, with a fixed seed.
 
     Args:
         layer_class: class of the layer.
         init_kwargs: dict. Constructor arguments, of plain data.
-        inputs: dict. Call arguments by name: arrays with one row an example,
-            three or more, or dicts of arrays.
-        num_weights: integer or `None`. Number of weights. Defaults to `None`.
-        num_parameters: integer or `None`. Numbers in them. Defaults to
-            `None`.
-        bad_arguments: sequence of pairs, constructor arguments and a part of
+        inputs: dict. Call arguments by name: arrays, or dicts of arrays, with
+            one row per example and at least two rows.
+        num_weights: integer or `None`. Expected number of weights. Defaults
+            to `None`.
+        num_parameters: integer or `None`. Expected number of scalars in them.
+            Defaults to `None`.
+        bad_arguments: sequence of pairs: constructor arguments, and a part of
             the message of the `ValueError` that they must raise. Defaults to
             `()`.
         mask: string or `None`. Name of the call argument that is the mask;
@@ -79,21 +80,21 @@ def check_layer(
             tokens in the first row. Defaults to `None`.
         padded: names of the call arguments with the axis of the mask.
             Defaults to `()`.
-        output_masks: dict or `None`. By name of the output, the mask that it
-            carries: an array, or `None`. Where outputs are not a dict the
-            name is `"outputs"`, or the place in the tuple. `None` expects
+        output_masks: dict or `None`. For each output name the mask that it
+            carries: an array, or `None`. If outputs are not a dict, the name
+            is `"outputs"`, or the position in the tuple. `None` expects
             `mask` itself on all outputs with its axis. Defaults to `None`.
         zero_padding: boolean. Whether outputs are zero at padding. Defaults
             to `False`.
-        empty_is_zero: boolean. Whether outputs are zero in a row without
+        empty_is_zero: boolean. Whether outputs are zero in rows without
             valid tokens. Defaults to `False`.
-        float32_output: boolean. Whether outputs are float32 whatever the
-            dtype policy. Defaults to `False`.
+        float32_output: boolean. Whether outputs are float32 for every dtype
+            policy. Defaults to `False`.
 
     Raises:
-        ValueError: If `inputs`, `mask` and `padded` do not fit each other.
-        AssertionError: If the layer breaks a promise; the message names the
-            layer and the promise.
+        ValueError: If `inputs`, `mask` and `padded` are inconsistent.
+        AssertionError: If the layer lacks a property; the message names the
+            layer and the property.
 
     Example:
 
@@ -164,8 +165,6 @@ class _Check:
             f"{promise}. Received: {got}, expected: {expected}.",
         )
 
-    # ------------------------------------------------------------ the checks
-
     def config(self, bad_arguments: Any) -> None:
         config = self.layer.get_config()
         missing = set(self.init_kwargs) - set(config)
@@ -208,7 +207,7 @@ class _Check:
         )
 
     def outputs(self, float32_output: bool) -> None:
-        """One model of the layer, its file, its masks and half precision."""
+        """Computes all variants of the layer in one compiled model."""
         model = keras.Model(self.symbols, self.symbolic)
         variants = {"loaded": named(self._saved(model)(self.symbols))}
         for policy in _NEAR:
@@ -231,18 +230,15 @@ class _Check:
             self.found.setdefault(variant, {})[output] = value
         self.expected = self.found[""]
         for name, spec in self.symbolic.items():
-            shape = self.expected[name].shape
+            y = self.expected[name]
+            sizes = zip(spec.shape, y.shape, strict=False)
             self.that(
-                len(spec.shape) == len(shape)
+                len(spec.shape) == y.ndim
                 and spec.shape[0] is None
-                and all(
-                    known in (None, size)
-                    for known, size in zip(spec.shape, shape, strict=True)
-                ),
-                f"output {name!r} has shape {shape}, but symbolic shape "
+                and all(known in (None, size) for known, size in sizes),
+                f"output {name!r} has shape {y.shape}, but symbolic shape "
                 f"{spec.shape}",
             )
-            y = self.expected[name]
             self.near(
                 self.found["loaded"][name], y, f"a loaded model gives {name!r}"
             )
@@ -251,7 +247,7 @@ class _Check:
                 error = np.abs(half - y).max() / max(np.abs(y).max(), 1e-9)
                 self.that(
                     np.isfinite(half).all() and error < near,
-                    f"{policy} must come near float32 in {name!r}; the "
+                    f"{policy} must agree with float32 in {name!r}; the "
                     f"relative error is {error}",
                 )
 
@@ -262,8 +258,10 @@ class _Check:
             try:
                 return keras.saving.load_model(path)
             except (TypeError, ValueError) as error:
-                self.that(False, f"must be registered and load: {error}")
-                raise
+                raise AssertionError(
+                    f"{self.layer_class.__name__}: must be registered and "
+                    f"load: {error}"
+                ) from error
 
     def _check_dtypes(self, half: Any, outputs: Any, float32: bool) -> None:
         wanted = "float32" if float32 else half.compute_dtype
@@ -279,7 +277,7 @@ class _Check:
             )
 
     def _implicit(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Outputs with the mask attached to a tensor, and the masks of them."""
+        """Returns outputs for an attached mask, and their own masks."""
         tensors = dict(self.symbols)
         mask = tensors.pop(self.mask_name)
         owner = self.mask_name.removesuffix("_mask")
@@ -344,7 +342,7 @@ class _Check:
             )
 
     def padding(self, zero_padding: bool, empty_is_zero: bool) -> None:
-        """Longer rows, with something else at padding, beside empty rows."""
+        """Checks longer rows with other padding, and rows of padding only."""
         rng = np.random.default_rng(1)
         mask = self.arrays[self.mask_name]
         self.that(mask[0].any() and not mask.all(), "the mask needs padding")
@@ -365,11 +363,11 @@ class _Check:
             longer, empty = y[:rows], y[rows:]
             self.that(
                 np.isfinite(empty).all(),
-                f"output {name!r} must be finite in rows of padding alone",
+                f"output {name!r} must be finite in rows of padding only",
             )
             self.that(
                 not (empty_is_zero and empty.any()),
-                f"output {name!r} must be zero in rows of padding alone",
+                f"output {name!r} must be zero in rows of padding only",
             )
             if self._has_axis(expected):
                 self.that(
@@ -381,7 +379,7 @@ class _Check:
             self.near(longer, expected, f"padding must not change {name!r}")
 
     def dropped_padding(self) -> None:
-        """The first row alone, without its padding."""
+        """Checks the first row without its padding."""
         mask = self.arrays[self.mask_name][0]
         masked = (*self.padded, self.mask_name)
         arrays = {

@@ -1,4 +1,4 @@
-"""Checks that a model does what every ranking model must do."""
+"""Checks of the properties of a ranking model."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from keras_infnet.testing.random_data import (
 
 __all__ = ["assert_same_predictions", "check_ranker", "predictions"]
 
-# How near half precision comes to float32, in units of the largest output.
+# Tolerance of half precision, relative to the largest output.
 _NEAR = {"mixed_bfloat16": 0.06, "mixed_float16": 0.01}
 _ROWS = 5
 _PADDING = 5
@@ -38,35 +38,34 @@ def check_ranker(
     """Checks a ranking model on random weights and random batches.
 
     Every model of the package passes these checks on TensorFlow, JAX and
-    PyTorch. Run them in the tests of a model class of your own:
+    PyTorch. Run them in the tests of a custom model class:
 
     - Inputs are those of `schema.inputs`; the output is a dict of one finite
-      `(batch, 1)` float32 tensor a task, between 0 and 1 if it is binary.
-    - An input that is missing or unknown raises a `ValueError` with its name.
-    - A prediction depends on its row alone: not on the batch size, on the
-      other rows, on the length of the padding or on the ids under it.
+      `(batch, 1)` float32 tensor per task, between 0 and 1 if it is binary.
+    - A missing or unknown input raises a `ValueError` with its name.
+    - A prediction depends only on its row: not on the batch size, other
+      rows, the length of the padding or the ids at padding.
     - Rows without any event have finite predictions.
     - A few steps of `train_on_batch` change every trainable weight and lower
       the loss, and a NaN label acts as a sample weight of 0.
-    - Compiled by the backend, the model predicts the same.
-    - Half precision comes near float32: within 0.06 (`mixed_bfloat16`) or
+    - The compiled model gives the same predictions.
+    - Half precision agrees with float32 within 0.06 (`mixed_bfloat16`) or
       0.01 (`mixed_float16`) of the largest output.
-    - `get_config` is plain data from which `from_config` builds the same
+    - `get_config` is plain data from which `from_config` creates the same
       model, and a saved `.keras` file loads with the same predictions.
 
     Args:
         model_fn: function of keyword arguments (`dtype`) that returns a new
-            model. Small widths keep the checks fast. Use an activation
-            without dead units, such as `"silu"`, and no dropout: the checks
-            of gradients and losses need both.
-        schema: `Schema`, fitted: the one that the model is built for.
+            model. Small widths keep the checks fast. The checks of gradients
+            and losses need an activation without dead units, such as
+            `"silu"`, and no dropout.
+        schema: `Schema`, fitted, of the model.
         directory: string or path. Where to save models; `None` is a temporary
             directory that is removed. Defaults to `None`.
-        precisions: list of strings: the policies of half precision to check.
-            Defaults to `("mixed_bfloat16", "mixed_float16")`.
-        quick: boolean. Whether to leave out compiled functions, half
-            precision and files, which take most of the time. Defaults to
-            `False`.
+        precisions: list of strings. Dtype policies of half precision to
+            check. Defaults to `("mixed_bfloat16", "mixed_float16")`.
+        quick: boolean. Whether to skip compiled functions, half precision and
+            files, which take most of the time. Defaults to `False`.
 
     Raises:
         AssertionError: If a check fails. The message names the model, the
@@ -105,9 +104,9 @@ def check_ranker(
 
 
 def predictions(model: keras.Model, batch: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs by task, in NumPy; not compiled but on JAX.
+    """Returns outputs by task as NumPy arrays, compiled only on JAX.
 
-    JAX would compile every operation on its own, which takes far longer.
+    There, eager operations are compiled one by one, which takes far longer.
     """
     if keras.backend.backend() == "jax":
         return dict(model.predict_on_batch(batch))
@@ -121,7 +120,7 @@ def assert_same_predictions(
     what: str = "predictions",
     tolerance: float = 1e-5,
 ) -> None:
-    """Compares outputs by task, relatively and absolutely."""
+    """Compares outputs by task."""
     _require(set(got) == set(expected), f"{what}: tasks {sorted(got)}")
     for task, y in expected.items():
         np.testing.assert_allclose(
@@ -143,7 +142,7 @@ def _require(condition: bool, message: str) -> None:
 
 
 def _lengths(schema: Schema) -> dict[str, int]:
-    """Padded lengths: the first behavior is longer than its maximum."""
+    """Returns padded lengths, more than the maximum in one behavior."""
     return {
         behavior.name: behavior.max_length + (2 if i == 0 else 0)
         for i, behavior in enumerate(schema.behaviors)
@@ -151,7 +150,7 @@ def _lengths(schema: Schema) -> dict[str, int]:
 
 
 def _padded(schema: Schema, batch: Any, front: int) -> Any:
-    """More padding, `front` places of it before the events."""
+    """Adds padding, of length `front` before the events."""
     padded = dict(batch)
     for behavior in schema.behaviors:
         for name in behavior.inputs:
@@ -208,7 +207,7 @@ def _check_names(model: Any, batch: Any) -> None:
 def _check_rows(
     model: Any, schema: Schema, batch: Any, short: Any, expected: Any
 ) -> None:
-    """Other neighbors, padding, and ids under the padding; no events."""
+    """Checks one row, other rows, padding and ids at it, and no events."""
     one = predictions(model, {name: x[:1] for name, x in short.items()})
     first = {task: y[:1] for task, y in expected.items()}
     _assert_same(model, "a batch of one row without padding", one, first)
@@ -243,7 +242,7 @@ def _check_precision(
             made.dtype_policy.name == policy,
             f"{name}: the policy is {made.dtype_policy.name}",
         )
-        # Operations of the graph have the global policy.
+        # Operations of the functional graph have the global policy.
         for layer in made.layers:
             _require(
                 layer.dtype_policy.name in (policy, "float32"),
@@ -296,12 +295,12 @@ def _paths(weights: Any) -> list[str]:
 
 
 def _check_training(model: Any, schema: Schema, batch: Any) -> None:
-    """Gradients reach every weight; the loss falls; NaN is no label."""
+    """Checks gradients of every weight, a falling loss and NaN labels."""
     name = type(model).__name__
     model.compile(
         keras.optimizers.Adam(0.005),
         loss=task_losses(schema),
-        # TensorFlow takes long to trace a step, JAX to run it eagerly.
+        # Tracing is slow on TensorFlow, eager steps are slow on JAX.
         run_eagerly=keras.backend.backend() != "jax",
     )
     labels = random_labels(schema, _ROWS)
@@ -314,7 +313,7 @@ def _check_training(model: Any, schema: Schema, batch: Any) -> None:
     def step(labels: Any, weights: Any) -> float:
         model.reset_metrics()
         with warnings.catch_warnings():
-            # Of Keras; the check below says it of every backend.
+            # A warning of Keras; the check below covers every backend.
             warnings.filterwarnings("ignore", "Gradients do not exist")
             logs = model.train_on_batch(
                 batch, labels, weights, return_dict=True
@@ -330,7 +329,7 @@ def _check_training(model: Any, schema: Schema, batch: Any) -> None:
     ]
     _require(not unmoved, f"{name}: no gradient reaches {unmoved}")
 
-    # With the states of random generators: dropout is the same again.
+    # Includes the states of random generators, so that dropout repeats.
     state = [*model.variables, *model.optimizer.variables]
     start = [ops.convert_to_numpy(v).copy() for v in state]
     losses.append(step(labels, gone))

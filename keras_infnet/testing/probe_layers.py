@@ -1,4 +1,4 @@
-"""Layers that show what Keras attaches to tensors, and sum up outputs."""
+"""Layers by which checks attach masks, read masks and sum outputs."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ __all__ = ["AttachMask", "MaskOf", "Projection"]
 
 
 class AttachMask(keras.layers.Layer):
-    """Attaches the second tensor to the first one as its mask."""
+    """Attaches the second tensor to the first as its mask."""
 
     def call(self, tensors: Any) -> Any:
         return tensors[0] + ops.zeros_like(tensors[0])
@@ -23,7 +23,7 @@ class AttachMask(keras.layers.Layer):
 
 
 class MaskOf(keras.layers.Layer):
-    """The mask of a tensor in numbers, -1 without one."""
+    """Returns the mask of a tensor as numbers, -1 without a mask."""
 
     def __init__(self) -> None:
         super().__init__(dtype="float32", autocast=False)
@@ -40,7 +40,7 @@ class MaskOf(keras.layers.Layer):
 
 
 class Projection(keras.layers.Layer):
-    """A random weighted sum of all outputs: no symmetry cancels."""
+    """Sums outputs with random weights, so that no symmetry cancels."""
 
     def call(self, outputs: Any) -> Any:
         rng = np.random.default_rng(0)

@@ -16,10 +16,10 @@ def random_batch(
     lengths: Mapping[str, int] | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Random inputs of a model; padding lies anywhere between the events.
+    """Draws inputs of a model, with padding between events.
 
-    `lengths` maps behaviors to padded lengths; `max_length` elsewhere. The
-    last row has no event at all.
+    `lengths` maps behaviors to padded lengths, by default `max_length`. The
+    last row has no events.
     """
     rng = np.random.default_rng(seed)
     specs, batch, lengths = schema.inputs, {}, lengths or {}
@@ -45,7 +45,7 @@ def random_batch(
 def random_labels(
     schema: Schema, rows: int = 5, seed: int = 0
 ) -> dict[str, Any]:
-    """Labels of every task: 0 or 1, or below one where it is a regression."""
+    """Draws labels of every task: 0 or 1, or in [0, 1) for a regression."""
     rng = np.random.default_rng(seed)
     labels = {}
     for task in schema.tasks:
@@ -57,7 +57,7 @@ def random_labels(
 
 
 def randomize(layer: Any, seed: int = 0, scale: float = 0.4) -> Any:
-    """Gives every weight of a layer or model random values; none is zero."""
+    """Gives every weight of a layer or model random nonzero values."""
     rng = np.random.default_rng(seed)
     for weight in layer.weights:
         noise = scale * rng.standard_normal(weight.shape)

@@ -63,11 +63,10 @@ class OddRequests:
     def _sizes(self) -> dict[str, int]:
         """Number of ids that every encoded input may have."""
         schema = self.encoder.schema
-        parts = {part.name: part for part in schema.fields}
-        for behavior in schema.behaviors:
-            for part in schema.attributes(behavior):
-                parts[f"{behavior.name}_{part.name}"] = part
-        sizes = {n: schema.table_size(p.table_name) for n, p in parts.items()}
+        sizes = {
+            name: schema.table_size(part.table_name)
+            for name, part, _ in schema.columns()
+        }
         gaps = {n: GAP_BUCKETS + 1 for n in self.specs if n.endswith("_gap")}
         return {**sizes, **gaps}
 

@@ -1,5 +1,7 @@
 """A schema of every kind of field, its encoder and a small model."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from keras_infnet.data import Batches, Encoder
 from keras_infnet.data.sources.list_column import ListColumn
 from keras_infnet.data.sources.table import Table
 from keras_infnet.schema import Behavior, Categorical, Numeric, Schema, Task
+from keras_infnet.serving.exporting.run_export import loaded, replay_warmup
 from keras_infnet.serving.request import ranking_request, raw_request
 
 on_tensorflow = pytest.mark.skipif(
@@ -31,6 +34,12 @@ def ranking_inputs(
 ) -> dict[str, np.ndarray]:
     """Inputs of `rank`, as the client sends them."""
     return ranking_request(request, candidates, schema)[0]
+
+
+def check_warmup(version: Path) -> int:
+    """Runs the warm-up requests of a version; returns their number."""
+    with loaded(str(version)) as (session, signatures):
+        return replay_warmup(session, signatures, str(version))
 
 
 def predict(

@@ -183,7 +183,7 @@ def test_rows_need_a_rate(model, encoder, sampled):
         (("plat",), "'plat'.*'platt'"),
         (({"clik": "platt"},), "'clik'.*'click'"),
         (({"click": "sigmoid"},), "'sigmoid'"),
-        (({},), "nothing to calibrate"),
+        (({},), "`method`.*{}"),
         (("platt", 2.0), "'click'.*2.0"),
         (("platt", {"lik": 0.5}), "'lik'"),
     ],

@@ -82,7 +82,7 @@ def test_labels_that_predictions_turn_around(fit, caplog):
         found = fit(predictions, labels, weights)
         assert not caplog.text
         assert fit(predictions, labels, weights, "click") == found
-    assert "task 'click': predictions hardly tell" in caplog.text
+    assert "task 'click': predictions hardly" in caplog.text
     # Nearly constant, and never a slope that turns the order around.
     steps = np.diff(found.apply(predictions))
     assert (steps > 0).all() and steps.sum() < 0.02
@@ -94,6 +94,6 @@ def test_labels_that_a_threshold_splits(fit, caplog):
     labels, weights = np.array([0.0, 0.0, 1.0, 1.0]), np.ones(4)
     with caplog.at_level(logging.WARNING):
         found = fit(predictions, labels, weights, "click")
-    assert "task 'click': a threshold splits" in caplog.text
+    assert "task 'click': a threshold" in caplog.text
     expected = sigmoid(np.array([-3.0, -1.0, 1.0, 3.0]))
     np.testing.assert_allclose(found.apply(predictions), expected, rtol=1e-4)

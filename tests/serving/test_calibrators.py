@@ -173,7 +173,7 @@ def test_rates_that_are_none(rate, message):
         (lambda: Isotonic((0.1,), (1.1,)), r"in \[0, 1\]"),
         (lambda: Isotonic(0.1, 0.2), "Received: 0.1"),
         (lambda: Isotonic(("a",), (0.1,)), "Received: 'a'"),
-        (lambda: Calibration(2 * [TaskCalibration("a")]), "once"),
+        (lambda: Calibration(2 * [TaskCalibration("a")]), "a, a"),
     ],
 )
 def test_numbers_that_calibrate_nothing(make, message):
@@ -214,14 +214,6 @@ def test_json_keeps_every_digit(tmp_path):
     values = {name: inputs() for name in FULL.task_names}
     for name, array in FULL.apply(values).items():
         np.testing.assert_array_equal(found.apply(values)[name], array)
-
-
-def test_what_is_there_cannot_be_changed():
-    with pytest.raises(AttributeError):
-        FULL.tasks = ()
-    with pytest.raises(AttributeError):
-        FULL.tasks[0].calibrator.slope = 2.0
-    assert hash(FULL) != hash(Calibration(FULL.tasks[1:]))
 
 
 @pytest.mark.parametrize(
@@ -268,7 +260,7 @@ def test_the_text_says_what_is_done():
         "click: p / (p + (1 - p) / 0.1), then sigmoid(0.3333 * logit(p) - 0.1) "
         "(platt)"
     )
-    assert text[1] == "like: lines between 5 thresholds (isotonic)"
+    assert text[1] == "like: linear between 5 thresholds (isotonic)"
     assert text[2] == "buy: sigmoid(logit(p) / 1.7) (temperature)"
     before = ["click", "before", "100", "0.1000", "1.500", "0.0500"]
     assert [line.split()[:6] for line in text].count(before) == 1

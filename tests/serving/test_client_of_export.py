@@ -4,25 +4,21 @@ import shutil
 
 import numpy as np
 import pytest
-from serving_examples import as_candidates, expect, predict
+from serving_examples import (
+    as_candidates,
+    check_warmup,
+    expect,
+    predict,
+)
 from stand_ins import GrpcStandIn, RestStandIn, ServedModel
 
 from keras_infnet.serving import Client, serialize_examples
-from keras_infnet.serving.exporting.run_export import (
-    loaded,
-    replay_warmup,
-)
 from keras_infnet.serving.exporting.warmup_requests import (
     example_requests,
     write_warmup,
 )
 
 pytestmark = [pytest.mark.serving, pytest.mark.slow]
-
-
-def check_warmup(version):
-    with loaded(str(version)) as (session, signatures):
-        return replay_warmup(session, signatures, str(version))
 
 
 def test_an_export_answers_as_the_model(

@@ -67,20 +67,20 @@ def test_weights_and_powers_are_expressions():
     "expression, message",
     [
         ("clik", "'click'"),
-        ("", "cannot be used"),
-        ("1 + 2", "names no task"),
+        ("", "fusion ''"),
+        ("1 + 2", "task"),
         ("click +", "SyntaxError"),
-        ("click if like else stay", "not understood"),
-        ("__import__('os')", "unknown function"),
+        ("click if like else stay", "'click if like else stay' is"),
+        ("__import__('os')", "'__import__'"),
         ("log(click, 2)", "log takes 1"),
-        ("click > like", "not understood"),
-        ("click * True", "no finite number"),
-        ("click * 1e999", "no finite number"),
-        ("click * 'a'", "not understood"),
-        ("+" * 5000 + "click", "cannot be used"),
-        ("(" * 5000 + "click" + ")" * 5000, "cannot be used"),
-        ("[" + "-" * 800 + "click]", "not understood"),
-        ("click" + " + click" * 1000, "nested too deeply"),
+        ("click > like", "'click > like' is"),
+        ("click * True", "True"),
+        ("click * 1e999", "inf"),
+        ("click * 'a'", "\"'a'\" is"),
+        ("+" * 5000 + "click", "fusion"),
+        ("(" * 5000 + "click" + ")" * 5000, "fusion"),
+        ("[" + "-" * 800 + "click]", "---"),
+        ("click" + " + click" * 1000, "nested"),
         (None, "Received: None"),
     ],
 )
@@ -96,7 +96,7 @@ def test_anything_else_is_refused(expression, message):
 )
 def test_weights_must_be_numbers(numbers):
     for make in (weighted_sum, product_of_powers):
-        with pytest.raises(ValueError, match="finite number"):
+        with pytest.raises(ValueError, match="nan|True|'1'|{}"):
             make(numbers)
 
 

@@ -46,12 +46,7 @@ def run(graph, request):
 
 def same(found, expected, schema):
     """Asserts equality up to the padding of sequences."""
-    sequences = {
-        name
-        for behavior in schema.behaviors
-        for name in schema.inputs
-        if name.startswith(f"{behavior.name}_")
-    }
+    sequences = {name for b in schema.behaviors for name in b.inputs}
     assert sorted(found) == sorted(expected)
     for name, array in expected.items():
         if name in sequences:

@@ -6,17 +6,13 @@ import sys
 
 import numpy as np
 import pytest
-from serving_examples import raw_inputs
+from serving_examples import check_warmup, raw_inputs
 from tiny_served import NAME, ROWS, make_schema, save
 
 from keras_infnet.cli import main
 from keras_infnet.data.encoding.encoder import Encoder
 from keras_infnet.data.sources.table import Table
-from keras_infnet.serving.exporting.run_export import (
-    WARMUP_FILE,
-    loaded,
-    replay_warmup,
-)
+from keras_infnet.serving.exporting.run_export import WARMUP_FILE
 from keras_infnet.serving.exporting.server_files import (
     label_versions,
     models_config,
@@ -30,11 +26,6 @@ from keras_infnet.serving.exporting.warmup_requests import (
 )
 
 TABLE = Table({n: [row[n] for row in ROWS] for n in ROWS[0]})
-
-
-def check_warmup(version):
-    with loaded(str(version)) as (session, signatures):
-        return replay_warmup(session, signatures, str(version))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Calibrators fitted on labeled rows."""
+"""Fitting of calibrators on labeled rows."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -39,51 +39,50 @@ def calibrate(
     rows_sampled: bool = False,
     batch_size: int = 4096,
 ) -> Calibration:
-    """Fits a calibrator a task on rows that the model has not learned from.
+    """Fits one calibrator per task on rows that the model was not trained on.
 
-    - `"temperature"`: `sigmoid(logit(p) / temperature)`, one number. Rows
-      keep their order and one half stays one half, so that it mends
-      predictions that are too sure or not sure enough, not ones that are too
-      high on the whole.
-    - `"platt"`: `sigmoid(slope * logit(p) + intercept)`, two numbers. Rows
-      keep their order, for the slope is kept above 0.
-    - `"isotonic"`: any rising function, by
-      `sklearn.isotonic.IsotonicRegression`. It needs many positives,
-      thousands rather than hundreds, and can tie rows: they never change
-      places, but predictions that differed may become one, so AUC and GAUC
-      can fall a little, and the ends may be exactly 0 and 1.
+    - `"temperature"`: `sigmoid(logit(p) / temperature)`, one parameter. It
+      keeps the order of rows and a probability of one half. So it corrects
+      over- and underconfidence, but not predictions that are too high on
+      average.
+    - `"platt"`: `sigmoid(slope * logit(p) + intercept)`, two parameters. It
+      keeps the order of rows, since the slope is positive.
+    - `"isotonic"`: any non-decreasing function, by
+      `sklearn.isotonic.IsotonicRegression`. It needs thousands of positives,
+      and creates ties: different predictions may become equal, so that AUC
+      and GAUC can decrease slightly, and some may become exactly 0 or 1.
 
-    The first two have the smallest weighted log loss; their numbers are kept
-    between 0.01 and 100 (temperature, slope), with a warning at the ends.
-    Logits are clipped to -17 and 17.
+    The first two minimize the weighted log loss; temperature and slope are
+    kept between 0.01 and 100, with a warning at the bounds. Logits are clipped
+    to [-17, 17].
 
-    A task counts on the rows where its label is observed; one with `given`
-    only where the label of that task is 1. It is calibrated on those rows, as
-    the conditional probability that it is.
+    A task is calibrated on the rows where its label is observed; one with
+    `given` only where the label of that task is 1, as a conditional
+    probability.
 
-    What is reported of before are figures of the model's own predictions.
-    After is estimated for rows that no calibrator saw: the rows are split in
-    five, class by class, and each part is calibrated by what is fitted on the
-    other four. What is returned is fitted on all of them.
+    The figures "before" are those of the model's predictions. "After" is
+    cross-fitted: rows are split into five stratified folds, and each fold is
+    calibrated by a fit on the other four. The returned calibrators are fitted
+    on all rows.
 
     Args:
         model: a model of `keras_infnet.models`, or another one with the
             inputs and outputs of the schema.
         encoder: its `keras_infnet.data.Encoder`.
         rows: labeled rows, anything that `keras_infnet.data.open_source`
-            takes; validation rows as a rule. They should be drawn as the
+            takes, usually validation rows. They should be distributed as the
             traffic that will be served.
         method: `"temperature"`, `"platt"` or `"isotonic"` for every binary
-            task, or a mapping of task name to one of them; tasks that it
-            lacks are not fitted. Defaults to `"temperature"`.
+            task, or a mapping of task name to one of them; other tasks are
+            not fitted. Defaults to `"temperature"`.
         negative_rate: float, mapping of task name to float, or `None`. Share
-            of the negatives that were kept in training, which is undone
-            before anything is fitted; see `Calibration.for_sampling` for what
-            it means of a task with `given`. Defaults to `None`.
-        rows_sampled: boolean. Whether `rows` lack negatives at the same rate,
-            too. Each of those left then counts `1 / negative_rate` times;
+            of the negatives that were kept in training. It is corrected
+            before the fit; see `Calibration.for_sampling` for tasks with
+            `given`. Defaults to `None`.
+        rows_sampled: boolean. Whether negatives were dropped from `rows` at
+            the same rate. Those left then weigh `1 / negative_rate`;
             otherwise the fit would undo the correction. Defaults to `False`.
-        batch_size: integer. Rows predicted at once. Defaults to `4096`.
+        batch_size: integer. Rows per batch. Defaults to `4096`.
 
     Returns:
         `Calibration`, for `apply`, `save` and
@@ -91,9 +90,8 @@ def calibrate(
 
     Raises:
         ValueError: If model and encoder do not belong together, a task or
-            method is not known, a task is not binary, there are no rows where
-            it counts or fewer than two of a class, or a prediction is not a
-            number.
+            method is unknown, a task is not binary, it has no labeled rows or
+            fewer than two of a class, or a prediction is not finite.
 
     Example:
 
@@ -118,14 +116,14 @@ def calibrate(
     }
     if rows_sampled and not plans:
         raise ValueError(
-            "rows that lack negatives need to be told the share that was "
-            "kept: give `negative_rate`."
+            "`rows_sampled` needs `negative_rate`, the share of the negatives "
+            "that were kept."
         )
     names = [n for n in schema.task_names if n in methods or n in plans]
     if not names:
         raise ValueError(
-            "there is nothing to calibrate: give a method or a negative rate "
-            f"to a binary task. Received: method={method!r}."
+            "there is nothing to calibrate. Name a binary task in `method` or "
+            f"`negative_rate`. Received: method={method!r}."
         )
     batches = Batches(rows, encoder, batch_size)
     labels, weights = batches.labels(), batches.weights()
@@ -164,7 +162,7 @@ def _fit_task(
     if not np.isfinite(values[1]).all():
         raise ValueError(
             f"the model predicts {int(np.sum(~np.isfinite(values[1])))} values "
-            "that are no numbers. Look at its weights: training diverged, or "
+            "that are not finite. Look at its weights: training diverged, or "
             "mixed precision overflowed."
         )
     rows = select_observed(*values)
@@ -172,15 +170,15 @@ def _fit_task(
     if counts.sum() == 0:
         raise ValueError(
             "no row has a label with a weight above 0. Look at the label "
-            "column, or leave the task out: give a mapping of the other tasks "
-            "to methods."
+            "column, or omit the task: pass `method` as a mapping of the "
+            "other tasks."
         )
     if counts.min() < 2:
         raise ValueError(
             "calibration needs at least two rows of each class, and many more "
             f"to be of use. Received: {counts[0]} rows with label 0 and "
-            f"{counts[1]} with label 1. Give more rows, or leave the task "
-            "out: give a mapping of the other tasks to methods."
+            f"{counts[1]} with label 1. Pass more rows, or omit the task: pass "
+            "`method` as a mapping of the other tasks."
         )
     labels, weights = rows.labels, rows.weights
     if rows_sampled and plan.negative_rate is not None:
@@ -202,7 +200,7 @@ def _fit_task(
 def _unseen(
     method: str, predictions: np.ndarray, labels: np.ndarray, weights: Any
 ) -> np.ndarray:
-    """Calibrates every row by what was fitted without it."""
+    """Calibrates every row by a fit on the other folds."""
     from sklearn.model_selection import StratifiedKFold
 
     rarest = int(min(labels.sum(), (1 - labels).sum()))

@@ -1,4 +1,4 @@
-"""What is done to the predictions of each task behind a served model."""
+"""Calibration of the predictions of all tasks of a model."""
 
 import dataclasses
 import json
@@ -31,21 +31,21 @@ _FORMAT = 1
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """What is done to the predictions of the tasks of a model.
+    """Calibration of the predictions of a model, task by task.
 
-    `keras_infnet.serving.calibrate` finds one from labeled rows,
-    `Calibration.for_sampling` computes one from what is known of the training
-    rows, and `keras_infnet.serving.export(calibration=...)` makes it part of
-    the served graph. First `p / (p + (1 - p) / negative_rate)` undoes that
-    negatives were kept with a rate, then comes what was fitted. Logits are
-    clipped to -17 and 17, probabilities of 4.1e-8 and 1 - 4.1e-8, so that 0
-    and 1 have finite ones.
+    `keras_infnet.serving.calibrate` fits one on labeled rows,
+    `Calibration.for_sampling` computes one from the share of negatives kept
+    in training, and `keras_infnet.serving.export(calibration=...)` makes it
+    part of the served graph. First `p / (p + (1 - p) / negative_rate)`
+    corrects the sampling of negatives, then the fitted calibrator is applied.
+    Logits are clipped to [-17, 17], probabilities of 4.1e-8 and 1 - 4.1e-8,
+    so that those of 0 and 1 are finite.
 
     Args:
-        tasks: sequence of `TaskCalibration`. Other tasks stay as they are.
+        tasks: sequence of `TaskCalibration`. Other tasks are not changed.
 
     Raises:
-        ValueError: If a task comes twice.
+        ValueError: If a task is given twice.
 
     Example:
 
@@ -63,7 +63,7 @@ class Calibration:
         object.__setattr__(self, "tasks", tuple(self.tasks))
         if len(set(self.task_names)) < len(self.tasks):
             raise ValueError(
-                "a task can be calibrated once. Received: "
+                "every task can be calibrated once. Received: "
                 f"{', '.join(self.task_names)}."
             )
 
@@ -73,7 +73,7 @@ class Calibration:
         return tuple(task.task for task in self.tasks)
 
     def task(self, name: str) -> TaskCalibration:
-        """Returns what is done to a task, or raises with the nearest name."""
+        """Returns the calibration of a task."""
         for task in self.tasks:
             if task.task == name:
                 return task
@@ -83,20 +83,20 @@ class Calibration:
     def for_sampling(
         cls, schema: Schema, negative_rate: float | Mapping[str, float]
     ) -> "Calibration":
-        """Undoes that negatives were dropped from the training rows.
+        """Corrects for negatives that were dropped from the training rows.
 
-        Where all positives of a task and a share `w` of its negatives, drawn
-        by chance alone, were kept, the odds that a model learns are `1 / w`
-        times too high; `p / (p + (1 - p) / w)` are the probabilities on all
-        rows. No rows are needed for it.
+        If all positives of a task and a random share `w` of its negatives were
+        kept, the model learns odds that are `1 / w` times too high;
+        `p / (p + (1 - p) / w)` are the probabilities on all rows. No rows are
+        needed.
 
-        The rate of a task with `given` is that of the negatives among the
-        rows where the task counts. One number for all is therefore not meant
-        for such tasks: dropping impressions without a click drops no row
-        where `Task("purchase", given="click")` counts. Name them in a mapping
-        where their negatives were dropped too. Where rows were dropped by the
-        label of one of several tasks, name that one alone: rows of the others
-        are gone with positives among them, and the closed form does not hold.
+        For a task with `given`, the rate refers to the rows where the label of
+        that task is 1. A single number does not apply to such tasks: dropping
+        impressions without a click drops no row on which
+        `Task("purchase", given="click")` is trained. Name them in a mapping
+        if their negatives were dropped too. If rows were dropped by the label
+        of one of several tasks, name only that task: rows of the others were
+        dropped with positives among them, and the formula does not hold.
 
         Args:
             schema: `keras_infnet.schema.Schema` of the model.
@@ -107,7 +107,7 @@ class Calibration:
             A `Calibration`.
 
         Raises:
-            ValueError: If a task is not known or not binary, or a rate is out
+            ValueError: If a task is unknown or not binary, or a rate is out
                 of range.
 
         Example:
@@ -125,36 +125,36 @@ class Calibration:
         return cls(tuple(TaskCalibration(*pair) for pair in rates.items()))
 
     def apply(self, predictions: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Calibrates what `Model.predict` returns.
+        """Calibrates the predictions of `Model.predict`.
 
         Args:
             predictions: mapping of task name to array of any shape.
 
         Returns:
             Dict of the same names and shapes: float32 arrays for calibrated
-            tasks, the others as they were.
+            tasks, unchanged ones for the others.
 
         Raises:
             ValueError: If a calibrated task has no predictions, or they are
                 not probabilities.
         """
-        self._check_tasks(predictions)
         out = {name: np.asarray(array) for name, array in predictions.items()}
-        for task in self.tasks:
+        for task in self._tasks_of(predictions):
             out[task.task] = task.apply(predictions[task.task])
         return out
 
     def apply_nearby(
         self, predictions: Mapping[str, Any], distance: float
     ) -> Iterator[dict[str, np.ndarray]]:
-        """Calibrates with one task at a time moved, down and then up.
+        """Calibrates shifted predictions, of one task at a time.
 
         Args:
             predictions: as for `apply`.
-            distance: float. How far probabilities are moved, within `[0, 1]`.
+            distance: float. Shift of the probabilities, within `[0, 1]`.
 
         Yields:
-            What `apply` returns, twice a calibrated task.
+            The result of `apply`, for each calibrated task shifted down and
+            then up.
         """
         out = self.apply(predictions)
         for task in self.tasks:
@@ -164,7 +164,7 @@ class Calibration:
                 yield {**out, task.task: task.apply(moved)}
 
     def apply_tensors(self, predictions: Mapping[str, Any]) -> dict[str, Any]:
-        """Does the same in a TensorFlow graph.
+        """Calibrates predictions in a TensorFlow graph.
 
         Args:
             predictions: mapping of task name to float32 tensor of any shape.
@@ -175,25 +175,24 @@ class Calibration:
         Raises:
             ValueError: If a calibrated task has no predictions.
         """
-        self._check_tasks(predictions)
         out = dict(predictions)
-        for task in self.tasks:
+        for task in self._tasks_of(predictions):
             out[task.task] = task.apply_tensor(predictions[task.task])
         return out
 
     def check(self, schema: Schema) -> None:
-        """Checks that it was made for the tasks of a schema.
+        """Checks that all calibrated tasks are binary tasks of a schema.
 
         Args:
             schema: `keras_infnet.schema.Schema`.
 
         Raises:
-            ValueError: If a task is not known there, or not binary.
+            ValueError: If a task is unknown or not binary.
         """
         check_binary(schema, self.task_names)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain data that JSON has."""
+        """Returns plain data for JSON."""
         return {
             "format": _FORMAT,
             "tasks": {t.task: json_safe(t.to_dict()) for t in self.tasks},
@@ -201,7 +200,7 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, config: Any) -> "Calibration":
-        """Builds what `to_dict` describes.
+        """Creates a calibration from the result of `to_dict`.
 
         Args:
             config: mapping.
@@ -210,7 +209,8 @@ class Calibration:
             A `Calibration`.
 
         Raises:
-            ValueError: If something is missing, not known or out of range.
+            ValueError: If a key is missing or unknown, or a value is out of
+                range.
         """
         config = check_keys(config, ("format", "tasks"), "a calibration")
         if config["format"] != _FORMAT:
@@ -232,7 +232,7 @@ class Calibration:
         return cls(tuple(tasks))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes `path`, by custom `calibration.json`, in one step."""
+        """Writes a JSON file, usually `calibration.json`, in one step."""
         write_text(path, json.dumps(self.to_dict(), indent=2) + "\n")
 
     @classmethod
@@ -245,13 +245,16 @@ class Calibration:
         except ValueError as error:
             raise ValueError(f"{os.fspath(path)}: {error}") from error
 
-    def _check_tasks(self, predictions: Mapping[str, Any]) -> None:
+    def _tasks_of(
+        self, predictions: Mapping[str, Any]
+    ) -> tuple[TaskCalibration, ...]:
         for name in self.task_names:
             if name not in predictions:
                 raise ValueError(
-                    f"the calibration is for a task without predictions: "
+                    "a calibrated task has no predictions: "
                     f"{nearest_name(name, predictions, 'task')}"
                 )
+        return self.tasks
 
 
 def check_binary(schema: Schema, names: Iterable[str]) -> None:
@@ -262,15 +265,15 @@ def check_binary(schema: Schema, names: Iterable[str]) -> None:
         kind = schema.task(name).kind
         if kind != "binary":
             raise ValueError(
-                f"only probabilities are calibrated: task {name!r} must be "
-                f"binary. Received: a {kind} task. Leave it out."
+                f"task {name!r} must be binary, since only probabilities are "
+                f"calibrated. Received: a {kind} task. Omit it."
             )
 
 
 def sampling_rates(
     schema: Schema, negative_rate: float | Mapping[str, float] | None
 ) -> dict[str, float]:
-    """Returns the share of kept negatives by task, checked to be binary."""
+    """Returns the share of kept negatives of each binary task."""
     if negative_rate is None:
         return {}
     if isinstance(negative_rate, Mapping):
@@ -283,8 +286,7 @@ def sampling_rates(
     }
     if not rates:
         raise ValueError(
-            "one negative rate for all is that of the binary tasks without "
-            "`given`, of which the schema has none. Name tasks: "
-            "{'task': rate}."
+            "a single `negative_rate` applies to binary tasks without `given`, "
+            "of which the schema has none. Name tasks: {'task': rate}."
         )
     return rates

@@ -1,4 +1,4 @@
-"""What a calibration did, for people to read."""
+"""Calibrations as text."""
 
 from collections.abc import Iterator
 
@@ -24,9 +24,9 @@ _FIGURES = (
 
 
 def calibration_rows(calibration: Calibration) -> list[tuple[str, ...]]:
-    """Returns the cells of a table of figures, before and after, by task.
+    """Returns a table of figures before and after, headings first.
 
-    The headings come first; without figures there is nothing.
+    It is empty if there are no figures.
     """
     lines = [
         (task.task, side, *(format(getattr(f, n), c) for n, _, c in _FIGURES))
@@ -39,7 +39,7 @@ def calibration_rows(calibration: Calibration) -> list[tuple[str, ...]]:
 
 
 def describe_steps(calibration: Calibration) -> Iterator[tuple[str, str]]:
-    """Yields the name of every task, and what is done to its predictions.
+    """Yields the name and the formula of every task.
 
     >>> tasks = [TaskCalibration("click", 0.1, Platt(1.0, -0.5))]
     >>> for _, steps in describe_steps(Calibration(tasks)):
@@ -51,14 +51,14 @@ def describe_steps(calibration: Calibration) -> Iterator[tuple[str, str]]:
 
 
 def format_calibration(calibration: Calibration) -> str:
-    """Writes a calibration as lines of text.
+    """Describes a calibration in lines of text.
 
     Args:
         calibration: `Calibration`.
 
     Returns:
-        String without a newline at the end: what is done, and a table of
-        figures before and after where there are any.
+        String without a newline at the end: the formula of each task, and a
+        table of figures before and after if there are any.
 
     Example:
 
@@ -86,4 +86,4 @@ def _steps(task: TaskCalibration) -> Iterator[str]:
                 "(platt)"
             )
         case Isotonic(thresholds=thresholds):
-            yield f"lines between {len(thresholds):,} thresholds (isotonic)"
+            yield f"linear between {len(thresholds):,} thresholds (isotonic)"

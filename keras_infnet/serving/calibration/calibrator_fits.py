@@ -1,4 +1,4 @@
-"""How the parameters of calibrators are found."""
+"""Fits of the parameters of calibrators."""
 
 import logging
 from collections.abc import Callable
@@ -18,8 +18,8 @@ __all__ = ["FITS", "fit_isotonic", "fit_platt", "fit_temperature"]
 
 _LOGGER = logging.getLogger(__name__)
 
-# Rows that a threshold splits without a mistake want an infinite slope, rows
-# in the wrong order a negative one.
+# Rows that a threshold separates would need an infinite slope, rows in the
+# wrong order a negative one.
 _LEAST, _MOST = 0.01, 100.0
 
 
@@ -29,12 +29,12 @@ def fit_temperature(
     weights: np.ndarray,
     name: str = "",
 ) -> Temperature:
-    """Finds the temperature of the smallest weighted log loss.
+    """Returns the temperature of the smallest weighted log loss.
 
-    The log loss is convex in `1 / T`, so its slope has one zero, which is
-    looked for between 0.01 and 100; an end is taken where there is none. All
-    fits take float64 probabilities, labels of 0 and 1 and weights above 0, of
-    shape `(rows,)`, and warn in the `name` of a task.
+    The log loss is convex in `1 / T`: its slope has one zero, or `1 / T` is
+    one of the bounds, 0.01 and 100. All fits take float64 probabilities,
+    labels of 0 and 1 and positive weights, of shape `(rows,)`; warnings name
+    the task, and there are none without a `name`.
     """
     scores = logits(predictions)
     if not scores.any():  # one half divided by anything is one half
@@ -63,20 +63,20 @@ def fit_platt(
     weights: np.ndarray,
     name: str = "",
 ) -> Platt:
-    """Finds slope and intercept of the smallest weighted log loss.
+    """Returns slope and intercept of the smallest weighted log loss.
 
-    The log loss is convex in both. The slope is kept between 0.01 and 100:
-    one that is not positive would turn the ranking around.
+    The log loss is convex in both. The slope is kept between 0.01 and 100,
+    since a negative one would reverse the ranking.
     """
     scores = logits(predictions)
     shares = weights / weights.sum()
-    # So that the search ends as close with few positives as with many.
+    # Makes the stopping criterion independent of the share of positives.
     rarest = min(shares @ labels, shares @ (1 - labels))
-    # Centred and scaled, for slope and intercept pull at each other else.
+    # Standardized, since slope and intercept are correlated otherwise.
     center = float(shares @ scores)
     scores = scores - center
     spread = float(np.sqrt(shares @ scores**2))
-    if spread < 1e-9:  # one prediction for all rows tells no slope
+    if spread < 1e-9:  # a constant prediction determines no slope
         scores, spread = np.zeros_like(scores), 1.0
     scores = scores / spread
 
@@ -90,7 +90,7 @@ def fit_platt(
 
     found = optimize.minimize(
         loss,
-        np.array([spread, center]),  # as it is
+        np.array([spread, center]),  # the identity
         jac=True,
         method="L-BFGS-B",
         bounds=[(_LEAST * spread, _MOST * spread), (None, None)],
@@ -107,13 +107,13 @@ def fit_isotonic(
     weights: np.ndarray,
     name: str = "",
 ) -> Isotonic:
-    """Finds the rising function of the smallest weighted squared error."""
+    """Returns the non-decreasing function of least weighted squares."""
     from sklearn.isotonic import IsotonicRegression
 
     fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(
         predictions, labels, sample_weight=weights
     )
-    # Means of a block may fall by their last digit.
+    # Means may decrease by rounding.
     values = np.maximum.accumulate(fitted.y_thresholds_)
     return Isotonic(
         tuple(fitted.X_thresholds_.tolist()),
@@ -130,17 +130,17 @@ FITS: dict[str, Callable[..., Calibrator]] = {
 
 
 def _warn_at_ends(name: str, scale: float) -> None:
-    # Cross-fitting fits again and again; one warning is enough.
+    # One warning for all folds.
     if not name or _LEAST * 1.001 < scale < _MOST * 0.999:
         return
     what = (
-        "predictions hardly tell its labels apart, or turn them around"
+        "predictions hardly separate the labels, or rank them in reverse"
         if scale < 1
-        else "a threshold splits its labels almost without a mistake"
+        else "a threshold on predictions separates the labels almost perfectly"
     )
     _LOGGER.warning(
-        "task %r: %s. Logits are multiplied by %g, the end of what "
-        "calibration tries; look at the labels of these rows.",
+        "task %r: %s. Logits are multiplied by %g, the bound of calibration. "
+        "Look at the labels of these rows.",
         name,
         what,
         scale,

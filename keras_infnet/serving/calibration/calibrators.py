@@ -1,7 +1,7 @@
-"""Functions from a probability to a better one, in NumPy and TensorFlow.
+"""Functions that calibrate a probability, in NumPy and TensorFlow.
 
-All compute in float64: what is float32 before and after is then the same on
-both sides to its last digit, however steep a function is.
+They compute in float64, so that float32 results agree to the last digit even
+if a function is steep.
 """
 
 import dataclasses
@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]
+
+from keras_infnet.utils.argument_checks import check_number, fits
 
 __all__ = [
     "LARGEST_LOGIT",
@@ -22,8 +24,8 @@ __all__ = [
     "undo_sampling",
 ]
 
-#: Logits are clipped to this and its negative: probabilities of 4.1e-8 and
-#: 1 - 4.1e-8. All that float32 tells apart below 1 stays apart.
+#: Bound of logits, probabilities of 4.1e-8 and 1 - 4.1e-8. Different float32
+#: numbers below 1 stay different.
 LARGEST_LOGIT = 17.0
 
 
@@ -38,7 +40,7 @@ def logits(probabilities: Any) -> np.ndarray:
 
 
 def undo_sampling(probabilities: Any, rate: float) -> Any:
-    """Undoes that negatives were kept with a rate: `p / (p + (1 - p) / rate)`.
+    """Corrects for a share of kept negatives: `p / (p + (1 - p) / rate)`.
 
     >>> undo_sampling(np.array([0.0, 0.5, 1.0]), 0.25)
     array([0. , 0.2, 1. ])
@@ -48,13 +50,12 @@ def undo_sampling(probabilities: Any, rate: float) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class Temperature:
-    """`sigmoid(logit(p) / temperature)`: predictions less sure, or more so.
+    """Temperature scaling: `sigmoid(logit(p) / temperature)`.
 
-    One half stays one half, and rows stay in their order.
+    Keeps one half and the order of rows.
 
     Args:
-        temperature: float above 0. Above 1, predictions move towards one
-            half.
+        temperature: float above 0. Above 1, predictions move toward one half.
 
     Raises:
         ValueError: If it is not above 0.
@@ -69,7 +70,7 @@ class Temperature:
     temperature: float
 
     def __post_init__(self) -> None:
-        _check_above_zero("temperature", self.temperature)
+        check_number("temperature", self.temperature, above=0.0)
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         return special.expit(logits(probabilities) / self.temperature)
@@ -82,9 +83,9 @@ class Temperature:
 
 @dataclasses.dataclass(frozen=True)
 class Platt:
-    """`sigmoid(slope * logit(p) + intercept)`.
+    """Platt scaling: `sigmoid(slope * logit(p) + intercept)`.
 
-    Rows stay in their order, for the slope is positive.
+    Keeps the order of rows, since the slope is positive.
 
     Args:
         slope: float above 0.
@@ -107,7 +108,7 @@ class Platt:
     intercept: float
 
     def __post_init__(self) -> None:
-        _check_above_zero("slope", self.slope)
+        check_number("slope", self.slope, above=0.0)
         _check_finite("intercept", self.intercept)
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
@@ -124,18 +125,18 @@ class Platt:
 
 @dataclasses.dataclass(frozen=True)
 class Isotonic:
-    """A rising function, straight between thresholds and flat beyond them.
+    """Non-decreasing function, linear between thresholds, constant beyond.
 
-    Rows never change places, but they may tie: many predictions become one
-    value, so an AUC can fall, and ends can be exactly 0 and 1.
+    Keeps the order of rows but creates ties: different predictions may become
+    equal, so that an AUC can decrease, and some may become exactly 0 or 1.
 
     Args:
-        thresholds: tuple of floats, rising. Probabilities.
-        values: tuple of floats in `[0, 1]`, never falling: what each
-            threshold becomes.
+        thresholds: tuple of floats, increasing. Probabilities.
+        values: tuple of floats in `[0, 1]`, non-decreasing: the result at
+            each threshold.
 
     Raises:
-        ValueError: If the numbers are not so.
+        ValueError: If the numbers are not of this kind.
 
     Example:
 
@@ -165,9 +166,9 @@ class Isotonic:
                 f"{len(self.thresholds)}."
             )
         if any(a >= b for a, b in itertools.pairwise(self.thresholds)):
-            raise ValueError("`thresholds` must rise.")
+            raise ValueError("`thresholds` must increase.")
         if any(a > b for a, b in itertools.pairwise(self.values)):
-            raise ValueError("`values` must not fall.")
+            raise ValueError("`values` must not decrease.")
         if self.values[0] < 0 or self.values[-1] > 1:
             raise ValueError(
                 "`values` must be probabilities in [0, 1]. Received: values "
@@ -176,30 +177,22 @@ class Isotonic:
 
     def apply(self, probabilities: np.ndarray) -> np.ndarray:
         found = np.interp(probabilities, self.thresholds, self.values)
-        # Of one threshold alone, NaN would become its value.
+        # With a single threshold NaN would become its value.
         return np.where(np.isnan(probabilities), np.nan, found)
 
     def apply_tensor(self, probabilities: Any) -> Any:
         import tensorflow as tf
 
-        # One more point of the last height: there is always a next one.
-        points = [*self.thresholds, self.thresholds[-1] + 1]
-        heights = [*self.values, self.values[-1]]
-        rises = [
-            (high - low) / (after - before)
-            for (before, after), (low, high) in zip(
-                itertools.pairwise(points),
-                itertools.pairwise(heights),
-                strict=True,
-            )
-        ]
+        # The last segment is constant.
+        rises = np.diff([*self.values, self.values[-1]])
+        slopes = rises / np.diff([*self.thresholds, self.thresholds[-1] + 1])
         at, height, rise = (
             tf.constant(numbers, tf.float64)
-            for numbers in (self.thresholds, self.values, rises)
+            for numbers in (self.thresholds, self.values, slopes)
         )
         inside = tf.clip_by_value(probabilities, at[0], at[-1])
         below = tf.searchsorted(at, tf.reshape(inside, [-1]), side="right") - 1
-        # NaN is nowhere among the thresholds, and stays NaN.
+        # The place of NaN is invalid; the result is NaN all the same.
         below = tf.reshape(tf.maximum(below, 0), tf.shape(inside))
         start, base, slope = (
             tf.gather(numbers, below) for numbers in (at, height, rise)
@@ -218,17 +211,7 @@ def _logits_tensor(probabilities: Any) -> Any:
 
 
 def _check_finite(name: str, value: Any) -> None:
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float))
-        or not math.isfinite(value)
-    ):
+    if not fits(value, float) or not math.isfinite(value):
         raise ValueError(
             f"`{name}` must be finite numbers. Received: {value!r}."
         )
-
-
-def _check_above_zero(name: str, value: Any) -> None:
-    _check_finite(name, value)
-    if value <= 0:
-        raise ValueError(f"`{name}` must be above 0. Received: {value!r}.")

@@ -1,4 +1,4 @@
-"""What is done to the predictions of one task, and what it brought."""
+"""Calibration of the predictions of one task."""
 
 import dataclasses
 from collections.abc import Iterable, Mapping
@@ -14,6 +14,7 @@ from keras_infnet.serving.calibration.calibrators import (
     Temperature,
     undo_sampling,
 )
+from keras_infnet.utils.argument_checks import fits
 
 __all__ = ["CalibrationFigures", "TaskCalibration", "check_keys"]
 
@@ -23,11 +24,11 @@ _METHODS: dict[str, type[Calibrator]] = {
 
 
 class CalibrationFigures(NamedTuple):
-    """How well the probabilities of a task agree with labels.
+    """Agreement of the probabilities of a task with labels.
 
     `calibration` is the sum of predictions over the sum of labels; the others
-    are as `keras_infnet.evaluation` defines them. `rows` are those where the
-    task counts, `rate` is the weighted mean of their labels.
+    are as `keras_infnet.evaluation` defines them. `rows` is the number of
+    labeled rows, `rate` the weighted mean of their labels.
     """
 
     rows: float
@@ -40,18 +41,18 @@ class CalibrationFigures(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class TaskCalibration:
-    """What is done to the predictions of one task.
+    """Calibration of the predictions of one task.
 
     Args:
         task: string. Name of the task.
         negative_rate: float or `None`. Share of the negatives that were kept
-            in training, which is undone first. Defaults to `None`.
-        calibrator: `Temperature`, `Platt`, `Isotonic` or `None`. What was
-            fitted and comes second. Defaults to `None`.
-        before: `CalibrationFigures` of the model's own predictions, or
+            in training, corrected first. Defaults to `None`.
+        calibrator: `Temperature`, `Platt`, `Isotonic` or `None`. Applied
+            second. Defaults to `None`.
+        before: `CalibrationFigures` of the predictions of the model, or
             `None`. Defaults to `None`.
-        after: `CalibrationFigures` behind all steps, or `None`. Defaults to
-            `None`.
+        after: `CalibrationFigures` of calibrated predictions, or `None`.
+            Defaults to `None`.
 
     Raises:
         ValueError: If `negative_rate` is not above 0 and at most 1.
@@ -66,11 +67,7 @@ class TaskCalibration:
     def __post_init__(self) -> None:
         if self.negative_rate is not None:
             rate = self.negative_rate
-            if (
-                isinstance(rate, bool)
-                or not isinstance(rate, (int, float))
-                or not 0 < rate <= 1
-            ):
+            if not fits(rate, float) or not 0 < rate <= 1:
                 raise ValueError(
                     f"the negative rate of task {self.task!r} must be a "
                     f"number above 0 and at most 1. Received: {rate!r}. It is "
@@ -80,7 +77,7 @@ class TaskCalibration:
 
     @property
     def method(self) -> str | None:
-        """Name of what was fitted."""
+        """Name of the method of the calibrator."""
         return None if self.calibrator is None else self.calibrator.method
 
     def apply(self, predictions: Any) -> np.ndarray:
@@ -95,7 +92,7 @@ class TaskCalibration:
         Raises:
             ValueError: If a value lies outside of `[0, 1]`.
         """
-        # As a server sees them.
+        # Rounded as on a server.
         values = np.asarray(predictions, np.float32).astype(np.float64)
         if ((values < 0) | (values > 1)).any():
             raise ValueError(
@@ -110,7 +107,7 @@ class TaskCalibration:
         return values.astype(np.float32)
 
     def apply_tensor(self, predictions: Any) -> Any:
-        """Does the same in a TensorFlow graph, but for the check.
+        """Calibrates probabilities in a TensorFlow graph, unchecked.
 
         Args:
             predictions: float32 tensor of any shape.
@@ -132,21 +129,15 @@ class TaskCalibration:
         return {
             "negative_rate": self.negative_rate,
             "method": self.method,
-            "parameters": None
-            if self.calibrator is None
-            else dataclasses.asdict(self.calibrator),
-            **{
-                side: None if figures is None else figures._asdict()
-                for side, figures in (
-                    ("before", self.before),
-                    ("after", self.after),
-                )
-            },
+            "parameters": self.calibrator
+            and dataclasses.asdict(self.calibrator),
+            "before": self.before and self.before._asdict(),
+            "after": self.after and self.after._asdict(),
         }
 
     @classmethod
     def from_dict(cls, task: str, config: Any) -> "TaskCalibration":
-        """Builds what `to_dict` describes.
+        """Creates a calibration from the result of `to_dict`.
 
         Args:
             task: string. Name of the task.
@@ -156,7 +147,8 @@ class TaskCalibration:
             `TaskCalibration`.
 
         Raises:
-            ValueError: If something is missing, not known or out of range.
+            ValueError: If a key is missing or unknown, or a value is out of
+                range.
         """
         keys = ("negative_rate", "method", "parameters", "before", "after")
         config = check_keys(config, keys, "the task")
@@ -191,6 +183,6 @@ def _figures(config: Any, side: str) -> CalibrationFigures | None:
     for name, value in values.items():
         if value is None:  # JSON has no NaN
             values[name] = float("nan")
-        elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        elif not fits(value, float):
             raise ValueError(f"`{name}` must be a number. Received: {value!r}.")
     return CalibrationFigures(**values)

@@ -1,4 +1,4 @@
-"""Writes the SavedModel of a version folder, in a process of its own.
+"""Writes the SavedModel of a version folder, in a separate process.
 
 Whatever backend a model was trained with, it is rebuilt under TensorFlow: the
 exporting process keeps its own backend, its threads and its accelerator.

@@ -90,7 +90,7 @@ def export(
     The folder also holds `model.keras`, `schema.json`, `vocabularies.npz`,
     `metrics.json`, `parity.json` and a model card, `README.md`.
 
-    TensorFlow builds the graph in a process of its own, whatever backend the
+    TensorFlow builds the graph in a separate process, whatever backend the
     model was trained with. A second process, which cannot import this
     package, runs it, and its answers are compared with `model.predict`. Only
     then the version appears, in one step; a failure before leaves `directory`

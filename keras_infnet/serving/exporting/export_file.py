@@ -55,7 +55,7 @@ def export_file(
     Inputs must be as `keras_infnet.data.Encoder` makes them. The file has
     neither raw values nor ranking, and does not check ids.
 
-    Keras's own exporter writes it under TensorFlow, in a process of its own,
+    Keras's own exporter writes it under TensorFlow, in a separate process,
     whatever backend the model was trained with. In another process the
     runtime predicts from random ids, which is compared with `predict`. Only
     then the file appears, in one step, and replaces an existing one. A model
@@ -177,7 +177,7 @@ def _impossible(model: Any, kind: FileFormat, problem: str) -> ValueError:
 def main() -> None:
     """Writes the files whose paths arrive on standard input.
 
-    `model.keras` and `schema.json` lie beside each of them.
+    `model.keras` and `schema.json` are in the same folder.
     """
 
     def handle(name: str) -> None:

@@ -135,7 +135,7 @@ def run_isolated(
         # mypy takes the names for arguments of `savez`.
         np.savez(paths[0], **inputs)  # type: ignore[arg-type]
         with run_in_worker(
-            # The suffix gives each runtime a process of its own.
+            # The suffix gives each runtime a separate process.
             ("-I", "-c", source, path.suffix),
             [str(p.resolve()) for p in (path, *paths)],
             what,

@@ -7,7 +7,7 @@ named `{case}/{signature}/{input}`; outputs go to `RESULTS` as
 
 A SavedModel is run as by TensorFlow Serving: `Session.run` on the feeds and
 fetches that a signature names, after the initialization that the SavedModel
-asks for, in a session of its own. Inputs that a case omits take the default of
+asks for, in a separate session. Inputs that a case omits take the default of
 the signature, columns of `serve_examples` are serialized to
 `tf.train.Example`s, and warm-up requests are replayed last. The report
 describes the signatures.

@@ -81,8 +81,7 @@ def example_requests(
 def resized(inputs: Mapping[str, Any], rows: int) -> dict[str, np.ndarray]:
     """Repeats or drops rows of a request.
 
-    Scalars stay as they are, and so do inputs of one row where others have
-    more.
+    Scalars are unchanged, as are inputs of one row if others have more.
 
     >>> request = {"user": np.array([7]), "item": np.array([3, 4])}
     >>> {name: a.tolist() for name, a in resized(request, 3).items()}

@@ -93,9 +93,9 @@ def run_in_worker(
 
     `arguments` start a process that calls `run_export.serve_jobs`. It stays
     for the next job, since importing TensorFlow takes seconds, and ends with
-    this process or after two idle minutes. If the job fails, `RuntimeError`
-    says `what` failed and shows the end of the output; the process ends then,
-    as it does if the block fails.
+    this process or after two idle minutes. If the job fails, the process ends
+    and `RuntimeError` names `what` failed and shows the end of the output. If
+    the block fails, the process is killed.
     """
     worker = _idle.pop(arguments, None)
     reused = worker is not None and worker.usable()

@@ -1,4 +1,4 @@
-"""Rows as serialized `tf.train.Example`s."""
+"""Parsing of serialized `tf.train.Example`s in a graph."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ from keras_infnet.serving.graph.signatures import missing_value, required_inputs
 
 __all__ = ["lengths_name", "parse_examples"]
 
-#: Of a padded list: 1 GiB where a value takes eight bytes.
-_MOST_CELLS = 2**27
+#: Limit of a padded list, 1 GiB of int64.
+_MAX_CELLS = 2**27
 
 
 def lengths_name(name: str) -> str:
-    """Names the feature that cuts a flat list of values into events.
+    """Names the feature that divides a flat list of values into events.
 
-    An `Example` knows no lists of lists. The values of all events of an
-    attribute with several values stand in one list, and this feature holds
-    how many belong to each event.
+    An `Example` has no lists of lists: an attribute with several values per
+    event is one list, and this feature holds the number of values of each
+    event.
 
     >>> lengths_name("watched_tag")
     'watched_tag_lengths'
@@ -27,11 +27,11 @@ def lengths_name(name: str) -> str:
 def parse_examples(serialized: Any, schema: Schema) -> dict[str, Any]:
     """Reads raw inputs from serialized `tf.train.Example`s in a graph.
 
-    Features are named as `schema.raw_inputs`. Those of `required_inputs`
-    must be there; others are missing where they are left out, and lists have
-    any length. What cannot be read stops the graph with an error that names
-    the feature: where lengths of events do not add up to the values there
-    are, and where padded lists would fill the memory.
+    Features are named as `schema.raw_inputs`. Those of `required_inputs` are
+    required, others are missing values if absent, and lists have any length.
+    The graph fails, with the name of the feature, if the lengths of events do
+    not add up to the number of values, or if padded lists would fill the
+    memory.
     """
     import tensorflow as tf
 
@@ -72,15 +72,14 @@ def _ragged(dtype: Any) -> Any:
 
 
 def _events(name: str, values: Any, lengths: Any) -> Any:
-    """Cuts the values of every row into its events.
+    """Divides the values of every row into its events.
 
-    TensorFlow would do so while it parses, and take what is lacking from the
-    row that follows.
+    The parser of TensorFlow would take missing values from the next row.
     """
     import tensorflow as tf
 
     counts = values.row_lengths()
-    # Each by itself: sums of huge ones start again below zero.
+    # Checked one by one, since a sum of huge lengths overflows.
     most = tf.gather(counts, lengths.value_rowids())
     fits = (lengths.values >= 0) & (lengths.values <= most)
     wrong = tf.reduce_any(lengths.with_values(~fits), axis=1)
@@ -88,9 +87,9 @@ def _events(name: str, values: Any, lengths: Any) -> Any:
     check = tf.raw_ops.Assert(
         condition=~tf.reduce_any(wrong),
         data=[
-            f"{lengths_name(name)} must hold how many values of {name} belong "
-            f"to each event, and add up to all of {name}. It does not in the "
-            "rows",
+            f"{lengths_name(name)} must hold the number of values of {name} "
+            f"of each event, and add up to all values of {name}. It does not "
+            "in rows",
             tf.where(wrong)[:, 0],
         ],
     )
@@ -105,21 +104,21 @@ def _events(name: str, values: Any, lengths: Any) -> Any:
 
 
 def _padded(name: str, lists: Any, spec: InputSpec) -> Any:
-    """Pads lists to the longest one, unless there is no memory for that.
+    """Pads lists to the longest one, unless that would fill the memory.
 
-    One long list among many short ones, or one event of many values in a
-    long history, takes few bytes in a request and any number here.
+    One long list among many short ones takes few bytes in a request, but
+    many when it is padded.
     """
     import tensorflow as tf
 
     shape = lists.bounding_shape()
-    # As floats, which do not overflow.
+    # Floats do not overflow.
     cells = tf.reduce_prod(tf.cast(shape, tf.float64))
     check = tf.raw_ops.Assert(
-        condition=cells <= _MOST_CELLS,
+        condition=cells <= _MAX_CELLS,
         data=[
             f"the lists of {name} are too long, padded to the longest of all "
-            f"rows: more than {_MOST_CELLS} values in an array of shape",
+            f"rows: more than {_MAX_CELLS} values in an array of shape",
             shape,
             "Send fewer rows or shorter lists",
         ],

@@ -1,4 +1,4 @@
-"""One score out of the predictions of several tasks."""
+"""Fusion of the predictions of several tasks into one score."""
 
 import ast
 import json
@@ -23,7 +23,7 @@ _OPERATORS: dict[type, str] = {
     ast.Pow: "power",
     ast.USub: "negative",
 }
-# Names in NumPy and in `tf.math`, where they are not the same in both.
+# Names in NumPy and in `tf.math` that differ from the first column.
 _NAMES = {
     "min": ("minimum", "minimum"),
     "max": ("maximum", "maximum"),
@@ -43,7 +43,7 @@ def weighted_sum(weights: Mapping[str, float]) -> str:
         String, for `Fusion`.
 
     Raises:
-        ValueError: If there is no weight, or one is no finite number.
+        ValueError: If there is no weight, or one is not a finite number.
 
     Example:
 
@@ -66,7 +66,7 @@ def product_of_powers(powers: Mapping[str, float]) -> str:
         String, for `Fusion`.
 
     Raises:
-        ValueError: If there is no power, or one is no finite number.
+        ValueError: If there is no power, or one is not a finite number.
 
     Example:
 
@@ -98,20 +98,20 @@ def _literal(number: float) -> str:
 
 
 class Fusion:
-    """An expression over tasks, by which candidates are ordered.
+    """An expression over tasks that gives the score of a candidate.
 
-    It may hold the names of tasks, numbers, `+ - * / **`, brackets, and the
-    functions `exp`, `log`, `sqrt`, `abs`, `min` and `max` (of two). Where it
-    is not a number, as the logarithm of 0 is not, candidates are put last:
-    their score is the lowest float.
+    It may contain names of tasks, numbers, `+ - * / **`, parentheses, and the
+    functions `exp`, `log`, `sqrt`, `abs`, `min` and `max` (of two). Candidates
+    for which it is not finite, such as the logarithm of 0, come last: their
+    score is the lowest float.
 
     Args:
         expression: string.
-        tasks: names of the tasks that it may hold.
+        tasks: names of the tasks that it may contain.
 
     Raises:
-        ValueError: If it cannot be read, names no task or an unknown one, or
-            holds anything else.
+        ValueError: If the expression cannot be parsed, names no task or an
+            unknown one, or contains anything else.
 
     Example:
 
@@ -137,7 +137,7 @@ class Fusion:
 
     @classmethod
     def sum_of(cls, tasks: Iterable[str]) -> "Fusion":
-        """Returns the sum of the tasks."""
+        """Returns the fusion that adds up all tasks."""
         names = tuple(tasks)
         return cls(weighted_sum(dict.fromkeys(names, 1.0)), names)
 
@@ -166,7 +166,7 @@ class Fusion:
             predictions: mapping of task name to float array.
 
         Returns:
-            Array of float32, of their shape.
+            Float32 array of the same shape.
         """
         values = {
             task: np.asarray(predictions[task], np.float32)
@@ -189,7 +189,7 @@ class Fusion:
             predictions: mapping of task name to float32 tensor.
 
         Returns:
-            Tensor of float32, of their shape.
+            Float32 tensor of the same shape.
         """
         import tensorflow as tf
 
@@ -214,7 +214,7 @@ class Fusion:
         match node:
             case ast.Constant(value=int() | float() as number):
                 if isinstance(number, bool) or not _is_finite(number):
-                    raise self._unreadable(f"{number!r} is no finite number")
+                    raise self._unreadable(f"{number!r} is not a finite number")
                 value = np.float32(number)
                 return lambda values, find: value
             case ast.Name(id=name):
@@ -241,12 +241,12 @@ class Fusion:
                     )
                 return call(name, *parts)
         part = ast.get_source_segment(self.expression.strip(), node)
-        raise self._unreadable(f"{_shown(part)} is not understood")
+        raise self._unreadable(f"{_shown(part)} is not supported")
 
     def _unreadable(self, why: str) -> ValueError:
         return ValueError(
             f"the fusion {_shown(self.expression)} cannot be used: {why}. It "
-            "may hold names of tasks, numbers, + - * / **, brackets and "
+            "may contain names of tasks, numbers, + - * / **, parentheses and "
             f"{', '.join(_CALLED)}."
         )
 

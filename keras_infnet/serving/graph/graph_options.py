@@ -1,4 +1,4 @@
-"""How the graph of an exported model computes and stores."""
+"""Precision and compilation of the graph of an exported model."""
 
 import dataclasses
 import json
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from keras_infnet.utils.argument_checks import check_choice
+from keras_infnet.utils.atomic_files import write_text
 
 __all__ = ["COMPUTE_DTYPES", "OPTIONS_FILE", "TABLE_DTYPES", "GraphOptions"]
 
@@ -14,17 +15,17 @@ TABLE_DTYPES = ("float32", "float16", "int8")
 OPTIONS_FILE = "graph_options.json"
 
 _EXACT = 1e-5
-# What a probability may differ by. Roundings of single numbers, 2 ** -9 of
-# bfloat16, 2 ** -12 of float16 and 1 / 254 of int8, add up over a model.
+# Differences of probabilities. Rounding errors, 2 ** -9 of bfloat16, 2 ** -12
+# of float16 and 1 / 254 of int8, add up over a model.
 _COMPUTE_TOLERANCE = {None: 0.0, "bfloat16": 0.06, "float16": 0.01}
 _TABLE_TOLERANCE = {"float32": 0.0, "float16": 0.002, "int8": 0.03}
 
 
 @dataclasses.dataclass(frozen=True)
 class GraphOptions:
-    """What an exported graph does otherwise than the model in training.
+    """Differences between an exported graph and the trained model.
 
-    Layers compute in `compute_dtype`, weights stay float32; embedding tables
+    Layers compute in `compute_dtype`, with float32 weights; embedding tables
     are stored in `table_dtype`; XLA compiles the model with `jit_compile`.
 
     >>> GraphOptions(table_dtype="int8").rounds
@@ -47,12 +48,12 @@ class GraphOptions:
 
     @property
     def rounds(self) -> bool:
-        """Whether answers are coarser than those of the model."""
+        """Whether predictions are rounded more than those of the model."""
         return self.compute_dtype is not None or self.table_dtype != "float32"
 
     @property
     def tolerance(self) -> float:
-        """How far from those of the model answers may be expected to be."""
+        """Expected largest difference from the predictions of the model."""
         return max(
             _EXACT,
             _COMPUTE_TOLERANCE[self.compute_dtype]
@@ -60,11 +61,10 @@ class GraphOptions:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes them as JSON."""
-        text = json.dumps(dataclasses.asdict(self), indent=2)
-        Path(path).write_text(text + "\n", encoding="utf-8")
+        """Writes the options as JSON."""
+        write_text(path, json.dumps(dataclasses.asdict(self), indent=2) + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "GraphOptions":
-        """Reads what `save` wrote."""
+        """Reads a file that `save` wrote."""
         return cls(**json.loads(Path(path).read_text("utf-8")))

@@ -18,10 +18,8 @@ from keras_infnet.schema import (
 )
 from keras_infnet.serving.graph.row_operations import (
     broadcast_rows,
-    gather_kept,
-    kept_positions,
+    compact,
     num_rows,
-    pad_to_longest,
 )
 
 if TYPE_CHECKING:
@@ -39,13 +37,12 @@ _MISSING: dict[str, Any] = {"int64": -1, "string": "", "float32": math.nan}
 
 
 class GraphEncoder:
-    """Computes what `Encoder.encode` computes, id for id, in a graph.
+    """Encodes raw values in a graph to the ids of `Encoder.encode`.
 
-    An input of one row stands for all rows: the history of a user is sent
-    and encoded once for many candidate items.
-
-    `tables` are its `tf.lookup.StaticHashTable`s, one a vocabulary. What is
-    saved must track them, or they stay empty after loading.
+    An input of one row is broadcast to all rows, so that the history of a
+    user is sent and encoded once for many candidates. `tables` holds one
+    `tf.lookup.StaticHashTable` per vocabulary, which the saved module must
+    track, or they are empty after loading.
     """
 
     def __init__(self, encoder: "Encoder") -> None:
@@ -54,16 +51,16 @@ class GraphEncoder:
         self.tables = {
             name: _lookup_table(vocabulary)
             for name, vocabulary in encoder.vocabularies.items()
-            # TensorFlow has no empty tables: all their ids are unknown.
+            # TensorFlow has no empty tables.
             if len(vocabulary)
         }
 
     def encode(
         self, raw: Mapping[str, Any], shared: Collection[str] = ()
     ) -> dict[str, Any]:
-        """Encodes `schema.raw_inputs`, lists of any length, padded anywhere.
+        """Encodes `schema.raw_inputs`, with lists of any length and padding.
 
-        Inputs in `shared` have one row and keep it; all others get equal rows.
+        Inputs in `shared` keep their one row; the others get equal rows.
         """
         encoded: dict[str, Any] = {}
         for part in self.schema.fields:
@@ -88,8 +85,8 @@ class GraphEncoder:
             if isinstance(part, Categorical) and part.multivalued:
                 column = _with_values(column)
                 given = tf.reduce_any(~is_missing(column), axis=-1)
-                # Before events are padded, or one of many values would
-                # widen all that another attribute has.
+                # Before events are padded: a long list of values would
+                # widen all of them.
                 column = _first_values(column, part)
             else:
                 given = ~is_missing(column)
@@ -99,24 +96,10 @@ class GraphEncoder:
         if behavior.timed:
             columns.append(raw[behavior.time_column])
             fills.append(_MISSING["int64"])
-        tensors = pad_to_longest(
-            [*known, *columns], [*[False] * len(known), *fills]
-        )
-        rows = num_rows(tensors)
-        tensors = [broadcast_rows(tensor, rows) for tensor in tensors]
-        known, columns = tensors[: len(known)], tensors[len(known) :]
-        positions, valid = kept_positions(
-            tf.reduce_any(tf.stack(known), axis=0), behavior.max_length
-        )
-        columns = [
-            gather_kept(column, positions, valid, fill)
-            for column, fill in zip(columns, fills, strict=True)
-        ]
-
-        encoded = {}
+        columns, valid = compact(columns, fills, known, behavior.max_length)
+        encoded = {behavior.mask_input: valid}
         for part, name, column in zip(parts, names, columns, strict=False):
             encoded[name] = self.ids(part, column)
-        encoded[behavior.mask_input] = valid
         if behavior.timed:
             gaps = gap_ids(
                 raw[str(self.schema.request_time)][:, None],
@@ -132,7 +115,7 @@ class GraphEncoder:
 
         table = part.table_name
         if isinstance(part, Numeric):
-            # Shapes are flattened because sorted edges are one vector.
+            # Sorted edges are one vector, so values must be one too.
             flat = tf.reshape(values, [-1])
             edges = np.asarray(self.boundaries[table], np.float32)
             bins = 1 + tf.searchsorted(edges, flat, side="right")
@@ -143,7 +126,7 @@ class GraphEncoder:
         if table not in self.tables:
             return tf.zeros_like(values, tf.int32)
         ids = self.tables[table].lookup(values)
-        # A vocabulary has no missing values, but lookups are not told so.
+        # Also if a vocabulary contains the value that marks missing ones.
         return tf.where(is_missing(values), 0, ids)
 
 
@@ -161,7 +144,7 @@ def _lookup_table(vocabulary: np.ndarray) -> Any:
 
 
 def is_missing(values: Any) -> Any:
-    """Tells missing raw values: negative, empty or NaN."""
+    """Returns whether raw values are missing: negative, empty or NaN."""
     import tensorflow as tf
 
     if values.dtype == tf.string:
@@ -172,7 +155,7 @@ def is_missing(values: Any) -> Any:
 
 
 def hash_buckets(values: Any, num_buckets: int) -> Any:
-    """Hashes ids as `keras_infnet.data.hash_ids` does: 0 for missing ones."""
+    """Hashes like `keras_infnet.data.hash_ids`, to 0 for missing values."""
     import tensorflow as tf
 
     if values.dtype == tf.string:
@@ -200,10 +183,10 @@ def _splitmix64(x: Any) -> Any:
 
 
 def gap_ids(request: Any, event: Any, schema: Schema) -> Any:
-    """Encodes how long before the request events happened.
+    """Encodes the time gaps between events and the request.
 
-    `1 + floor(log2(1 + seconds))`, at most `GAP_BUCKETS`; 0 where either
-    time is missing. Events after the request count as 0 seconds ago.
+    `1 + floor(log2(1 + seconds))`, at most `GAP_BUCKETS`, and 0 if a time is
+    missing. Events after the request have a gap of 0 seconds.
     """
     import tensorflow as tf
 
@@ -217,10 +200,10 @@ def gap_ids(request: Any, event: Any, schema: Schema) -> Any:
 
 
 def _with_values(values: Any) -> Any:
-    """Drops all events where none has room for a value.
+    """Drops all events if the axis of values is empty.
 
-    A tensor without values takes no bytes, whatever its number of events;
-    what is made of it would.
+    Such a tensor takes no bytes, whatever its number of events, but would
+    when it is padded.
     """
     import tensorflow as tf
 
@@ -243,7 +226,7 @@ def _first_values(values: Any, part: Categorical) -> Any:
 def _equal_rows(
     tensors: Mapping[str, Any], shared: Collection[str]
 ) -> dict[str, Any]:
-    """Broadcasts rows, but those of shared inputs, of which there is one."""
+    """Broadcasts the rows of all inputs that are not shared."""
     import tensorflow as tf
 
     own = [tensor for name, tensor in tensors.items() if name not in shared]
@@ -259,11 +242,11 @@ def _equal_rows(
 def tidy_inputs(
     encoded: Mapping[str, Any], schema: Schema, shared: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Brings encoded inputs of any length into the form of the pipeline.
+    """Converts encoded inputs of any length to those of the data pipeline.
 
-    Sequences are compacted and cut to the newest events, ids that no table
-    has become unknown, and rows are broadcast, but for inputs in `shared`,
-    which have one row and keep it.
+    Sequences are compacted and cut to the newest events, ids outside their
+    table become unknown, and rows are broadcast. Inputs in `shared` keep
+    their one row.
     """
     import tensorflow as tf
 
@@ -271,35 +254,30 @@ def tidy_inputs(
         size = schema.table_size(part.table_name)
         return tf.where((ids >= 0) & (ids < size), ids, 0)
 
-    single = [
-        part for part in schema.fields if not schema.inputs[part.name].shape
-    ]
-    tidy = {
-        part.name: encoded[part.name]
-        if part in single
-        else known(part, encoded[part.name])
-        for part in schema.fields
-    }
+    single, tidy = [], {}
+    for part in schema.fields:
+        ids = encoded[part.name]
+        if schema.inputs[part.name].shape:
+            ids = known(part, ids)
+        else:
+            single.append(part)
+        tidy[part.name] = ids
     for behavior in schema.behaviors:
-        ids = {
+        events = {
             behavior.column(part): known(part, encoded[behavior.column(part)])
             for part in schema.attributes(behavior)
         }
         if behavior.timed:
             gaps = encoded[behavior.gap_input]
             fits = (gaps >= 0) & (gaps <= GAP_BUCKETS)
-            ids[behavior.gap_input] = tf.where(fits, gaps, 0)
-        mask_name = behavior.mask_input
-        columns = pad_to_longest(
-            [encoded[mask_name], *ids.values()], [False] + [0] * len(ids)
+            events[behavior.gap_input] = tf.where(fits, gaps, 0)
+        columns, tidy[behavior.mask_input] = compact(
+            [*events.values()],
+            [0] * len(events),
+            [encoded[behavior.mask_input]],
+            behavior.max_length,
         )
-        # Of one row, a history stays one until it is cut: it may be long.
-        rows = num_rows(columns)
-        mask, *columns = [broadcast_rows(column, rows) for column in columns]
-        positions, valid = kept_positions(mask, behavior.max_length)
-        for name, column in zip(ids, columns, strict=True):
-            tidy[name] = gather_kept(column, positions, valid, 0)
-        tidy[mask_name] = valid
+        tidy.update(zip(events, columns, strict=True))
     tidy = _equal_rows(tidy, shared)
     for one_row in (False, True):
         parts = [part for part in single if (part.name in shared) == one_row]
@@ -310,10 +288,10 @@ def tidy_inputs(
 def _known_ids(
     parts: list[Field], encoded: Mapping[str, Any], schema: Schema
 ) -> dict[str, Any]:
-    """Checks the ids of fields of equal rows, one id a row, all at once.
+    """Replaces unknown ids of fields with one id per row.
 
-    Of few rows, each operation costs as much as any: they are what a small
-    request waits for.
+    All fields at once, since for few rows the number of operations determines
+    the latency.
     """
     import tensorflow as tf
 

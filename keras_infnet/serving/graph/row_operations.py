@@ -1,18 +1,12 @@
-"""Rows and lists inside a TensorFlow graph: broadcast, compact, cut."""
+"""Operations on rows and lists in a TensorFlow graph."""
 
 from typing import Any
 
-__all__ = [
-    "broadcast_rows",
-    "gather_kept",
-    "kept_positions",
-    "num_rows",
-    "pad_to_longest",
-]
+__all__ = ["broadcast_rows", "compact", "num_rows"]
 
 
 def num_rows(tensors: list[Any]) -> Any:
-    """Returns the number of rows that tensors of one row broadcast to."""
+    """Returns the number of rows to which tensors of one row broadcast."""
     import tensorflow as tf
 
     sizes = tf.stack([tf.shape(tensor)[0] for tensor in tensors])
@@ -21,14 +15,11 @@ def num_rows(tensors: list[Any]) -> Any:
 
 
 def broadcast_rows(tensor: Any, rows: Any) -> Any:
-    """Repeats a tensor of one row; checks the rows of any other.
-
-    Shape `(1 or rows, ...)` becomes `(rows, ...)`.
-    """
+    """Broadcasts a tensor of shape `(1 or rows, ...)` to `(rows, ...)`."""
     import tensorflow as tf
 
     shape = tf.reshape(rows, [1])
-    # Without more axes, all tensors share this one shape.
+    # Vectors all share this one shape.
     if tensor.shape.rank != 1:
         shape = tf.concat([shape, tf.shape(tensor)[1:]], axis=0)
     out = tf.broadcast_to(tensor, shape)
@@ -36,12 +27,39 @@ def broadcast_rows(tensor: Any, rows: Any) -> Any:
     return out
 
 
-def pad_to_longest(tensors: list[Any], fills: list[Any]) -> list[Any]:
-    """Pads lists at the end to the longest of them, at least one long.
+def compact(
+    columns: list[Any], fills: list[Any], known: list[Any], limit: int
+) -> tuple[list[Any], Any]:
+    """Keeps the last `limit` elements of each row, in every column.
 
-    Tensors of shape `(rows, length, ...)` get the same length, each with its
-    own fill value.
+    Columns are tensors of shape `(rows, length, ...)` of any length, whose
+    rows are broadcast; their elements are those where one of `known`, masks
+    of shape `(rows, length)`, is true. Returns the columns, of the length of
+    the longest row but at least 1, and the mask of valid cells. The others
+    hold the fill value of the column.
     """
+    import tensorflow as tf
+
+    tensors = _pad_to_longest(
+        [*known, *columns], [*[False] * len(known), *fills]
+    )
+    rows = num_rows(tensors)
+    tensors = [broadcast_rows(tensor, rows) for tensor in tensors]
+    masks, columns = tensors[: len(known)], tensors[len(known) :]
+    mask = masks[0]
+    if len(masks) > 1:
+        mask = tf.reduce_any(tf.stack(masks), axis=0)
+    positions, valid = _kept_positions(mask, limit)
+    kept = []
+    for column, fill in zip(columns, fills, strict=True):
+        picked = tf.gather(column, positions, axis=1, batch_dims=1)
+        cells = valid[(..., *[tf.newaxis] * (picked.shape.rank - 2))]
+        kept.append(tf.where(cells, picked, tf.constant(fill, picked.dtype)))
+    return kept, valid
+
+
+def _pad_to_longest(tensors: list[Any], fills: list[Any]) -> list[Any]:
+    """Pads tensors of shape `(rows, length, ...)` to the longest length."""
     import tensorflow as tf
 
     lengths = [tf.shape(tensor)[1] for tensor in tensors]
@@ -58,32 +76,17 @@ def pad_to_longest(tensors: list[Any], fills: list[Any]) -> list[Any]:
     return out
 
 
-def kept_positions(mask: Any, limit: int) -> tuple[Any, Any]:
-    """Finds where the last `limit` elements of each list stand, in their order.
-
-    `mask` of shape `(rows, n)` is true for elements. Returns positions of
-    shape `(rows, length)`, with the length of the longest row kept, at least
-    one, and a mask of that shape, true at the cells that hold an element.
-    """
+def _kept_positions(mask: Any, limit: int) -> tuple[Any, Any]:
+    """Returns ascending positions of the last `limit` elements, and a mask."""
     import tensorflow as tf
 
     counts = tf.cumsum(tf.cast(mask, tf.int32), axis=1)
     totals = counts[:, -1]
     kept = tf.minimum(totals, limit)
-    # Short histories cost little: no row is padded to `limit`.
+    # Not `limit`, so that short histories are cheap.
     cells = tf.range(tf.maximum(tf.reduce_max(kept), 1))
     valid = cells < kept[:, None]
-    # The k-th element stands where the running count first reaches k.
+    # The k-th element is where the running count first reaches k.
     wanted = (totals - kept)[:, None] + cells + 1
     positions = tf.searchsorted(counts, wanted, side="left")
     return tf.where(valid, positions, 0), valid
-
-
-def gather_kept(tensor: Any, positions: Any, valid: Any, fill: Any) -> Any:
-    """Picks what `kept_positions` found of each row; fills other cells."""
-    import tensorflow as tf
-
-    picked = tf.gather(tensor, positions, axis=1, batch_dims=1)
-    for _ in range(picked.shape.rank - 2):
-        valid = valid[..., None]
-    return tf.where(valid, picked, tf.constant(fill, picked.dtype))

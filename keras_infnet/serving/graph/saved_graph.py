@@ -1,4 +1,4 @@
-"""The graph of an exported model."""
+"""The signatures of an exported model as a TensorFlow graph."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -41,9 +41,8 @@ def save_graph(
 ) -> None:
     """Writes a SavedModel that needs neither Keras nor this package.
 
-    Without an encoder there are no signatures of raw values. Predictions are
-    calibrated before anything else is made of them; `fusion` of `None` is the
-    sum of the tasks.
+    Without an encoder there are no signatures of raw values. `fusion` is
+    computed from calibrated predictions; `None` is the sum of the tasks.
     """
     import tensorflow as tf
 
@@ -57,16 +56,16 @@ def save_graph(
     }
     module = tf.Module()
     if graph.encoder is not None:
-        # Without this the tables are never filled after loading.
+        # Only tracked tables are filled after loading.
         module.tables = graph.encoder.tables
     module.model_variables = graph.variables()
     tf.saved_model.save(module, path, signatures=signatures)
 
 
 class _Graph:
-    """What the signatures compute.
+    """The functions of the signatures.
 
-    `calls` has one function a signature, from a dict of tensors to one, and
+    `calls` has one function per signature, from a dict of tensors to one, and
     `shared` the inputs of a signature that have one row.
     """
 
@@ -98,12 +97,12 @@ class _Graph:
         self.shared = dict.fromkeys((RANK, RANK_TOP_K), one)
         if schema.candidates:
             shared = schema.shared_inputs
-            # Without anything shared, rows are all there is.
+            # Without shared inputs the model is that of rows.
             own = share_inputs(model, shared) if shared else model
             self._predict_candidates = self._function(own, shared)
 
     def _function(self, model: Any, shared: tuple[str, ...]) -> Any:
-        """One function for all signatures, so that they share its graph."""
+        """Returns a function whose graph several signatures share."""
         import tensorflow as tf
 
         @tf.function(
@@ -133,10 +132,9 @@ class _Graph:
         return predict
 
     def variables(self) -> list[Any]:
-        """What the model reads.
+        """Returns the variables of the model, the only ones in signatures.
 
-        The signatures read nothing else. They are not traced for it: saving
-        traces them once more, whatever was traced before.
+        The signatures are not traced for it, since saving traces them again.
         """
         functions = [self._predict]
         if self.schema.candidates:
@@ -169,7 +167,7 @@ class _Graph:
 
         schema, shared = self.schema, self.shared[RANK]
         inputs = {
-            # The number was looked at; this tells TensorFlow of it.
+            # Checked before; this sets the static shape.
             name: tf.ensure_shape(tensor, [1, *tensor.shape[1:]])
             if name in shared
             else tensor
@@ -193,7 +191,7 @@ class _Graph:
         wanted = inputs.pop("k")
         outputs = self._rank(inputs)
         at_least = tf.debugging.assert_non_negative(
-            wanted, "k, how many candidates come back, must not be negative"
+            wanted, "k, the number of candidates, must not be negative"
         )
         with tf.control_dependencies([at_least]):
             count = tf.minimum(wanted, tf.shape(outputs[SCORE])[0])
@@ -205,14 +203,13 @@ class _Graph:
         }
 
 
-def _equal_rows(
+def _check_rows(
     inputs: Mapping[str, Any], scalars: tuple[str, ...], shared: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Checks that inputs have equally many rows, or one for all.
+    """Checks that inputs have equally many rows or one, and `shared` one.
 
-    Those in `shared` must have one. First of all, for a tensor of empty lists
-    takes no bytes, whatever number of rows it claims, and what is made of it
-    would fill the memory.
+    This comes first: a tensor of empty lists takes no bytes, whatever its
+    number of rows, but would fill the memory once it is padded.
     """
     import tensorflow as tf
 
@@ -223,14 +220,14 @@ def _equal_rows(
     empty = tf.reduce_min(sizes) == 0
     rows = tf.where(empty, tf.zeros_like(sizes[0]), tf.reduce_max(sizes))
     fits = (sizes == 1) | (sizes == rows)
-    rule = "inputs must have equally many rows, or one that stands for all."
+    rule = "inputs must have equally many rows, or one row for all."
     if shared:
         fits &= (sizes == 1) | tf.constant([n not in shared for n in names])
         rule += (
-            " One row is taken of each of those that all candidates of a "
-            f"request share, {', '.join(shared)}."
+            " Inputs that all candidates share must have one row: "
+            f"{', '.join(shared)}."
         )
-    # The operation itself: other functions add a branch of the graph.
+    # The raw operation, since others add a branch to the graph.
     check = tf.raw_ops.Assert(
         condition=tf.reduce_all(fits),
         data=[f"{rule} Received, in the order of {', '.join(names)}:", sizes],
@@ -248,7 +245,7 @@ def _named_function(
     signature: Signature,
     shared: tuple[str, ...],
 ) -> Any:
-    """Makes a `tf.function` with one argument an input, of dynamic rows."""
+    """Makes a `tf.function` with one argument per input, of free rows."""
     import tensorflow as tf
 
     specs, optional = signature.inputs, signature.optional
@@ -261,13 +258,13 @@ def _named_function(
     }
 
     def call(*tensors: Any) -> dict[str, Any]:
-        # Sessions feed tensors of any shape, and some that are wrong would
-        # be answered all the same. The name is part of the error.
+        # Sessions feed tensors of any shape, and some wrong ones would be
+        # accepted. The name is part of the error.
         inputs = {
             name: tf.ensure_shape(tensor, shapes[name], name=f"shape_of_{name}")
             for name, tensor in zip(names, tensors, strict=True)
         }
-        return function(_equal_rows(inputs, signature.scalars, shared))
+        return function(_check_rows(inputs, signature.scalars, shared))
 
     def default(name: str, spec: InputSpec) -> Any:
         if name not in optional:

@@ -1,4 +1,4 @@
-"""The ways to call an exported model."""
+"""Signatures of an exported model: their names, inputs and outputs."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -32,11 +32,11 @@ RAW = "serve_raw"
 EXAMPLES = "serve_examples"
 #: Signature of one request and its candidates.
 RANK = "rank"
-#: The same, and only the best candidates come back.
+#: Signature that returns only the best candidates.
 RANK_TOP_K = "rank_top_k"
 #: Output by which candidates are ordered.
 SCORE = "score"
-#: Output of the places of the best candidates.
+#: Output of the positions of the best candidates.
 INDEX = "index"
 
 _FILLS: dict[str, Any] = {
@@ -47,11 +47,11 @@ _FILLS: dict[str, Any] = {
 
 
 def required_inputs(schema: Schema) -> tuple[str, ...]:
-    """Names the raw inputs that every request must hold.
+    """Names the raw inputs that every request must have.
 
-    These are the single-valued categorical fields, or the first field where
-    there are none. Everything else (numbers, lists, behaviors, times) is
-    missing where a request leaves it out.
+    These are the single-valued categorical fields, or the first field if
+    there are none. All others (numbers, lists, behaviors, times) are missing
+    values if a request omits them.
 
     >>> from keras_infnet.schema import Numeric, Task
     >>> fields = [Categorical("item"), Numeric("price")]
@@ -67,7 +67,7 @@ def required_inputs(schema: Schema) -> tuple[str, ...]:
 
 
 def missing_value(spec: InputSpec) -> np.ndarray:
-    """Returns the one row that stands for an input left out.
+    """Returns the row of missing values of an omitted input.
 
     >>> missing_value(InputSpec((None,), "int64"))
     array([[-1]])
@@ -85,7 +85,7 @@ def shared_raw_inputs(schema: Schema) -> tuple[str, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Signature:
-    """What a signature declares.
+    """Inputs and outputs of a signature.
 
     Shapes are without the axis of rows, which `scalars` do not have.
     """
@@ -97,7 +97,10 @@ class Signature:
 
 
 def signatures_of(schema: Schema, raw: bool) -> dict[str, Signature]:
-    """Describes the signatures of an exported model, with raw values or not."""
+    """Returns the signatures of an exported model, by name.
+
+    `raw` is whether they take raw values.
+    """
     tasks = dict.fromkeys(schema.task_names, (1,))
     found = {ENCODED: Signature(schema.inputs, tasks)}
     required = required_inputs(schema)
@@ -126,15 +129,14 @@ def signatures_of(schema: Schema, raw: bool) -> dict[str, Signature]:
 
 
 def check_names(schema: Schema) -> None:
-    """Raises where names of the schema are those that signatures need."""
+    """Raises `ValueError` if a name of the schema is used by signatures."""
     for name, spec in schema.raw_inputs.items():
-        # An `Example` has a feature of lengths beside lists of lists.
         lengths = f"{name}_lengths"
         if len(spec.shape) > 1 and lengths in schema.raw_inputs:
             raise ValueError(
-                f"{EXAMPLES} has a feature {lengths!r} of its own, of the "
-                f"lengths of {name!r}, and so has the schema. Rename the "
-                "attribute."
+                f"{EXAMPLES} uses the feature {lengths!r} for the lengths of "
+                f"{name!r}, and the schema has an attribute of that name. "
+                "Rename it."
             )
     if not schema.candidates:
         return
@@ -146,7 +148,7 @@ def check_names(schema: Schema) -> None:
     ):
         if name.lower() in [other.lower() for other in names]:
             raise ValueError(
-                f"the signatures for ranking have a name {name!r} of their "
-                f"own, and so has {what} {name!r} of the schema. Rename it, "
-                "or export without `candidates`."
+                f"the signatures for ranking use the name {name!r}, and the "
+                f"schema has {what} {name!r}. Rename it, or export with "
+                "`candidates=()`."
             )

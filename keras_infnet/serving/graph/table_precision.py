@@ -1,4 +1,4 @@
-"""Embedding tables of an exported model, stored in fewer bits."""
+"""Embedding tables of an exported model in fewer bits."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -10,13 +10,13 @@ from keras_infnet.layers import StackedEmbedding
 
 __all__ = ["reading_rounded", "round_rows"]
 
-# Rounded at once: what is needed beside a large table stays small.
+# Rows rounded at once, which bounds the temporary memory.
 _PIECE = 65_536
 _LARGEST = 127
 
 
 def round_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rounds each row of a table to 8 bits, by a scale of its own.
+    """Rounds a table to 8 bits, with one scale per row.
 
     ```
     scale = max |row| / 127
@@ -33,11 +33,11 @@ def round_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     largest = np.abs(table).max(axis=1, keepdims=True, initial=0.0)
     if not np.isfinite(largest).all():
         raise ValueError(
-            "a table with values that are not finite cannot be rounded to 8 "
-            f"bits. Received: {int((~np.isfinite(largest)).sum())} such rows."
+            "tables with NaN or infinite values cannot be rounded to 8 bits. "
+            f"Received: {int((~np.isfinite(largest)).sum())} such rows."
         )
     scales = np.where(largest > 0, largest / _LARGEST, 1.0).astype(np.float32)
-    # A scale too small for float32 would divide by zero.
+    # A scale that underflows would divide by zero.
     scales = np.maximum(scales, np.finfo(np.float32).tiny)
     values = np.clip(np.rint(table / scales), -_LARGEST, _LARGEST)
     return values.astype(np.int8), scales
@@ -47,9 +47,8 @@ def round_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def reading_rounded(model: Any, dtype: str) -> Iterator[None]:
     """Makes the embeddings of a model read tables in fewer bits.
 
-    What is traced meanwhile holds the rounded tables in place of those of the
-    model, which stay as they are. Raises where a value is too large for
-    float16.
+    Graphs traced in this context contain rounded copies of the tables; the
+    model is not changed. Raises if a value is too large for float16.
     """
     with contextlib.ExitStack() as stack:
         for layer in model._flatten_layers():
