@@ -326,15 +326,9 @@ class Ranker(RowSparseModel):
                 sample_weight=sample_weight,
                 training=training,
             )
+        weights = sample_weight or {}
         losses = [
-            ops.cast(
-                loss(
-                    y[task],
-                    y_pred[task],
-                    None if sample_weight is None else sample_weight[task],
-                ),
-                "float32",
-            )
+            ops.cast(loss(y[task], y_pred[task], weights.get(task)), "float32")
             for task, loss in self._task_losses.items()
         ]
         rows = ops.shape(next(iter(y_pred.values())))[0]
