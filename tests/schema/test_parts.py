@@ -1,4 +1,4 @@
-"""Fields, behaviours and tasks, each by itself."""
+"""Arguments of fields, behaviors and tasks."""
 
 import dataclasses
 import math
@@ -40,23 +40,23 @@ class TestParts:
         ],
     )
     def test_names(self, make, name):
-        with pytest.raises(ValueError, match="must be a letter followed by"):
+        with pytest.raises(ValueError, match="names"):
             make(name)
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"dtype": "str"}, "dtype of field 'a' 'str'. Did you mean 'stri"),
-            ({"dtype": ["int"]}, "unknown dtype of field 'a'"),
-            ({"min_count": 0}, "min_count of field 'a' must be an integer of"),
-            ({"min_count": True}, "Received: True"),
+            ({"dtype": "str"}, "dtype of field 'a' 'str'"),
+            ({"dtype": ["int"]}, r"dtype of field 'a' \['int'\]"),
+            ({"min_count": 0}, "min_count of field 'a'.*0"),
+            ({"min_count": True}, "min_count .*True"),
             ({"max_size": 0}, "max_size of field 'a'"),
-            ({"max_size": 1.5}, "Received: 1.5"),
+            ({"max_size": 1.5}, "max_size .*1.5"),
             ({"hash_buckets": -1}, "hash_buckets of field 'a'"),
             ({"max_values": 0}, "max_values of field 'a'"),
-            ({"multivalued": "no"}, "multivalued of field 'a' must be True"),
-            ({"separator": ""}, "separator of field 'a' must be a non-empty"),
-            ({"separator": 1}, "Received: 1"),
+            ({"multivalued": "no"}, "multivalued of field 'a'.*'no'"),
+            ({"separator": ""}, "separator of field 'a'.*''"),
+            ({"separator": 1}, "separator .*1"),
         ],
     )
     def test_categorical(self, arguments, message):
@@ -66,9 +66,9 @@ class TestParts:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"bins": 1}, "bins of field 'a' must be an integer of at least 2"),
-            ({"bins": "8"}, "Received: '8'"),
-            ({"binning": "logs"}, "'logs'. Did you mean 'log'"),
+            ({"bins": 1}, "bins of field 'a'.*1"),
+            ({"bins": "8"}, "bins .*'8'"),
+            ({"binning": "logs"}, "binning .*'logs'"),
         ],
     )
     def test_numeric(self, arguments, message):
@@ -78,12 +78,12 @@ class TestParts:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"attributes": "item"}, r"Received: 'item'. Write \['item'\]"),
-            ({"attributes": 3}, "must be a list. Received: 3"),
-            ({"attributes": []}, "needs at least one attribute"),
-            ({"attributes": [3]}, "must be field names, Categorical or Num"),
+            ({"attributes": "item"}, r"attributes .*'item'.*\['item'\]"),
+            ({"attributes": 3}, "attributes .*3"),
+            ({"attributes": []}, "'b'.*attribute"),
+            ({"attributes": [3]}, "attributes .*3"),
             ({"max_length": 0}, "max_length of behavior 'b'"),
-            ({"timed": "false"}, "timed of behavior 'b' must be True or Fal"),
+            ({"timed": "false"}, "timed of behavior 'b'.*'false'"),
         ],
     )
     def test_behavior(self, arguments, message):
@@ -93,14 +93,14 @@ class TestParts:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({"kind": "binry"}, "'binry'. Did you mean 'binary'"),
-            ({"weight": -1}, "at least 0. Received: -1"),
-            ({"weight": math.nan}, "Received: nan"),
-            ({"weight": math.inf}, "Received: inf"),
-            ({"weight": True}, "Received: True"),
-            ({"weight": "1"}, "Received: '1'"),
-            ({"label": ""}, "label of task 'y' must be the name of a column"),
-            ({"label": 4}, "Received: 4"),
+            ({"kind": "binry"}, "'binry'.*'binary'"),
+            ({"weight": -1}, "weight .*-1"),
+            ({"weight": math.nan}, "weight .*nan"),
+            ({"weight": math.inf}, "weight .*inf"),
+            ({"weight": True}, "weight .*True"),
+            ({"weight": "1"}, "weight .*'1'"),
+            ({"label": ""}, "label of task 'y'.*''"),
+            ({"label": 4}, "label .*4"),
         ],
     )
     def test_task(self, arguments, message):

@@ -1,4 +1,4 @@
-"""What a schema tells: inputs, tables, parts by name."""
+"""Inputs, tables and parts of a schema."""
 
 import pytest
 from schema_examples import BEHAVIORS, FIELDS, TASKS, full_schema, small_schema
@@ -43,7 +43,7 @@ class TestInputs:
             "time": ((), "int64"),
         }
 
-    def test_request_time_is_no_raw_input_without_timed_behaviors(self):
+    def test_request_time_is_not_read_without_timed_behaviors(self):
         schema = small_schema(request_time="time")
         assert not schema.is_timed
         assert "time" not in schema.raw_inputs
@@ -56,16 +56,10 @@ class TestInputs:
 class TestTables:
     def test_readers(self):
         tables = full_schema().tables
-        assert {name: [p.name for p in parts] for name, parts in tables.items()
-                } == {
-            "user_id": ["user_id"],
-            "item_id": ["item_id"],
-            "tags": ["tags"],
-            "city": ["city"],
-            "price": ["price"],
-            "tab": ["tab"],
-            "source": ["source"],
-        }  # fmt: skip
+        names = "user_id item_id tags city price tab source".split()
+        assert list(tables) == names
+        readers = [[part.name for part in parts] for parts in tables.values()]
+        assert readers == [[name] for name in names]
 
     def test_sharing(self):
         schema = small_schema(
@@ -82,9 +76,9 @@ class TestTables:
         assert not schema.is_fitted
         assert schema.table_size("city") == 101
         assert schema.table_size("price") == 17
-        with pytest.raises(ValueError, match="'tab' is not known yet. Fit"):
+        with pytest.raises(ValueError, match="table 'tab'"):
             schema.table_size("tab")
-        with pytest.raises(ValueError, match="unknown table 'tba'. Did you"):
+        with pytest.raises(ValueError, match="table 'tba'"):
             schema.table_size("tba")
         sizes = {"user_id": 5, "item_id": 9, "tags": 4, "tab": 3}
         fitted = schema.with_table_sizes(sizes)
@@ -96,41 +90,30 @@ class TestTables:
         assert not schema.table_sizes
 
     @pytest.mark.parametrize(
-        ("first", "second"),
+        ("first", "second", "settings"),
         [
-            (Categorical("a", table="t"), Numeric("b", table="t")),
-            (
-                Categorical("a", table="t"),
-                Categorical("b", table="t", dtype="string"),
-            ),
-            (
-                Categorical("a", table="t"),
-                Categorical("b", table="t", hash_buckets=5),
-            ),
-            (
-                Categorical("a", table="t"),
-                Categorical("b", table="t", min_count=2),
-            ),
-            (
-                Categorical("a", table="t"),
-                Categorical("b", table="t", max_size=2),
-            ),
-            (Numeric("a", table="t"), Numeric("b", table="t", bins=8)),
-            (Numeric("a", table="t"), Numeric("b", table="t", binning="log")),
+            (Categorical, Numeric, {}),
+            (Categorical, Categorical, {"dtype": "string"}),
+            (Categorical, Categorical, {"hash_buckets": 5}),
+            (Categorical, Categorical, {"min_count": 2}),
+            (Categorical, Categorical, {"max_size": 2}),
+            (Numeric, Numeric, {"bins": 8}),
+            (Numeric, Numeric, {"binning": "log"}),
         ],
     )
-    def test_readers_must_agree(self, first, second):
-        message = r"share table 't' \(a, b\) must agree"
-        with pytest.raises(ValueError, match=message):
-            small_schema(first, second)
+    def test_readers_must_agree(self, first, second, settings):
+        with pytest.raises(ValueError, match=r"table 't' \(a, b\)"):
+            small_schema(
+                first("a", table="t"), second("b", table="t", **settings)
+            )
 
     @pytest.mark.parametrize(
         ("sizes", "message"),
         [
-            ({"tba": 3}, "unknown table 'tba'. Did you mean 'tab'"),
-            ({"tab": 0}, "size of table 'tab' must be an integer of at least"),
-            ({"tab": 2.0}, "Received: 2.0"),
-            ({"city": 7}, "has 101 rows by its definition. Received: .*=7"),
+            ({"tba": 3}, "table 'tba'.*'tab'"),
+            ({"tab": 0}, "table 'tab'.*0"),
+            ({"tab": 2.0}, "table 'tab'.*2.0"),
+            ({"city": 7}, "'city'.*101.*7"),
         ],
     )
     def test_wrong_sizes(self, sizes, message):
@@ -151,10 +134,10 @@ class TestLookUp:
     @pytest.mark.parametrize(
         ("method", "name", "message"),
         [
-            ("field", "itm_id", "unknown field 'itm_id'. Did you mean 'item_"),
-            ("behavior", "liked", "unknown behavior 'liked'. Did you mean"),
-            ("attributes", "clik", "unknown behavior 'clik'. Did you mean"),
-            ("task", "dwel", "unknown task 'dwel'. Did you mean 'dwell'"),
+            ("field", "itm_id", "field 'itm_id'.*'item_id'"),
+            ("behavior", "liked", "behavior 'liked'.*'like'"),
+            ("attributes", "clik", "behavior 'clik'.*'click'"),
+            ("task", "dwel", "task 'dwel'.*'dwell'"),
         ],
     )
     def test_unknown(self, method, name, message):

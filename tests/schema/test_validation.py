@@ -10,28 +10,25 @@ class TestValidation:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"fields": []}, "needs at least one field"),
-            ({"tasks": []}, "needs at least one task"),
-            (
-                {"fields": ["a"]},
-                "must be Categorical or Numeric. Received: 'a'",
-            ),
-            ({"tasks": [Numeric("a")]}, "tasks must be Task. Received: Num"),
-            ({"behaviors": [Task("y")]}, "behaviors must be Behavior."),
+            ({"fields": []}, "field"),
+            ({"tasks": []}, "task"),
+            ({"fields": ["a"]}, "fields .*Categorical or Numeric.*'a'"),
+            ({"tasks": [Numeric("a")]}, "tasks .*Numeric"),
+            ({"behaviors": [Task("y")]}, "behaviors .*Task"),
             ({"time_unit": "sec"}, "unknown time_unit 'sec'"),
-            ({"candidates": "tab"}, "a list of names. Received: 'tab'"),
-            ({"candidates": ["tab", "tab"]}, "names of candidates must be"),
-            ({"candidates": ["itm_id"]}, "candidates 'itm_id'. Did you mean"),
-            ({"candidates": ["click"]}, "unknown field in candidates 'click'"),
-            ({"scenario": "tabs"}, "unknown field 'tabs'. Did you mean 'tab'"),
-            ({"scenario": "price"}, "single-valued Categorical. Received: 'p"),
-            ({"scenario": "tags"}, "single-valued Categorical. Received: 't"),
-            ({"request_time": None}, "'click' is timed, so the schema needs"),
-            ({"request_time": "price"}, "both request_time and an input"),
-            ({"request_time": "click_time"}, "both request_time and an input"),
-            ({"fields": FIELDS * 2}, "names of fields must be unique. Repea"),
-            ({"tasks": TASKS * 2}, "names of tasks must be unique"),
-            ({"behaviors": BEHAVIORS * 2}, "names of behaviors must be uniq"),
+            ({"candidates": "tab"}, "candidates .*'tab'"),
+            ({"candidates": ["tab", "tab"]}, "candidates .*tab"),
+            ({"candidates": ["itm_id"]}, "candidates 'itm_id'.*'item_id'"),
+            ({"candidates": ["click"]}, "candidates 'click'"),
+            ({"scenario": "tabs"}, "'tabs'.*'tab'"),
+            ({"scenario": "price"}, "scenario .*'price'"),
+            ({"scenario": "tags"}, "scenario .*'tags'"),
+            ({"request_time": None}, "'click'.*request_time"),
+            ({"request_time": "price"}, "'price'.*request_time"),
+            ({"request_time": "click_time"}, "'click_time'.*request_time"),
+            ({"fields": FIELDS * 2}, "fields .*user_id"),
+            ({"tasks": TASKS * 2}, "tasks .*purchase"),
+            ({"behaviors": BEHAVIORS * 2}, "behaviors .*click"),
         ],
     )
     def test_schema(self, changes, message):
@@ -43,37 +40,36 @@ class TestValidation:
         ["click_item_id", "click_mask", "click_gap", "click_time"],
     )
     def test_inputs_do_not_collide(self, field):
-        message = f"must be unique. Repeated: {field}"
-        with pytest.raises(ValueError, match=message):
+        with pytest.raises(ValueError, match=f"inputs .*{field}"):
             full_schema(fields=[*FIELDS, Numeric(field)])
 
     def test_repeated_attribute(self):
-        with pytest.raises(ValueError, match="Repeated: b_a"):
+        with pytest.raises(ValueError, match="b_a"):
             small_schema(behaviors=[Behavior("b", ["a", "a"])])
 
     def test_unknown_attribute(self):
-        with pytest.raises(ValueError, match="unknown field 'aa'. Did you"):
+        with pytest.raises(ValueError, match="field 'aa'"):
             small_schema(behaviors=[Behavior("b", ["aa"])])
 
     @pytest.mark.parametrize(
         "column", ["price", "click_item_id", "click_time", "time"]
     )
-    def test_label_is_no_input(self, column):
-        with pytest.raises(ValueError, match="would see the answer"):
+    def test_label_is_not_an_input(self, column):
+        with pytest.raises(ValueError, match=f"'{column}'.*label.*'y'"):
             full_schema(tasks=[Task("y", label=column)])
 
     @pytest.mark.parametrize(
         ("tasks", "message"),
         [
-            ([Task("y", given="x")], "unknown task 'x'"),
-            ([Task("y", given="y")], "must name another binary task"),
+            ([Task("y", given="x")], "'x'"),
+            ([Task("y", given="y")], "given.*'y'"),
             (
                 [Task("y", given="r"), Task("r", kind="regression")],
-                "must name another binary task. Received: 'r'",
+                "given.*'y'.*'r'",
             ),
             (
                 [Task("a1", given="b1"), Task("b1", given="a1")],
-                "'a1' leads back to itself",
+                "given.*'a1'.*itself",
             ),
             (
                 [
@@ -81,7 +77,7 @@ class TestValidation:
                     Task("a1", given="b1"),
                     Task("b1", given="a1"),
                 ],
-                "leads back to itself",
+                "given.*itself",
             ),
         ],
     )

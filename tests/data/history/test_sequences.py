@@ -100,13 +100,6 @@ def test_two_integers_a_row_whatever_the_length():
     assert int(column.lengths.max()) == 900
 
 
-def test_simultaneous_events_do_not_see_each_other():
-    rows = table([1, 1, 1], [5, 5, 6])
-    spec = {"seen": SequenceSpec(["item"])}
-    column = Sequences("user", "time", spec).add(rows)["seen_item"]
-    assert column.to_lists() == [[], [], [0, 1]]
-
-
 def test_attributes_missing_from_the_history():
     rows = Table(
         {
@@ -148,31 +141,29 @@ def test_users_may_be_text_and_missing():
     assert result["seen_time"].to_lists() == [[], [], [1], []]
 
 
-def test_mistakes_are_explained():
-    rows = table([1], [10])
-    with pytest.raises(ValueError, match="Did you mean 'liked'"):
-        Sequences("user", "time", {"like": SequenceSpec(["item"], "likd")}).add(
-            rows
-        )
-    with pytest.raises(ValueError, match="the history.*'user'"):
-        Sequences("user", "time", SPECS).add(rows, history=rows.without("user"))
-    with pytest.raises(ValueError, match="unknown behavior 'liek'"):
-        Sequences("user", "time", SPECS).add(rows, history={"liek": rows})
-    with pytest.raises(ValueError, match="'time' has no time .* row 0"):
-        Sequences("user", "time", SPECS).add(
-            rows.with_columns({"time": np.array([np.nan])})
-        )
-    with pytest.raises(ValueError, match="text in one table and numbers"):
-        Sequences("user", "time", SPECS).add(
-            rows, history=rows.with_columns({"user": ["a"]})
-        )
-    with pytest.raises(ValueError, match="'user', row 0.*0.5"):
-        Sequences("user", "time", SPECS).add(
-            rows.with_columns({"user": np.array([0.5])})
-        )
-    with pytest.raises(ValueError, match="at least one behavior"):
+@pytest.mark.parametrize(
+    ("columns", "history", "message"),
+    [
+        ({}, Table({"item": [1]}), "history.*'user'"),
+        ({}, {"liek": table([1], [1])}, "behavior 'liek'"),
+        ({"time": np.array([np.nan])}, None, "'time'.*row 0"),
+        ({}, Table({"user": ["a"], "item": [1], "liked": [1]}), "'user'.*text"),
+        ({"user": np.array([0.5])}, None, "'user', row 0.*0.5"),
+    ],
+)
+def test_mistakes_in_tables_are_named(columns, history, message):
+    rows = table([1], [10]).with_columns(columns)
+    with pytest.raises(ValueError, match=message):
+        Sequences("user", "time", SPECS).add(rows, history=history)
+
+
+def test_mistakes_in_arguments_are_named():
+    unknown = {"like": SequenceSpec(["item"], "likd")}
+    with pytest.raises(ValueError, match="'likd'.*'liked'"):
+        Sequences("user", "time", unknown).add(table([1], [10]))
+    with pytest.raises(ValueError, match="behavior"):
         Sequences("user", "time", {})
-    with pytest.raises(ValueError, match="attributes must be a list"):
+    with pytest.raises(ValueError, match="attributes.*'item'"):
         SequenceSpec("item")
     with pytest.raises(ValueError, match="max_length=0"):
         SequenceSpec(["item"], max_length=0)
@@ -188,26 +179,23 @@ def test_columns_are_not_overwritten():
         "user_time",
         "user_id",
     )
-    with pytest.raises(ValueError, match="a column 'request_time'.*Rename"):
+    with pytest.raises(ValueError, match="'request_time'"):
         sequences.add(rows)
     clash = {"a": SequenceSpec(["b_i"]), "a_b": SequenceSpec(["i"])}
-    with pytest.raises(ValueError, match="would be named 'a_b_i'. .*Rename"):
+    with pytest.raises(ValueError, match="'a_b_i'"):
         Sequences("user", "time", clash)
-    with pytest.raises(ValueError, match="'s_item'.*attribute once"):
+    with pytest.raises(ValueError, match="'s_item'"):
         Sequences("user", "time", {"s": SequenceSpec(["item", "item"])})
-    with pytest.raises(ValueError, match="would be named 's_time'"):
+    with pytest.raises(ValueError, match="'s_time'"):
         Sequences("user", "at", {"s": SequenceSpec(["time"])})
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (
-            ["1", "0", "1"],
-            "the event log: flag 'liked' must hold.*text, '1' in row 0",
-        ),
-        ([[1], [0], [1]], "'liked' must hold one value a row"),
-        ([0, 1, 2], "must be 0, 1 or NaN. Received: 2 in row 2"),
+        (["1", "0", "1"], "event log.*'liked'.*'1' in row 0"),
+        ([[1], [0], [1]], "'liked'.*lists"),
+        ([0, 1, 2], "'liked'.*2 in row 2"),
     ],
 )
 def test_flags_are_checked(flags, message):
@@ -241,13 +229,13 @@ def test_arguments_of_other_types():
     sequences = Sequences("user", "time", SPECS)
     result = sequences.add(rows.to_pandas())
     assert result["seen_item"].to_lists() == [[], [0]]
-    with pytest.raises(TypeError, match="the rows must be a Table.*list"):
+    with pytest.raises(TypeError, match="rows.*list"):
         sequences.add([1, 2])
-    with pytest.raises(TypeError, match="the history must be a Table"):
+    with pytest.raises(TypeError, match="history.*int"):
         sequences.add(rows, history={"like": 3})
-    with pytest.raises(TypeError, match="'s' must be a SequenceSpec"):
+    with pytest.raises(TypeError, match=r"'s'.*\['item'\]"):
         Sequences("user", "time", {"s": ["item"]})
     for name in ("user", "time"):
         lists = rows.with_columns({name: [[1], [2]]})
-        with pytest.raises(ValueError, match=f"'{name}'.*one value a row"):
+        with pytest.raises(ValueError, match=f"'{name}'.*lists"):
             sequences.add(lists)

@@ -170,21 +170,6 @@ def test_by_hand():
     assert result["user_like_rate"].dtype == np.float32
 
 
-def test_later_rows_change_nothing():
-    rng = np.random.default_rng(0)
-    rows = Table(
-        {
-            "user": rng.integers(0, 5, 200),
-            "time": np.arange(200),
-            "click": rng.integers(0, 2, 200),
-        }
-    )
-    statistics = PointInTimeStatistics(["user"], ["click"], time="time")
-    whole, part = statistics.add(rows), statistics.add(rows.slice(0, 120))
-    for name in statistics.columns:
-        np.testing.assert_array_equal(whole[name][:120], part[name])
-
-
 def test_fields_of_the_schema():
     statistics = PointInTimeStatistics(
         ["user", ("user", "author")], ["click"], time="time"
@@ -213,56 +198,43 @@ def test_history_may_lack_columns():
     assert np.isnan(result["user_click_rate"]).all()
 
 
-def test_mistakes_are_explained():
-    rows = table([(1, "x", 3, [1], 1.0, 2.0)])
-
-    def add(entities=("user",), feedbacks=("click",), data=rows, **kwargs):
-        return PointInTimeStatistics(
-            entities, feedbacks, time="time", **kwargs
-        ).add(data)
-
-    with pytest.raises(ValueError, match="Did you mean 'click'"):
-        add(feedbacks=["clik"])
-    with pytest.raises(ValueError, match="the rows: unknown column 'usr'"):
-        add(entities=["usr"])
-    with pytest.raises(ValueError, match="one multi-valued column"):
-        add(
-            entities=[("tags", "more")],
-            data=rows.with_columns({"more": rows["tags"]}),
-        )
-    with pytest.raises(ValueError, match="finite, or NaN.*inf in row 0"):
-        add(data=rows.with_columns({"click": np.array([np.inf])}))
-    with pytest.raises(ValueError, match="must hold numbers"):
-        add(data=rows.with_columns({"click": ["yes"]}))
-    with pytest.raises(ValueError, match="no time .* row 0"):
-        add(data=rows.with_columns({"time": np.array([-1])}))
-    with pytest.raises(ValueError, match="unknown delay 'days'"):
-        add(delay="days")
-    with pytest.raises(ValueError, match="unknown time_unit 'h'"):
-        add(time_unit="h")
-    with pytest.raises(ValueError, match="prior_strength"):
-        add(prior_strength=-1.0)
-    with pytest.raises(ValueError, match="at least one entity"):
-        add(entities=[])
+@pytest.mark.parametrize(
+    ("arguments", "columns", "message"),
+    [
+        ({"feedbacks": ["clik"]}, {}, "'clik'.*'click'"),
+        ({"entities": ["usr"]}, {}, "rows.*'usr'"),
+        ({"entities": [("tags", "more")]}, {"more": [[1]]}, "'tags'.*'more'"),
+        ({}, {"click": np.array([np.inf])}, "'click'.*inf in row 0"),
+        ({}, {"click": ["yes"]}, "'click'"),
+        ({}, {"time": np.array([-1])}, "'time'.*row 0"),
+        ({"delay": "days"}, {}, "delay 'days'"),
+        ({"time_unit": "h"}, {}, "time_unit 'h'"),
+        ({"prior_strength": -1.0}, {}, "prior_strength.*-1.0"),
+        ({"prior_strength": "x"}, {}, "prior_strength.*'x'"),
+        ({"entities": []}, {}, r"entity.*\[\]"),
+        ({"entities": ["user", "user"]}, {}, "'user_count'"),
+    ],
+)
+def test_mistakes_are_named(arguments, columns, message):
+    rows = table([(1, "x", 3, [1], 1.0, 2.0)]).with_columns(columns)
+    arguments = {"entities": ["user"], "feedbacks": ["click"], **arguments}
+    with pytest.raises(ValueError, match=message):
+        PointInTimeStatistics(time="time", **arguments).add(rows)
 
 
 def test_columns_are_not_overwritten():
     rows = table([(1, "x", 3, [1], 1.0, 2.0)])
     statistics = PointInTimeStatistics(["user"], ["click"], time="time")
-    with pytest.raises(ValueError, match="already have a column 'user_count'"):
+    with pytest.raises(ValueError, match="'user_count'"):
         statistics.add(statistics.add(rows))
-    with pytest.raises(ValueError, match="would be named 'user_count'"):
-        PointInTimeStatistics(["user", "user"], ["click"], time="time")
 
 
 def test_arguments_of_other_types():
     rows = table([(1, "x", 3, [1], 1.0, 2.0)])
     statistics = PointInTimeStatistics(["user"], ["click"], time="time")
     assert statistics.add(rows.to_pandas())["user_count"].tolist() == [0]
-    with pytest.raises(TypeError, match="the event log must be a Table"):
+    with pytest.raises(TypeError, match="event log.*str"):
         statistics.add(rows, "log")
-    with pytest.raises(ValueError, match="prior_strength='x'"):
-        PointInTimeStatistics(["user"], [], time="time", prior_strength="x")
 
 
 def test_a_huge_feedback_stays_with_its_entity():
