@@ -89,7 +89,7 @@ class Windows:
             windows[-1] += (chunk,)
             rows[-1] += int(self.chunk_rows[chunk])
             full = rows[-1] >= self.size
-        # Rows are permuted anyway, so a window is known by its set of chunks.
+        # Rows of a window are permuted, so the order of its chunks is free.
         return [tuple(sorted(w)) for w in windows], np.asarray(rows)
 
     def _order(self, epoch: int, window: int, rows: int) -> np.ndarray:
@@ -97,7 +97,7 @@ class Windows:
         order = self._orders.get(key)
         if order is None:
             order = self._random(epoch, window + 1).permutation(rows)
-            # A batch reads two windows at most, as a rule.
+            # A batch rarely reads more than two windows.
             kept = list(self._orders.items())[-1:]
             self._orders = {**dict(kept), key: order}
         return order

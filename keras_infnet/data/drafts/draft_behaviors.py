@@ -29,7 +29,7 @@ def group_lists(
     """Groups list columns that share a prefix and the lengths of all rows.
 
     A single column is a behavior if the rest of its name is a field. Also
-    returns the names of the columns that belong to no behavior.
+    returns the names of the columns outside all behaviors.
     """
     left = dict(lists)
     behaviors: list[Behavior] = []

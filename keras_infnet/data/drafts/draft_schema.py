@@ -47,8 +47,8 @@ def draft_schema(
     as the watch time, in `exclude`.
 
     Args:
-        source: whatever `keras_infnet.data.open_source` takes; the first
-            chunk is read.
+        source: table, path or paths; see `keras_infnet.data.open_source`.
+            Only the first chunk is read.
         labels: list of strings. Columns to predict.
         group: string or `None`. Column of the user. Defaults to `None`.
         request_time: string or `None`. Column of the time of the request.

@@ -157,9 +157,9 @@ class Encoder:
         of this encoder no longer match it. It needs `refit=True`.
 
         Args:
-            source: the training part, whatever
-                `keras_infnet.data.open_source` takes. It is read chunk by
-                chunk, and only the columns that are needed.
+            source: the training rows as a table, path or paths; see
+                `keras_infnet.data.open_source`. Read chunk by chunk, and
+                only in the columns that are needed.
             refit: boolean. Whether to replace what a fitted encoder has
                 learned. Defaults to `False`.
 

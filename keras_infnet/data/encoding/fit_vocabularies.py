@@ -48,7 +48,7 @@ def learn(schema: Schema, source: Any) -> Learned:
         for table, part in learned_tables(schema).items()
     }
     readers = list(_table_readers(schema, learners))
-    # With nothing to learn one column still tells an empty part.
+    # With nothing to learn, one column is read to detect an empty source.
     names = {name for name, _, _ in readers} or {schema.fields[0].name}
     num_rows = 0
     for index, chunk in enumerate(source.chunks(sorted(names))):

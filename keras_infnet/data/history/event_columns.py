@@ -80,8 +80,8 @@ def row_times(rows: Table, name: str, what: str = "the rows") -> np.ndarray:
         row = int(np.argmax(times < 0))
         raise ValueError(
             f"{what}: column {name!r} has no time (missing or negative) in "
-            f"row {row}. Drop the row: without a time nothing can be said "
-            "to come before it."
+            f"row {row}. Drop the row: without a time its earlier events "
+            "are unknown."
         )
     return times
 

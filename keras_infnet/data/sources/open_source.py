@@ -122,9 +122,7 @@ def _suffix(path: str) -> str:
     for suffix in _SUFFIXES:
         if path.lower().endswith(suffix):
             return suffix
-    raise ValueError(
-        f"{path} must end in .parquet, .csv or .csv.gz, which tells its format."
-    )
+    raise ValueError(f"{path} must end in .parquet, .csv or .csv.gz.")
 
 
 def write_table(

@@ -16,7 +16,7 @@ def test_vocabularies(rows, encoder):
     items = vocabulary(rows["item"], 2, 20)
     assert encoder.vocabularies["item"].tolist() == items
     assert encoder.vocabularies["item"].dtype == np.int64
-    # A table that a field reads is not counted over behaviours.
+    # A table that a field reads is not counted over behaviors.
     assert encoder.vocabularies["city"].tolist() == vocabulary(rows["city"])
     tags = [tag for row in rows["tag"] for tag in row]
     assert encoder.vocabularies["tag"].tolist() == vocabulary(tags)
