@@ -171,7 +171,7 @@ def test_wrong_arguments():
         multiply_adds(keras.Model())
     inputs = keras.Input((None, 3), name="events")
     model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
-    with pytest.raises(ValueError, match=r"input 'events' of shape \(None"):
+    with pytest.raises(ValueError, match=r"'events'.*\(None, None, 3\)"):
         multiply_adds(model)
     with pytest.raises(ValueError, match="`batch_size` must be at least 1"):
         multiply_adds(model, batch_size=0)
