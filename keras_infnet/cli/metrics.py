@@ -27,7 +27,7 @@ Results = Mapping[str, Mapping[str, float]]
 def evaluate_export(
     servable: Servable, encoder: Encoder, source: Any, batch_size: int = 4096
 ) -> dict[str, dict[str, float]]:
-    """Computes the exact metrics of an exported graph on labelled rows."""
+    """Computes the exact metrics of an exported graph on labeled rows."""
     source = open_source(source, encoder.text_columns)
     rows = Batches(source, encoder, batch_size)
     parts = [

@@ -41,7 +41,7 @@ def scorer(path: str, batch_size: int) -> Any:
 
 
 def prediction_name(task: str, kept: Table) -> str:
-    """Names the column of predictions of a task beside the kept columns."""
+    """Names the prediction column of a task, distinct from kept columns."""
     name = f"{task}_prediction" if task in kept else task
     if name in kept:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""One file a command, each with `HELP`, `add_arguments` and `run`.
+"""One file per command, each with `HELP`, `add_arguments` and `run`.
 
-A command imports Keras only when it runs: the backend is fixed by then.
+A command imports Keras only when it runs, after the backend is chosen.
 """

@@ -126,7 +126,7 @@ def run(options: argparse.Namespace) -> None:
     from keras_infnet.serving import export as export_model
     from keras_infnet.serving.graph.graph_options import OPTIONS_FILE
 
-    check_can_export()  # before a calibration that would be in vain
+    check_can_export()  # before the slow calibration
     model, encoder = load_model_directory(options.model)
     examples = None
     if options.examples is not None:

@@ -36,7 +36,7 @@ from keras_infnet.serving.request import (
 __all__ = ["Client"]
 
 _PROTOCOLS = ("grpc", "rest", "kserve")
-_FIRST_PAUSE = 0.1  # seconds, doubled with every retry
+_FIRST_PAUSE = 0.1  # seconds, doubled after every retry
 _LONGEST_PAUSE = 2.0
 
 Arrays = Mapping[str, np.ndarray]

@@ -35,8 +35,8 @@ _CHUNK = 1 << 16
 class RestTransport:
     """Connections to a server, which may be used from several threads.
 
-    Requests are in the column format, in which inputs may have one row beside
-    others of many. TensorFlow Serving writes `NaN`, `Infinity` and
+    Requests are in the column format, in which some inputs may have one row and
+    others many. TensorFlow Serving writes `NaN`, `Infinity` and
     `-Infinity`, which JSON does not have; a proxy must let them pass. For
     KServe, which is strict, NaN is `null` and infinities are the largest
     float. Bytes are `{"b64": ...}`. `outputs` names the output of signatures
@@ -148,7 +148,7 @@ class RestTransport:
             response = connection.getresponse()
             parts = []
             while not response.isclosed():
-                # The timeout applies to each read: set it to the rest.
+                # The timeout applies to each read: set it to the time left.
                 socket.settimeout(_left(end))
                 piece = response.read1(_CHUNK)
                 if not piece:

@@ -47,7 +47,7 @@ FILE_FORMATS = (
     FileFormat("litert", ".tflite", "LiteRT", ("ai_edge_litert",)),
 )
 
-# Files that other tools write; a folder is hardly called so.
+# Suffixes of files that other tools write; folders rarely have them.
 _OTHER_SUFFIXES = (".h5", ".keras", ".pb")
 
 

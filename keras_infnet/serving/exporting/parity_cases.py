@@ -113,7 +113,7 @@ class _Requests:
 
     All rows are predicted in one batch. A request of one row expects what the
     row gets among others, so that the comparison also shows whether rows
-    influence each other. Names begin with `what` the rows are.
+    influence each other. Names begin with `what`, a description of the rows.
     """
 
     def __init__(self, schema: Schema) -> None:

@@ -91,8 +91,8 @@ class BestCase(Case):
 def widened(cases: list[Case], nearby: Iterable[list[Case]]) -> list[Case]:
     """Gives cases the slack that a steep calibration needs.
 
-    Behind it, predictions that differ only by rounding may have answers that
-    differ by more. Each list of `nearby` holds the same cases for slightly
+    It can turn rounding differences of predictions into larger differences
+    of outputs. Each list of `nearby` holds the same cases for slightly
     different predictions of one task; the slack of a case is the sum of all
     changes.
     """

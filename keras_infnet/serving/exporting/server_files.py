@@ -150,7 +150,7 @@ def models_config(root: str | os.PathLike[str], base: str = "/models") -> str:
 def write_model_files(
     root: str | os.PathLike[str], base: str = "/models"
 ) -> list[Path]:
-    """Writes the settings files beside the models, and returns their paths.
+    """Writes the settings files next to the models; returns their paths.
 
     `models.config` is always written, the others only if they do not exist.
     """

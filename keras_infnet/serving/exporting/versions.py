@@ -70,7 +70,7 @@ def publish(folder: Path, directory: Path) -> Path:
 
 @contextlib.contextmanager
 def new_version(directory: str | os.PathLike[str]) -> Iterator[Path]:
-    """Makes a folder beside the versions and removes it at the end.
+    """Makes a folder next to the versions and removes it at the end.
 
     `publish` renames it before. After an exception, an interrupt or a full
     disk, `directory` is as it was. Servers ignore the folder, since its name
