@@ -58,7 +58,7 @@ def zero_padding(tokens: Any, mask: Any = None) -> Any:
 
 
 def event_mask(events: Any, mask: Any = None) -> Any:
-    """Returns the mask of events, `(batch, events)`; all valid without one.
+    """Returns the mask of events, `(batch, events)`; without a mask, all true.
 
     `Embedding(mask_zero=True)` masks every attribute of an event separately:
     an event is valid if any of its attributes is.

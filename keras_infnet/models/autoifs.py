@@ -57,7 +57,7 @@ class AutoIFS(FeatureRanker):
     The last four terms are the information flows between the parts: a gate
     `g` of 1 removes a flow, a gate of 0 keeps it. Gates differ by row and
     task. A separate selection network computes them from the embeddings,
-    without sending a gradient to these.
+    without sending a gradient to them.
 
     Training has two stages (`keras_infnet.training.FlowSearch`). The search
     trains everything while the gates become harder. Then a model of

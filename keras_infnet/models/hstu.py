@@ -26,7 +26,7 @@ __all__ = ["HSTU"]
 
 @export("keras_infnet.models.HSTU")
 class HSTU(TrunkRanker):
-    """Applies gated attention to one sequence of past events and candidate.
+    """Applies gated attention to a sequence of past events and the candidate.
 
     The tokens of the sequence are a context token of all fields that do not
     describe the candidate, one token per event, and last the candidate. Events

@@ -40,7 +40,7 @@ def add_up(marks: Any, gradients: Any, table: Any) -> DistinctRows:
 
 
 def _choose(marks: Any, rows: Any) -> tuple[Any, Any]:
-    """Returns one lookup of the row of each lookup, and which those are."""
+    """Chooses one lookup of each row, and marks the chosen lookups."""
     lookups = ops.arange(ops.shape(rows)[0], dtype="int32")
     if keras.backend.backend() == "torch":
         lookups = lookups.to(rows.device)

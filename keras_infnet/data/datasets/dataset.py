@@ -17,8 +17,8 @@ class Dataset:
         schema: `Schema`, not fitted yet: its vocabularies and bins are learned
             on `train` by `keras_infnet.data.Encoder`.
         train: `Table`. The earliest rows.
-        validation: `Table` or `None`. The rows after them; `None` where all
-            of them went into `train`.
+        validation: `Table` or `None`. The rows after those of `train`; `None`
+            if `train` includes them.
         test: `Table`. The latest rows.
         name: string.
         best: mapping of task name to AUC on `test` of the true

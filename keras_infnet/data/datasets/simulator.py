@@ -262,7 +262,7 @@ def _log_odds(
 
 
 def _age_bands(age: Array) -> Array:
-    """Returns bands of nine years; the last is for ages not known."""
+    """Returns bands of nine years; the last is for unknown ages."""
     known = np.minimum((age - 16.0) // 9, _AGE_BANDS - 2)
     return np.where(np.isnan(age), _AGE_BANDS - 1, known).astype(int)
 

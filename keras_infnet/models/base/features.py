@@ -321,7 +321,7 @@ def mean_over_events(events: Any, mask: Any) -> Any:
 
 
 def _select(tensor: Any, places: list[int], axis: int) -> Any:
-    """Returns some entries of an axis; `None` for no places."""
+    """Returns the entries of an axis at `places`; `None` without places."""
     if not places:
         return None
     if places == list(range(tensor.shape[axis])):

@@ -83,7 +83,7 @@ def separate_buffers(model: Any) -> None:
     """Gives every variable of `model` its own array.
 
     At the end of `fit`, Keras lets the weights and their averages share one
-    array each. JAX's next training step would donate it twice.
+    array each. JAX's next training step would then donate the array twice.
     """
     owned = set()
     for variable in (*model.variables, *model.optimizer.variables):

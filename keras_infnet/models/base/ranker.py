@@ -360,7 +360,7 @@ class Ranker(RowSparseModel):
         return {
             name: config[name]
             for name in known
-            # Files of models without an own tower stay as they were.
+            # Left out without a custom tower, as in older files.
             if name in config and (name, config[name]) != ("tower", None)
         }
 

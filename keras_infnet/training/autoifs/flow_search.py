@@ -21,7 +21,7 @@ class FlowSearch(keras.callbacks.Callback):
     """Searches the flows that `keras_infnet.models.AutoIFS` keeps.
 
     At the start of epoch `e`, counted from 0, the temperature of the gates
-    becomes `final_temperature ** (e / (epochs - 1))`, which moves them towards
+    becomes `final_temperature ** (e / (epochs - 1))`, which moves them toward
     0 and 1. The callback stores all weights except gates at the start of epoch
     `rewind_epoch`, and the gates and the tables that they read at the end.
     `build_retrain` combines them: stored weights, and the final gates, which
