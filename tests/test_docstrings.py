@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+import keras
 import pytest
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[1] / "keras_infnet"
@@ -91,6 +92,11 @@ def parameters_of(thing: Any) -> dict[str, inspect.Parameter]:
         own = [c for c in ours if {"__init__", "__new__"} & vars(c).keys()]
         if not own or issubclass(thing, BaseException):
             return {}
+        if issubclass(thing, keras.layers.Layer) and not hasattr(
+            thing, "__signature__"
+        ):
+            # Up to Python 3.11.2, that of the class is that of `__new__`.
+            thing = thing.__init__
     stars = {
         inspect.Parameter.VAR_POSITIONAL: "*",
         inspect.Parameter.VAR_KEYWORD: "**",

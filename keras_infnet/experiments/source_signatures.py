@@ -162,7 +162,7 @@ def _texts(node: Any) -> dict[str, str]:
 
 
 def _literal(tree: Any, name: str) -> Any:
-    """Value of an assignment, of which Python knows no more than literals."""
+    """Returns the literal assigned to `name`, `None` if it is not assigned."""
     for node in tree.body:
         match node:
             case ast.Assign(targets=[ast.Name(id=found)], value=value) | (

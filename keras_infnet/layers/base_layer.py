@@ -130,10 +130,11 @@ def _call_arguments(layer_class: Any) -> tuple[str, ...]:
 
 def _constructor_arguments(layer_class: Any) -> dict[str, Any]:
     """Returns the type hints of the constructor arguments but `**kwargs`."""
-    parameters = inspect.signature(layer_class).parameters.values()
+    # Not of the class: up to Python 3.11.2 that is the signature of `__new__`.
+    parameters = inspect.signature(layer_class.__init__).parameters
     return {
         parameter.name: parameter.annotation
-        for parameter in parameters
+        for parameter in list(parameters.values())[1:]  # without `self`
         if parameter.kind is not parameter.VAR_KEYWORD
     }
 

@@ -154,7 +154,10 @@ def occurrences(
 def _values(
     tables: Sequence[Table], name: str
 ) -> tuple[list[np.ndarray], list[np.ndarray] | None]:
-    """Returns the flat values of a column per table and their rows."""
+    """Returns the flat values of a column in each table, and their rows.
+
+    The rows are `None` if the column has one value per row.
+    """
     columns = [table[name] if name in table else None for table in tables]
     multivalued = any(isinstance(c, ListColumn) for c in columns)
     values, owners = [], []

@@ -166,11 +166,11 @@ class PointInTimeStatistics:
             events: `Table` or `None`. The event log: time, columns of the
                 entities and feedbacks. `None` means that the rows are their
                 own log. Defaults to `None`.
-            history: `Table` or `None`. Events from before the log. Where
-                their time is missing (no time column, NaN or negative) they
-                are known to every row. Columns they lack are missing: they
-                do not count for such an entity, and such a feedback is not
-                observed. Defaults to `None`.
+            history: `Table` or `None`. Events from before the log. An
+                event without a time (no time column, NaN or negative)
+                precedes all rows. Without the columns of an entity its events
+                do not count for that entity; a feedback without a column is
+                not observed. Defaults to `None`.
 
         Returns:
             `Table` of the rows with the float32 columns `"{entity}_count"`

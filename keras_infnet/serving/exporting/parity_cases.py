@@ -52,8 +52,8 @@ def predict_cases(
     """Draws requests to an exported model and predicts their answers.
 
     `fusion` is needed if the schema has candidates. Predictions may differ by
-    `tolerance` from those of the model before they are calibrated, which
-    widens what the cases allow.
+    `tolerance` from those of the model before calibration; calibration may
+    enlarge the difference, and the bounds of the cases with it.
     """
     if isinstance(encoder, Schema):
         requests = _Requests(encoder)
