@@ -91,4 +91,5 @@ def memory_of_block(batch_size: int, **arguments: Any) -> int | None:
     if before is None or not reset_peak():
         return None
     call()
-    return peak_memory() - before
+    # Memory that other threads release in the meantime is not the call's.
+    return max(peak_memory() - before, 0)
