@@ -65,8 +65,8 @@ class Report:
         tables: list of tables.
         notes: list of strings, printed below the tables, one per line.
         results: dict of plain values: all numbers behind the tables.
-        charts: list of charts; without any no plot is written. Defaults to
-            `()`.
+        charts: list of charts. If it is empty, no plot is written. Defaults
+            to `()`.
     """
 
     settings: Settings

@@ -139,7 +139,7 @@ def measure(settings: ServingSettings, log: Callable[[str], None]) -> Report:
 def _build(
     label: str, schema: Schema, place: pathlib.Path, log: Callable[[str], None]
 ) -> pathlib.Path:
-    """Builds a SavedModel, which is all that the directory then holds."""
+    """Builds a SavedModel and its schema in a new directory."""
     log(f"building {label}")
     config = dict(_MODELS[label])
     model_class = getattr(models, config.pop("name"))

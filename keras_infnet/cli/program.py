@@ -18,8 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             takes those of the process. Defaults to `None`.
 
     Returns:
-        Exit status: 0 on success, 2 for a user's mistake, 130 for an
-        interrupt.
+        Exit status: 0 on success, 2 on an error such as an invalid argument
+        or file, 130 on an interrupt.
 
     Example:
 

@@ -25,15 +25,15 @@ def split_by_time(
         table: `Table`.
         column: string. Column of the time or date: numbers, datetimes, or
             text that sorts by time, such as `"2022-04-25"`.
-        boundaries: list of times of the kind of the column, in rising order.
+        boundaries: list of times like those of the column, ascending.
 
     Returns:
         List of `Table`, the earliest first.
 
     Raises:
         TypeError: If `table` is not a `Table`.
-        ValueError: If the boundaries are not ascending or of another kind
-            than the column, if a time is missing, or if a part would be empty.
+        ValueError: If the boundaries are not ascending or their type does not
+            fit the column, if a time is missing, or if a part would be empty.
 
     Example:
 

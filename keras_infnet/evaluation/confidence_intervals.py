@@ -221,7 +221,7 @@ def gauc_interval(
 
 
 def _codes(rows: ObservedRows, groups: Any) -> tuple[np.ndarray, int]:
-    """Returns the codes of the groups and their number."""
+    """Returns the group code of each row and the number of groups."""
     if groups is None:
         return np.arange(len(rows.labels)), len(rows.labels)
     codes, num_groups = group_codes(groups, rows.mask)

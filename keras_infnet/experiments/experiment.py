@@ -143,7 +143,7 @@ def run_experiment(
         name: string or `None`. See `build_model`. Defaults to `None`.
         verbose: `verbose` of `fit`. Defaults to `"auto"`.
         evaluated: boolean. Whether to compute metrics, on the test rows or,
-            without any, the validation rows. Defaults to `True`.
+            if there are none, the validation rows. Defaults to `True`.
         callbacks: further callbacks of `fit`. Defaults to `()`.
 
     Returns:
@@ -295,8 +295,8 @@ def predict_baseline(
 def mean_score(metrics: Mapping[str, Any] | None) -> tuple[str, float] | None:
     """Averages the main metric over the tasks that have it.
 
-    Returns `("auc", mean)`; without any defined AUC `("rmse", mean)`; without
-    either `None`.
+    Returns `("auc", mean)`, or `("rmse", mean)` if no AUC is defined, or `None`
+    if neither is.
 
     Example:
 

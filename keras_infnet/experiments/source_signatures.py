@@ -81,8 +81,8 @@ def function_signature(module: str, name: str) -> SourceSignature:
 def class_signature(module: str, name: str) -> SourceSignature:
     """Reads the constructor of a class of this package.
 
-    `**kwargs` stands for the arguments of the base class. What is common to
-    all models, such as `schema`, is left out.
+    `**kwargs` is replaced by the arguments of the base class. Arguments common
+    to all models, such as `schema`, are omitted.
 
     Example:
 

@@ -36,7 +36,7 @@ def _check_mask(name: str, owner: str, mask: Any, tensor: Any) -> None:
     ranks = {len(whole) - 1, 2} if len(whole) == 4 else {len(whole) - 1}
     sizes = list(zip(shape, whole, strict=False))
     if len(shape) in ranks and all(
-        # One row may stand for all rows of a batch.
+        # One row may be broadcast to all rows of a batch.
         size in (None, other) or other is None or (size == 1 and axis == 0)
         for axis, (size, other) in enumerate(sizes)
     ):

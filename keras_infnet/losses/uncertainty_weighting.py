@@ -20,7 +20,7 @@ class UncertaintyWeighting(keras.layers.Layer):
 
     `loss = sum_k(c_k * exp(-s_k) * L_k + s_k / 2)`, where `s_k` is the
     learned log variance of task `k`, and `c_k` is 1 for a binary task and
-    1/2 for regression. A noisy task gets a large `s_k`, hence a small weight;
+    1/2 for regression. A noisy task gets a large `s_k`, thus a small weight;
     the second term keeps `s_k` from growing without bound. Every `s_k` starts
     at 0.
 

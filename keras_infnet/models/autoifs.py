@@ -215,7 +215,7 @@ class AutoIFS(FeatureRanker):
         return keras.Model(self.input, self.get_layer(GATES).output)
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Trains as `Ranker`; warns about a search without `FlowSearch`."""
+        """Calls `Ranker.fit`; warns about a search without `FlowSearch`."""
         given = kwargs.get("callbacks")
         # A callback, a list of them, or a `keras.callbacks.CallbackList`.
         given = keras.tree.flatten(getattr(given, "callbacks", given))
@@ -228,7 +228,7 @@ class AutoIFS(FeatureRanker):
         return super().fit(x, *args, **kwargs)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Compiles as `Ranker`; tables have L2 only with dense updates."""
+        """Calls `Ranker.compile`; tables have L2 only with dense updates."""
         super().compile(*args, **kwargs)
         by_rows = isinstance(self.optimizer, RowSparseOptimizer)
         for weight in self.trainable_weights:

@@ -51,7 +51,7 @@ class DIEN(TrunkRanker):
             its negatives, which has the same attributes and length. Needed for
             the auxiliary loss. Defaults to `None`.
         hidden_dims: sequence of integers. Widths of the MLP on top; `()`
-            leaves it out. Defaults to `(200, 80)`.
+            omits it. Defaults to `(200, 80)`.
         tower_dims: sequence of integers. Defaults to `()`.
 
     The other arguments, the call arguments and the outputs are those of

@@ -21,14 +21,14 @@ class FM(FeatureRanker):
 
     `logit_m = w_m + sum_f linear_m[x_f] + sum_j p_{m,j} v_j`, where `v` is the
     sum of the element-wise products of the embeddings of all pairs of fields.
-    Every attribute of a behavior counts as a field: the mean over its events.
+    Every attribute of a behavior is a field, averaged over the events.
     With one task `p` is one, as in the paper; with several it is learned and
     starts at one. With `tower_dims`,
     `logit_m = sum_f linear_m[x_f] + Tower_m(v)`.
 
     Args:
         tower_dims: sequence of integers. Hidden widths of the towers; `()`
-            leaves the towers out. Defaults to `()`.
+            omits the towers. Defaults to `()`.
 
     The other arguments, the call arguments and the outputs are those of
     `keras_infnet.models.FeatureRanker`.

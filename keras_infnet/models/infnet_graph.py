@@ -231,7 +231,7 @@ class INFNetGraph:
         )
 
     def _broadcast_only(self, name: str) -> Any:
-        """Gates the task tokens by the initial compact tokens, no attention."""
+        """Gates the task tokens by the initial compact tokens only."""
         unit_class = BroadcastGatedUnit if self.is_hub else ProxyGatedUnit
         unit = unit_class(**self.hidden, name=name)
 

@@ -34,7 +34,7 @@ class WuKong(TrunkRanker):
         interaction_dims: sequence of integers. Hidden widths of the MLP of a
             factorization machine. Defaults to `(32, 32)`.
         hidden_dims: sequence of integers. Widths of the MLP on top; `()`
-            leaves it out. Defaults to `(512, 256, 128)`.
+            omits it. Defaults to `(512, 256, 128)`.
         tower_dims: sequence of integers. Defaults to `()`.
 
     The other arguments, the call arguments and the outputs are those of

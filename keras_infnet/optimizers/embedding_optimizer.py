@@ -186,7 +186,7 @@ class EmbeddingOptimizer(keras.optimizers.Optimizer):
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Updates the tables from a list of `RowGradients`, one per table.
 
-        A dense gradient counts as that of a batch that reads all rows.
+        A dense gradient is treated as if the batch read all rows.
         """
         if trainable_variables is not None and not self.built:
             self.build(list(trainable_variables))

@@ -47,7 +47,7 @@ class DistinctRows:
 def to_rows(gradient: Any, table: Any) -> RowGradients | DistinctRows:
     """Converts TensorFlow's `IndexedSlices` or a dense gradient.
 
-    A dense gradient counts as that of a batch that reads all rows.
+    A dense gradient is treated as if the batch read all rows.
     """
     if isinstance(gradient, RowGradients | DistinctRows):
         return gradient

@@ -16,7 +16,7 @@ __all__ = ["Behavior", "SchemaColumn", "sequence_column"]
 
 
 def sequence_column(behavior: str, attribute: str) -> str:
-    """Returns the name of a list column; `attribute` may be `"time"`."""
+    """Names the list column of an attribute, or of `"time"`."""
     return f"{behavior}_{attribute}"
 
 
@@ -35,7 +35,7 @@ class Behavior:
         attributes: list of strings, `Categorical` and `Numeric`. A string
             names a field of the schema, whose kind of values and embedding
             table the attribute shares.
-        max_length: integer. Events kept, the newest ones. Defaults to `50`.
+        max_length: integer. Number of newest events kept. Defaults to `50`.
         timed: boolean. Whether event times are given, in the unit of the
             schema's request time. Defaults to `False`.
 

@@ -54,8 +54,8 @@ class Categorical:
         multivalued: boolean. Whether one row holds a list of ids (or a string
             of ids joined by `separator`). Their embeddings are averaged.
             Defaults to `False`.
-        max_values: integer. Most ids of one row that are kept, the first
-            ones. Defaults to `8`.
+        max_values: integer. Maximum number of ids kept per row; further ids
+            are dropped. Defaults to `8`.
         separator: string. Separates the ids of a multi-valued text column.
             Defaults to `","`.
         table: string or `None`. Name of the embedding table; fields with the

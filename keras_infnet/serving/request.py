@@ -53,10 +53,11 @@ def as_count(name: str, value: Any, minimum: int = 1) -> int:
 def rows_to_table(
     rows: Rows, required: Collection[str] = (), what: str = "rows"
 ) -> Table:
-    """Makes a table of rows in any form.
+    """Converts rows to a table.
 
-    Keys that a dict omits are missing values, like `None`, but dicts must have
-    the keys in `required`. Errors call the rows `what`.
+    `rows` is a `Table`, a pandas frame, a list of dicts, one dict, or JSON
+    text. Keys that a dict omits are missing values, like `None`, but dicts
+    must have the keys in `required`. `what` names the rows in errors.
 
     >>> table = rows_to_table('[{"item": 3}, {"item": 4, "tags": [1, 2]}]')
     >>> table["item"].tolist(), table["tags"].to_lists()

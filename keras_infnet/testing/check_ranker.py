@@ -207,7 +207,11 @@ def _check_names(model: Any, batch: Any) -> None:
 def _check_rows(
     model: Any, schema: Schema, batch: Any, short: Any, expected: Any
 ) -> None:
-    """Checks one row, other rows, padding and ids at it, and no events."""
+    """Checks invariances of the predictions, and rows without events.
+
+    Predictions must not depend on the other rows of the batch, on padding, or
+    on the ids at padding. Predictions without events must be finite.
+    """
     one = predictions(model, {name: x[:1] for name, x in short.items()})
     first = {task: y[:1] for task, y in expected.items()}
     _assert_same(model, "a batch of one row without padding", one, first)

@@ -1,4 +1,4 @@
-"""Layers by which checks attach masks, read masks and sum outputs."""
+"""Layers with which checks attach masks, read masks and sum outputs."""
 
 from typing import Any
 

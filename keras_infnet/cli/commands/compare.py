@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Compares models as a settings file says."""
+    """Compares the models of a settings file."""
     from keras_infnet.experiments.comparison.settings import ComparisonSettings
 
     settings = ComparisonSettings.from_dict(read_config(options))

@@ -1,4 +1,4 @@
-"""`keras-infnet train`: trains and evaluates as a settings file says."""
+"""`keras-infnet train`: trains and evaluates from a settings file."""
 
 import argparse
 import dataclasses
@@ -16,7 +16,7 @@ from keras_infnet.cli.options import add_config_arguments, read_config
 
 __all__ = ["HELP", "add_arguments", "run"]
 
-HELP = "train a model as a settings file says"
+HELP = "train a model from a settings file"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Trains as a settings file says, one run per seed, and reports."""
+    """Trains from a settings file, one run per seed, and prints metrics."""
     from keras_infnet.experiments.settings import ExperimentSettings
 
     settings = ExperimentSettings.from_dict(read_config(options))
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> None:
 def _directories(
     directory: str, seeds: Sequence[int]
 ) -> dict[int, pathlib.Path]:
-    """Folder of the run of each seed."""
+    """Returns the directory of each seed's run."""
     folder = pathlib.Path(directory)
     if len(seeds) == 1:
         return {seeds[0]: folder}

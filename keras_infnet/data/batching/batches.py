@@ -48,12 +48,12 @@ class Batches(keras.utils.PyDataset):
             `True`.
         drop_last: boolean. Whether to leave out a last batch that is not
             full. Defaults to `False`.
-        window: integer. Least number of rows in a window; larger windows
+        window: integer. Minimum number of rows in a window; larger windows
             shuffle better and need more memory. Defaults to `262144`.
-        workers: integer. Threads by which Keras prepares batches. Defaults to
-            `1`.
-        max_queue_size: integer. Batches that they prepare ahead. Defaults to
-            `10`.
+        workers: integer. Number of threads in which Keras prepares batches.
+            Defaults to `1`.
+        max_queue_size: integer. Number of batches prepared in advance.
+            Defaults to `10`.
 
     Raises:
         ValueError: If an argument is out of range, columns are missing, there

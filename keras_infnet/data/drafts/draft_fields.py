@@ -79,7 +79,7 @@ def describe_lists(name: str, column: ListColumn) -> Field | None:
 def describe_values(
     name: str, column: np.ndarray, forced: bool = False
 ) -> Field | None:
-    """Returns the field of a column of single values; ids if `forced`."""
+    """Drafts the field of a column of scalars; `forced` makes them ids."""
     fault = name_fault(name)
     if fault:
         return skip(name, fault)

@@ -126,9 +126,9 @@ def gap_thresholds(unit: str) -> np.ndarray:
 def gap_ids(request: np.ndarray, event: np.ndarray, unit: str) -> np.ndarray:
     """Returns the bucket of the time from an event to the request.
 
-    `1 + floor(log2(1 + seconds))` in exact integer arithmetic, at most 32. An
-    event later than the request counts as 0 seconds. 0 where either time is
-    missing.
+    `1 + floor(log2(1 + seconds))` in exact integer arithmetic, at most 32. If
+    the event is later than the request, the time is 0 seconds. The bucket is
+    0 where either time is missing.
     """
     seconds = np.maximum(request - event, 0) // _UNITS[unit]
     # The exponent of a float64 is the exact floor of the logarithm: integers

@@ -178,8 +178,8 @@ class PointInTimeStatistics:
             joined by `"_x_"`.
 
         Raises:
-            TypeError: If a table is of another kind; a pandas frame is
-                converted.
+            TypeError: If an argument is neither a `Table` nor a pandas
+                frame.
             ValueError: If a column is missing, a row or an event of the log
                 has no time, or the rows have one of the new columns already.
         """

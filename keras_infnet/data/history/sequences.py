@@ -35,8 +35,8 @@ class SequenceSpec:
         attributes: list of strings. Columns of the event log.
         where: string or `None`. A flag column of 0, 1 and NaN, or booleans;
             only events whose flag is 1 belong to the behavior. `None` takes
-            all. Defaults to `None`.
-        max_length: integer. Events kept of a row, the newest ones. Defaults
+            all events. Defaults to `None`.
+        max_length: integer. Number of newest events kept per row. Defaults
             to `50`.
 
     Raises:
@@ -160,8 +160,8 @@ class Sequences:
             `"{behavior}_{attribute}"` and `"{behavior}_time"`.
 
         Raises:
-            TypeError: If a table is of another kind; a pandas frame is
-                converted.
+            TypeError: If an argument is neither a `Table` nor a pandas
+                frame.
             ValueError: If a column is missing, a row or an event of the log
                 has no time, a flag column holds other values than true and
                 false, or the rows have one of the new columns already.

@@ -44,7 +44,7 @@ def open_source(source: Any, text_columns: Sequence[str] = ()) -> Source:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        TypeError: If `source` is of another kind.
+        TypeError: If `source` has an unsupported type.
         ValueError: If a file is damaged or of an unknown format, if columns
             of the files differ, or if there are no rows.
 
@@ -132,19 +132,19 @@ def write_table(
 ) -> None:
     """Writes a table to one file, atomically.
 
-    The file gets its name when it is complete. After an interrupt, an
-    existing file is unchanged.
+    Writes a temporary file, which replaces `path` when it is complete. After
+    an interrupt, an existing file is unchanged.
 
     Args:
         table: `Table`, `pandas.DataFrame` or `pyarrow.Table`, or an iterable
-            of these with the same columns, which are written one by one.
+            of these with the same columns, written one at a time.
         path: string. Ends in `.parquet`, `.csv` or `.csv.gz`.
         row_group_size: integer. Rows of a Parquet row group, which is what
             readers hold in memory at once. Defaults to `131072`.
 
     Raises:
-        ValueError: If the suffix is another one, if lists are to be written
-            to a CSV, or if an iterable is empty.
+        ValueError: If the suffix is not one of these, if a table to write as
+            CSV has list columns, or if an iterable is empty.
 
     Example:
 

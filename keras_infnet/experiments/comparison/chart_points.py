@@ -82,7 +82,7 @@ def mean_quality(rows: Rows) -> dict[str, float]:
 
 
 def sorted_rows(rows: Rows, task: str) -> list[Mapping[str, Any]]:
-    """Returns the rows of a task, the best first, rows without result last."""
+    """Returns the rows of a task from best to worst, missing results last."""
     mine = [row for row in rows if row["task"] == task]
     order = list(mean_quality(mine))
     return sorted(mine, key=lambda row: order.index(str(row["model"])))

@@ -216,7 +216,10 @@ def _cost_layout(points: list[dict[str, Any]], sign: int) -> dict[str, Any]:
 def calibration_chart(
     comparison: Comparison, rows: Rows, task: str
 ) -> Chart | None:
-    """Returns observed against predicted; `None` without predictions."""
+    """Charts observed against predicted values.
+
+    Returns `None` if no model has predictions.
+    """
     mine = sorted_rows(rows, task)
     binary = main_metric(mine) == "auc"
     models = {model.label: model for model in comparison.models}

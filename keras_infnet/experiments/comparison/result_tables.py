@@ -271,7 +271,7 @@ def trial_table(comparison: Comparison) -> Table:
 
 
 def diverged_table(comparison: Comparison) -> Table:
-    """Returns seeds and errors of the diverged runs; empty without any."""
+    """Tabulates seeds and errors of the diverged runs; may be empty."""
     runs = [
         (model.label, run)
         for model in comparison.models

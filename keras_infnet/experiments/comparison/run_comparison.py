@@ -1,4 +1,4 @@
-"""Runs of a comparison: searched, trained, evaluated and kept."""
+"""Searches, trains, evaluates and stores the runs of a comparison."""
 
 import dataclasses
 import gc
@@ -173,7 +173,7 @@ def compare(
 
 
 class _Worker:
-    """Trains models, or reads the runs that are finished."""
+    """Trains models, or reads the results of finished runs."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Trials of a sweep: drawn, trained, scored and kept."""
+"""Draws, trains, scores and stores the trials of a sweep."""
 
 import dataclasses
 import gc
@@ -155,7 +155,7 @@ class _Worker:
         write_sweep(self.result)
 
     def trial(self, number: int, changes: dict[str, Any]) -> float:
-        """Trains and scores one trial, or reads it where it is finished."""
+        """Trains and scores a trial, or reads the result of a finished one."""
         words = describe_changes(changes)
         if changes == self.settings.recipe:
             words = f"the unchanged settings ({words})"

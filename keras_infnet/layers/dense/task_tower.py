@@ -24,7 +24,7 @@ class TaskTower(BaseLayer):
 
     Args:
         hidden_dims: sequence of integers, or `None`. Widths of the hidden
-            layers. `None` leaves the MLP out, so that `x` is the logit.
+            layers. `None` omits the MLP, so that `x` is the logit.
             Defaults to `(128, 64)`.
         kind: `"binary"` or `"regression"`. Defaults to `"binary"`.
         activation: string or callable, of hidden layers. Defaults to `"relu"`.

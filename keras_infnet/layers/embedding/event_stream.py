@@ -29,7 +29,7 @@ class EventStream(BaseLayer):
     Masking: padding is zero, and the tokens carry the mask.
 
     The position of an event is the number of valid events of the behavior at
-    or after it: the newest event has position 1, wherever padding lies.
+    or after it: the newest event has position 1. Padding is not counted.
 
     Args:
         behaviors: sequence of strings. Names of the behaviors, in order.

@@ -23,8 +23,8 @@ class EventTokenizer(BaseLayer):
 
     `s_t = Dense([e_1 ; ... ; e_A]) + position(t) + gap(t)`, with learned
     vectors for positions and gaps. Positions count back from the request: the
-    newest event has position 0, wherever padding lies. The gap is the bucket
-    of the time between the event and the request.
+    newest event has position 0, even if padding follows it. The gap is the
+    bucket of the time between the event and the request.
 
     Masking: padding is zero, and the mask is passed on.
 
@@ -33,7 +33,7 @@ class EventTokenizer(BaseLayer):
         max_length: integer. Number of learned positions; older events share
             the last one. Defaults to `50`.
         num_gaps: integer. Number of gap buckets, including "unknown". `0`
-            leaves gaps out. Defaults to `0`.
+            ignores gaps. Defaults to `0`.
         use_positions: boolean. Whether to add positions. Defaults to `True`.
         **kwargs: Arguments of the base layer.
 

@@ -20,7 +20,7 @@ class StackedEmbedding(BaseLayer):
     """Embeds all features with embedding tables stacked in one variable.
 
     The ids of a feature are shifted by the offset of its table. Features that
-    share a table share its rows. Row 0 of a table stands for "missing or
+    share a table share its rows. Row 0 of a table means "missing or
     unknown" and is trained like any other row.
 
     The embedding of a multi-valued feature is the mean over its non-zero ids,

@@ -58,7 +58,7 @@ class FeatureCross(BaseLayer):
 
     Call arguments:
         x0: tensor of shape `(batch, ..., features)`.
-        x: tensor of the same shape. `None` stands for `x0`, as in the first
+        x: tensor of the same shape. `None` means `x0`, as in the first
             layer. Defaults to `None`.
 
     Returns:

@@ -31,9 +31,9 @@ class HSTULayer(BaseLayer):
     `rab`, which all heads share, is the sum of two learned biases: one for the
     distance of the two positions, and one for the time between the two events.
     That time is estimated from the gaps between the events and the request,
-    which are known as buckets. Events of gap buckets `1 + a` and `1 + b` are
-    taken to be `2^a - 2^b` seconds apart, the difference of the shortest gaps
-    of both buckets, and at least 0. The bias is that of bucket
+    of which only the buckets are known. Events of gap buckets `1 + a` and
+    `1 + b` are assumed to be `2^a - 2^b` seconds apart, the difference of the
+    shortest gaps of both buckets, and at least 0. The bias is that of bucket
     `1 + floor(log2(1 + seconds))`, or of bucket 0 if a gap is unknown. If one
     event belongs to the request itself, such as a candidate with gap bucket 1,
     this is the bucket of the other event.
@@ -43,7 +43,7 @@ class HSTULayer(BaseLayer):
         max_length: integer. Length of the longest sequence. `A` is divided by
             it, and larger distances share the last bias. Defaults to `100`.
         num_gaps: integer. Number of gap buckets, including "unknown". `0`
-            leaves times out. Defaults to `0`.
+            ignores times. Defaults to `0`.
         last_only: boolean. Whether to update and return only the last token.
             Defaults to `False`.
         dropout: float in `[0, 1)`. Rate before `W_2`. Defaults to `0.0`.

@@ -31,7 +31,7 @@ class InterestEvolution(BaseLayer):
 
     The output is the last `s`. With `"agru"` the weight `a_t` replaces the
     update gate `u_t`, with `"aigru"` it multiplies the input `h_t`, and
-    `"gru"` leaves the target out. `score` is `h_t W q` ("bilinear", `W`
+    `"gru"` ignores the target. `score` is `h_t W q` ("bilinear", `W`
     starts as the identity), `h_t q` ("dot") or an MLP on
     `[q, h_t, q - h_t, q * h_t]` ("din").
 
@@ -39,7 +39,7 @@ class InterestEvolution(BaseLayer):
     the loss `-weight * mean(log sigmoid(h_t e_{t+1}) +
     log(1 - sigmoid(h_t e^-_{t+1})))` over the pairs of adjacent events.
 
-    Masking: padding is skipped wherever it lies. The output has no mask.
+    Masking: padding at any position is skipped. The output has no mask.
 
     Args:
         gru_type: `"augru"`, `"agru"`, `"aigru"` or `"gru"`. Defaults to
@@ -202,7 +202,7 @@ class InterestEvolution(BaseLayer):
 
 
 def _valid_first(mask: Any) -> tuple[Any, Any]:
-    """Returns the order that puts valid events first, and their mask in it."""
+    """Returns the order that puts valid events first, and the sorted mask."""
     valid = ops.cast(mask, "int32")
     ones = ops.ones_like(valid)
     index = ops.cumsum(ones, axis=1)

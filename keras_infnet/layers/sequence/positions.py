@@ -44,7 +44,7 @@ def event_ranks(mask: Any, gap: Any = None) -> Any:
 def count_back(mask: Any) -> Any:
     """Counts for every event the valid events at or after it, 0 at padding.
 
-    The newest event gets 1, wherever padding lies.
+    The newest event gets 1, even if padding follows it.
     """
     valid = ops.cast(mask, "int32")
     total = ops.sum(valid, axis=1, keepdims=True)

@@ -18,8 +18,7 @@ class TargetSequence(BaseLayer):
 
     A token is the concatenation of all attributes of an event and a learned
     vector for its position. Positions count back from the target: the target
-    has position 0, the newest event 1. Padding is not counted, wherever it
-    lies.
+    has position 0, the newest event 1. Padding is not counted.
 
     Args:
         max_length: integer. Number of event positions; older events share the

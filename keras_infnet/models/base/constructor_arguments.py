@@ -30,7 +30,7 @@ _NOT_SETTINGS = ("schema", "inputs", "outputs", "name", "dtype")
 def signature_of(model_class: Any) -> inspect.Signature:
     """Returns the signature of a constructor with `**kwargs` spelled out.
 
-    `**kwargs` stands for the arguments of the base class, as keywords.
+    `**kwargs` is replaced by keyword arguments of the base class.
     """
     parameters = _parameters(model_class).values()
     return inspect.Signature(sorted(parameters, key=lambda p: p.kind))

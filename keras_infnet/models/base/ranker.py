@@ -189,7 +189,7 @@ class Ranker(RowSparseModel):
         return super().call(inputs, training=training, mask=mask)
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Trains as `keras.Model`, after checks of input names and ids."""
+        """Checks input names and ids, then trains like `keras.Model`."""
         held_out = kwargs.get("validation_data")
         if isinstance(held_out, (tuple, list)) and held_out:
             check_source(self.schema, held_out[0])
@@ -204,12 +204,12 @@ class Ranker(RowSparseModel):
         return history
 
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Evaluates as `keras.Model`, after checks of input names and ids."""
+        """Checks input names and ids, then evaluates like `keras.Model`."""
         with self._checked(x) as data:
             return super().evaluate(data, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """Predicts as `keras.Model`, after checks of input names and ids."""
+        """Checks input names and ids, then predicts like `keras.Model`."""
         with self._checked(x) as data:
             return super().predict(data, *args, **kwargs)
 
@@ -238,7 +238,7 @@ class Ranker(RowSparseModel):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """Compiles as `keras.Model`, see `RowSparseModel.compile`."""
+        """Compiles the model; see `RowSparseModel.compile`."""
         if self.uncertainty is not None:
             if loss_weights is not None:
                 raise ValueError(
@@ -256,14 +256,14 @@ class Ranker(RowSparseModel):
         super().compile(optimizer, loss, loss_weights, *args, **kwargs)
 
     def compile_from_config(self, config: Any) -> None:
-        """Compiles as `get_compile_config` describes."""
+        """Compiles from the result of `get_compile_config`."""
         if self.uncertainty is not None:
             # Earlier versions saved loss weights that they did not use.
             config = {**config, "loss_weights": None}
         super().compile_from_config(config)
 
     def save(self, filepath: Any, *args: Any, **kwargs: Any) -> None:
-        """Saves as `keras.Model`; warns of what `.h5` files lose."""
+        """Saves like `keras.Model`; warns of what `.h5` files lose."""
         super().save(filepath, *args, **kwargs)
         if str(filepath).endswith((".h5", ".hdf5")):
             name = type(self).__name__

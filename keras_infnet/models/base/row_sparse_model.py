@@ -85,7 +85,7 @@ class RowSparseModel(keras.Model):
         return super().get_compile_config()
 
     def compile_from_config(self, config: Any) -> None:
-        """Compiles as `get_compile_config` describes."""
+        """Compiles from the result of `get_compile_config`."""
         config = keras.saving.deserialize_keras_object(config)
         if not isinstance(config["optimizer"], RowSparseOptimizer):
             config["embedding_optimizer"] = "dense"

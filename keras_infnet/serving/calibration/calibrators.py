@@ -136,7 +136,9 @@ class Isotonic:
             each threshold.
 
     Raises:
-        ValueError: If the numbers are not of this kind.
+        ValueError: If there are no thresholds, their number differs from
+            that of `values`, a number is not finite, thresholds do not
+            increase, or values decrease or lie outside `[0, 1]`.
 
     Example:
 

@@ -15,7 +15,7 @@ from keras_infnet.serving.client.serving_error import ServingError
 
 __all__ = ["RestTransport", "json_columns"]
 
-# 400 also stands for unknown signatures and labels.
+# A server also answers 400 for unknown signatures and labels.
 _CODES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",

@@ -24,7 +24,7 @@ def building(
     warmup_rows: Sequence[int] = (),
     what: str = "building the SavedModel under TensorFlow",
 ) -> contextlib.AbstractContextManager[None]:
-    """Runs `build` in another process while the block runs."""
+    """Runs `build` in a worker process during the `with` block."""
     job = [str(Path(folder).resolve()), [int(rows) for rows in warmup_rows]]
     return run_in_worker(command_of(__name__), job, what)
 

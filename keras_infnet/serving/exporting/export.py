@@ -115,8 +115,8 @@ def export(
             `Fusion`, `weighted_sum` and `product_of_powers`. `None` is the
             sum of the tasks. Defaults to `None`.
         candidates: list of names of the fields that describe a candidate.
-            `None` takes those of the schema; without any there are no
-            signatures for ranking. Defaults to `None`.
+            `None` takes those of the schema. Without candidate fields there
+            are no signatures for ranking. Defaults to `None`.
         tolerance: float. Largest difference from `predict`: absolute up to a
             value of 1, relative above. Models trained in mixed precision need
             a larger one. `None` is 1e-5, and more if `compute_dtype` or

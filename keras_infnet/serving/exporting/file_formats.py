@@ -19,10 +19,10 @@ __all__ = [
 
 @dataclasses.dataclass(frozen=True)
 class FileFormat:
-    """A format of one file that Keras exports models to.
+    """A single-file format to which Keras exports models.
 
-    `name` is Keras's name of the format, and the extra of this package that
-    installs `packages`, which write and run such files.
+    `name` is the `format` of `keras.Model.export`. The extra of this package
+    with the same name installs `packages`, which write and run such files.
     """
 
     name: str

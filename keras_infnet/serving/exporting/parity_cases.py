@@ -1,4 +1,4 @@
-"""Requests by which an exported model is checked, and their answers."""
+"""Requests for checking an exported model, with expected answers."""
 
 import contextlib
 import copy

@@ -157,10 +157,10 @@ def run_isolated(
 def check_signatures(
     signatures: Mapping[str, Any], schema: Schema, raw: bool
 ) -> None:
-    """Raises `ValueError` unless signatures are those of the schema.
+    """Raises `ValueError` unless the signatures match the schema.
 
-    `signatures` are those of a report of `run_isolated`; `raw` is whether
-    some of them take raw values.
+    `signatures` come from a report of `run_isolated`. `raw` is whether the
+    export should have signatures that take raw values.
     """
     wanted = signatures_of(schema, raw)
     problems = []

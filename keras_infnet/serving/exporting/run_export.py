@@ -45,8 +45,8 @@ def serve_jobs(handle: Callable[..., object]) -> None:
     """Calls `handle` with each JSON list that arrives on standard input.
 
     Answers `begun` and `done` on standard output; other output goes to
-    standard error. The process ends with its input, with an error, or after
-    two idle minutes.
+    standard error. The process ends when its input closes, on an error, or
+    after two minutes without a job.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -230,8 +230,8 @@ def serialized_examples(columns: Any) -> list[bytes]:
 def replay_warmup(session: Any, signatures: Any, folder: str) -> int:
     """Runs the warm-up requests of a version, as a server does.
 
-    Returns their number, 0 without a file. Raises `ValueError` if one fails,
-    since a server would refuse the version.
+    Returns the number of requests, 0 without a file. Raises `ValueError` if
+    one fails, since a server would refuse the version.
     """
     path = os.path.join(folder, WARMUP_FILE)
     if not os.path.exists(path):

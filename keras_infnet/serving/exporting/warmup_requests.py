@@ -1,4 +1,4 @@
-"""Requests by which a server warms up a version before it serves it."""
+"""Requests that a server runs to warm up a version before serving it."""
 
 import os
 from collections.abc import Mapping, Sequence

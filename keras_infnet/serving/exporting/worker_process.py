@@ -89,13 +89,14 @@ _idle: dict[tuple[str, ...], _Worker] = {}
 def run_in_worker(
     arguments: tuple[str, ...], job: Sequence[Any], what: str
 ) -> Iterator[None]:
-    """Runs a job in another Python process, while the block runs.
+    """Runs a job in a worker process during the `with` block.
 
-    `arguments` start a process that calls `run_export.serve_jobs`. It stays
-    for the next job, since importing TensorFlow takes seconds, and ends with
-    this process or after two idle minutes. If the job fails, the process ends
-    and `RuntimeError` names `what` failed and shows the end of the output. If
-    the block fails, the process is killed.
+    `arguments` are Python arguments of a worker that calls
+    `run_export.serve_jobs`. Later jobs with the same arguments reuse the
+    worker, since importing TensorFlow takes seconds. It ends with this process
+    or after two minutes without a job. If the job fails, the worker ends, and
+    a `RuntimeError` names `what` and shows the end of the worker's output. If
+    the `with` block raises, the worker is killed.
     """
     worker = _idle.pop(arguments, None)
     reused = worker is not None and worker.usable()

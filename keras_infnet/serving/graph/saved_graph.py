@@ -65,8 +65,9 @@ def save_graph(
 class _Graph:
     """The functions of the signatures.
 
-    `calls` has one function per signature, from a dict of tensors to one, and
-    `shared` the inputs of a signature that have one row.
+    `calls` maps each signature to a function that takes and returns a dict of
+    tensors. `shared` maps the ranking signatures to the inputs that have one
+    row, which all candidates share.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ EXAMPLES = "serve_examples"
 RANK = "rank"
 #: Signature that returns only the best candidates.
 RANK_TOP_K = "rank_top_k"
-#: Output by which candidates are ordered.
+#: Output that orders the candidates.
 SCORE = "score"
 #: Output of the positions of the best candidates.
 INDEX = "index"
@@ -67,7 +67,7 @@ def required_inputs(schema: Schema) -> tuple[str, ...]:
 
 
 def missing_value(spec: InputSpec) -> np.ndarray:
-    """Returns the row of missing values of an omitted input.
+    """Returns one row of missing values, for an input that is omitted.
 
     >>> missing_value(InputSpec((None,), "int64"))
     array([[-1]])

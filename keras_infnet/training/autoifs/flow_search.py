@@ -111,7 +111,7 @@ class FlowSearch(keras.callbacks.Callback):
         """Returns an optimizer with a lower learning rate for the gates.
 
         Args:
-            model: `AutoIFS` of `stage="search"`.
+            model: `AutoIFS` with `stage="search"`.
             optimizer: Keras optimizer or `RowSparseOptimizer` for all weights
                 except gates; `None` is Adam with learning rate 3e-4. Defaults
                 to `None`.
@@ -120,7 +120,7 @@ class FlowSearch(keras.callbacks.Callback):
             An optimizer for `model.compile`.
 
         Raises:
-            ValueError: If the model is not an `AutoIFS` to search.
+            ValueError: If the model is not an `AutoIFS` with `stage="search"`.
         """
         _check_searches(model)
         if optimizer is None:
@@ -177,7 +177,7 @@ class FlowSearch(keras.callbacks.Callback):
                 example `l2`.
 
         Returns:
-            A new `AutoIFS` of `stage="retrain"`, not compiled.
+            A new `AutoIFS` with `stage="retrain"`, not compiled.
 
         Raises:
             ValueError: If no search is complete, or it was that of another

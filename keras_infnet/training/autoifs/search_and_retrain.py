@@ -47,8 +47,8 @@ def search_and_retrain(
     the function again resumes an interrupted run in its stage and epoch.
 
     Args:
-        model: `keras_infnet.models.AutoIFS` of `stage="search"`. This function
-            compiles it.
+        model: `keras_infnet.models.AutoIFS` with `stage="search"`. This
+            function compiles it.
         train: `keras_infnet.data.Batches`.
         validation: `keras_infnet.data.Batches` or `None`, for the second
             stage. Defaults to `None`.
@@ -64,7 +64,7 @@ def search_and_retrain(
             example `patience` and `callbacks`.
 
     Returns:
-        The trained `AutoIFS` of `stage="retrain"`, and the
+        The trained `AutoIFS` with `stage="retrain"`, and the
         `keras.callbacks.History` of the second stage.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Callbacks of `fit`; `fitting.py` orders them."""
+"""Callbacks of `fit`; `fitting.py` sets their order."""
 
 from typing import Any, TypeAlias
 
